@@ -1,0 +1,1 @@
+"""Pipeline executions: importing this package registers its operations with `seams`."""

@@ -1,0 +1,1 @@
+"""Models, endpoints and the runtime API: importing this package registers its operations with `seams`."""

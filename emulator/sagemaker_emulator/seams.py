@@ -1,0 +1,252 @@
+"""Every place where the emulator reaches into moto, and the one way to add to it.
+
+How to add or replace an operation, whether moto has it or not (SageMaker unless `service` says otherwise):
+
+    from sagemaker_emulator import seams
+
+    @seams.operation("StopTrainingJob")
+    def stop_training_job(call: seams.Call) -> dict | None:   # what boto3 returns, as a dict
+        job = ...call.params["TrainingJobName"]...            # parsed and checked against botocore's model
+        raise seams.AwsError("ResourceNotFound", "...")       # in AWS's words; becomes a ClientError
+        return seams.original(call)                           # or: let moto answer, when it can
+
+How to wrap a method of moto's SageMakerModelBackend (called by moto's own code too):
+
+    @seams.backend_method("create_model")
+    def create_model(original, backend, *args, **kwargs): ...; return original(backend, *args, **kwargs)
+
+`call.backend` is moto's SageMakerModelBackend of the caller's account and region. A module registers by being
+imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs `function()` when
+the emulator stops, newest first: end your processes and threads there. `seams.home()` is the state folder (images/,
+jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a boto3 client of the emulator itself.
+`seams.url()` is its address. All of it is moto's internals, hence moto is pinned and tests/test_seams.py names each seam.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
+
+log = logging.getLogger(__name__)
+
+ACCOUNT = "123456789012"
+MODULES = (
+    "sagemaker_emulator.executor",
+    "sagemaker_emulator.hosting",
+)
+
+
+class AwsError(ServiceException):
+    """An error as AWS words it: AwsError("ResourceNotFound", "Could not find ..."). Extra members by keyword."""
+
+    def __init__(self, code: str, message: str, **members: Any) -> None:
+        super().__init__(code, message)
+        for name, value in members.items():
+            setattr(self, name, value)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, parsed: what the caller asked for, as whom, and moto's backend for it."""
+
+    operation: str
+    params: dict[str, Any]
+    account: str
+    region: str
+    headers: Any
+    _response: BaseResponse = field(repr=False)
+
+    @property
+    def backend(self) -> SageMakerModelBackend:
+        """Return moto's SageMaker state of this account and region."""
+        return sagemaker_backends[self.account][self.region]
+
+    def arn(self, resource: str, service: str = "sagemaker") -> str:
+        """Return `arn:aws:sagemaker:region:account:resource` in the partition of the region."""
+        return f"arn:{self._response.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+Handler = Callable[[Call], "dict[str, Any] | ActionResult | None"]
+Check = Callable[[Call], None]
+
+_operations: dict[tuple[str, str], Handler] = {}
+_backend_methods: dict[str, Callable[..., Any]] = {}
+_originals: dict[tuple[str, str], Callable[..., Any]] = {}
+_checks: list[Check] = []
+_shutdown: list[Callable[[], None]] = []
+_where: dict[str, str] = {}
+_installed = False
+
+
+def operation(name: str, service: str = "sagemaker") -> Callable[[Handler], Handler]:
+    """Register `handler` to answer the operation `name` (AWS's name) of a service."""
+
+    def register(handler: Handler) -> Handler:
+        _operations[service, name] = handler
+        return handler
+
+    return register
+
+
+def backend_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a wrapper around a method of moto's SageMakerModelBackend; it gets the original first."""
+
+    def register(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        _backend_methods[name] = wrapper
+        return wrapper
+
+    return register
+
+
+def before_each(check: Check) -> Check:
+    """Run `check` before every operation registered here; it raises AwsError to refuse."""
+    _checks.append(check)
+    return check
+
+
+def at_shutdown(function: Callable[[], None]) -> Callable[[], None]:
+    """Run `function` when the emulator stops, newest first."""
+    _shutdown.append(function)
+    return function
+
+
+def original(call: Call) -> Any:
+    """Let moto answer the call itself."""
+    service = call._response.service_name or ""
+    method = _originals.get((service, call.operation))
+    if method is None:
+        raise NotImplementedError(call.operation)
+    return method(call._response)
+
+
+def home() -> Path:
+    """Return the state folder of this emulator, made if need be."""
+    folder = Path(os.environ.get("SAGEMAKER_EMULATOR_HOME", ".emulator")).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def set_url(url: str) -> None:
+    """Remember where the server listens; called once by the server."""
+    _where["url"] = url
+
+
+def url() -> str:
+    """Return the emulator's address, such as http://127.0.0.1:5566."""
+    return _where["url"]
+
+
+def credentials() -> dict[str, str]:
+    """Return the test credentials that jobs, containers and our own clients use."""
+    return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def client(service: str, region: str = "us-east-1") -> Any:
+    """Return a boto3 client of the emulator itself (over its own wire, so every rule applies)."""
+    import boto3
+    from botocore.config import Config
+
+    # Path style: the host is an address, not a domain. No retries: an error here is ours to see at once.
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=50)
+    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+    return session.client(service, endpoint_url=url(), config=config)
+
+
+def install() -> None:
+    """Import the modules that register and put everything into moto; a second call does nothing."""
+    global _installed
+    if _installed:
+        return
+    for module in MODULES:
+        importlib.import_module(module)
+    for (service, name), handler in _operations.items():
+        _install_operation(service, name, handler)
+    for name, wrapper in _backend_methods.items():
+        _install_backend_method(name, wrapper)
+    BaseResponse.call_action = _answer_or_say_why(BaseResponse.call_action)
+    _installed = True
+
+
+def shutdown() -> None:
+    """Run what `at_shutdown` collected; one that fails does not keep the others from running."""
+    while _shutdown:
+        try:
+            _shutdown.pop()()
+        except Exception:
+            log.exception("event=shutdown_step_failed")
+
+
+def _response_class(service: str) -> type[BaseResponse]:
+    if service == "sagemaker":
+        return SageMakerResponse
+    module = importlib.import_module(f"moto.{service.replace('-', '')}.responses")
+    classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, BaseResponse)]
+    own = [c for c in classes if c.__module__ == module.__name__]
+    return own[0]
+
+
+def _install_operation(service: str, name: str, handler: Handler) -> None:
+    target = _response_class(service)
+    target.use_raw_body = target.use_raw_body or service == "sagemaker-runtime"  # bodies there are bytes
+    method_name = camelcase_to_underscores(name)
+    if hasattr(target, method_name):
+        _originals[target().service_name or service, name] = getattr(target, method_name)
+
+    def answer(self: BaseResponse) -> ActionResult:
+        if not self.automated_parameter_parsing:
+            self.parse_parameters(self.normalized_request)
+        params = {**(self.uri_match or {}), **self.params}
+        call = Call(name, params, self.current_account, self.region, self.headers, self)
+        for check in _checks:
+            check(call)
+        result = handler(call)
+        return result if isinstance(result, ActionResult) else ActionResult(result)
+
+    answer.__name__ = method_name
+    setattr(target, method_name, answer)
+
+
+def _install_backend_method(name: str, wrapper: Callable[..., Any]) -> None:
+    inner = getattr(SageMakerModelBackend, name)
+
+    def method(self: SageMakerModelBackend, *args: Any, **kwargs: Any) -> Any:
+        return wrapper(inner, self, *args, **kwargs)
+
+    method.__name__ = name
+    setattr(SageMakerModelBackend, name, method)
+
+
+def _answer_or_say_why(call_action: Callable[[BaseResponse], Any]) -> Callable[[BaseResponse], Any]:
+    """Turn what moto lacks, or breaks on, into one AWS-shaped error; HTML and retries help nobody."""
+
+    def answer(self: BaseResponse) -> Any:
+        try:
+            return call_action(self)
+        except NotImplementedError:
+            name = self._get_action()
+            text = f"sagemaker-emulator does not implement {self.service_name}:{name} (see COVERAGE.md)"
+            # 501 is not among the codes that botocore retries.
+            return _error(self, 501, "NotImplemented", text)
+        except Exception as error:
+            log.exception("event=internal_failure service=%s action=%s", self.service_name, self._get_action())
+            text = f"sagemaker-emulator broke on {self.service_name}:{self._get_action()}: {type(error).__name__}"
+            return _error(self, 500, "InternalFailure", text)
+
+    return answer
+
+
+def _error(response: BaseResponse, status: int, code: str, message: str) -> Any:
+    _, headers, body = response.serialized(ActionResult(AwsError(code, message)))
+    headers["status"] = str(status)
+    return status, headers, body
