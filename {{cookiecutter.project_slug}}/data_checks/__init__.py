@@ -1,0 +1,1 @@
+"""What data must look like, who checks it, and how rows are split."""
