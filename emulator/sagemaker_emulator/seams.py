@@ -24,14 +24,18 @@ jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a b
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
+import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moto.backends import get_backend
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
@@ -42,6 +46,7 @@ log = logging.getLogger(__name__)
 
 ACCOUNT = "123456789012"
 MODULES = (
+    "sagemaker_emulator.jobs",
     "sagemaker_emulator.executor",
     "sagemaker_emulator.hosting",
 )
@@ -86,6 +91,7 @@ _originals: dict[tuple[str, str], Callable[..., Any]] = {}
 _checks: list[Check] = []
 _shutdown: list[Callable[[], None]] = []
 _where: dict[str, str] = {}
+_client_lock = threading.Lock()
 _installed = False
 
 
@@ -147,13 +153,24 @@ def url() -> str:
     return _where["url"]
 
 
+def backend(service: str, account: str, region: str) -> Any:
+    """Return moto's own state of another service, for what is too frequent for the wire (log lines, metrics)."""
+    return get_backend(service)[account][region]  # type: ignore[call-overload]
+
+
 def credentials() -> dict[str, str]:
     """Return the test credentials that jobs, containers and our own clients use."""
     return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
+@functools.cache
 def client(service: str, region: str = "us-east-1") -> Any:
-    """Return a boto3 client of the emulator itself (over its own wire, so every rule applies)."""
+    """Return a boto3 client of the emulator itself (over its own wire, so every rule applies); one per region."""
+    with _client_lock:  # making one is not thread-safe, using it is
+        return _new_client(service, region)
+
+
+def _new_client(service: str, region: str) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -168,6 +185,8 @@ def install() -> None:
     global _installed
     if _installed:
         return
+    # Moto warns of error codes that a service's model does not list; AWS answers with such codes all the time.
+    warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
     for module in MODULES:
         importlib.import_module(module)
     for (service, name), handler in _operations.items():
@@ -180,9 +199,9 @@ def install() -> None:
 
 def shutdown() -> None:
     """Run what `at_shutdown` collected; one that fails does not keep the others from running."""
-    while _shutdown:
+    for step in reversed(_shutdown):
         try:
-            _shutdown.pop()()
+            step()
         except Exception:
             log.exception("event=shutdown_step_failed")
 

@@ -1,0 +1,91 @@
+"""`sagemaker-emulator run -- CMD`: an emulator for the length of one command.
+
+The command's exit code is passed on. Ctrl-C reaches the command exactly once: on a terminal it shares our process
+group and the terminal tells both of us; elsewhere it gets a group of its own and we pass the signal on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from sagemaker_emulator import children, environment, server
+
+INTERRUPTED = 130
+
+
+def run(command: list[str], port: int, home: Path | None, region: str | None) -> int:
+    """Start an emulator, run `command` under its variables, stop everything, return the exit code.
+
+    Raises PortTaken.
+    """
+    with _folder(home) as folder:
+        os.environ["SAGEMAKER_EMULATOR_HOME"] = str(folder)
+        with server.running(port) as url:
+            return _run_child(command, environment.child(url, folder, region))
+
+
+def _run_child(command: list[str], env: dict[str, str]) -> int:
+    own_group = not _on_terminal()
+    received: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if child is not None and own_group:
+            _signal(child.pid, number)
+        elif child is not None and number != signal.SIGINT:
+            child.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    try:
+        child = subprocess.Popen(command, env=env, process_group=0 if own_group else None)
+    except OSError as error:
+        print(f"sagemaker-emulator: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
+    if own_group:
+        children.watch(child.pid)
+        for number in list(received):  # arrived between the handler's birth and the child's
+            _signal(child.pid, number)
+    code = child.wait()
+    if received:
+        return INTERRUPTED if received[0] == signal.SIGINT else 128 + received[0]
+    return code if code >= 0 else 128 - code
+
+
+def _on_terminal() -> bool:
+    try:
+        with open("/dev/tty", "rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _signal(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+@contextmanager
+def _folder(home: Path | None) -> Iterator[Path]:
+    """Yield the state folder: the one that was asked for and is kept, or one that goes when the run ends."""
+    if home is not None:
+        home.mkdir(parents=True, exist_ok=True)
+        yield home.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="sagemaker-emulator-")).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""`sagemaker-emulator docker build|push`: the two docker commands a release uses, against the image store.
+
+Set DOCKER="python -m sagemaker_emulator docker" and call `$DOCKER build --target T --tag URI .`, then `$DOCKER push URI`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from sagemaker_emulator.images.build import build
+from sagemaker_emulator.images.dockerfile import DockerfileError
+from sagemaker_emulator.images.store import Image, ImageMissing, Store
+
+REGISTRY = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)"
+    r"(:(?P<tag>[\w.-]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def main(argv: list[str]) -> int:
+    """Do one docker command; say what is wrong in one line and return 1, as docker does."""
+    args = _parser().parse_args(argv)
+    store = Store(Path(os.environ.get("SAGEMAKER_EMULATOR_HOME", ".emulator")).resolve())
+    try:
+        if args.verb == "build":
+            _build(store, args)
+        else:
+            _push(store, args.uri)
+    except (DockerfileError, ImageMissing, PushRefused, OSError) as error:
+        reason = f"no such image: {error}" if isinstance(error, ImageMissing) else str(error)
+        print(f"sagemaker-emulator docker {args.verb}: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class PushRefused(Exception):
+    """ECR would not take the image; the message says why."""
+
+
+def _build(store: Store, args: argparse.Namespace) -> None:
+    dockerfile = args.file or args.context / "Dockerfile"
+    given = dict(word.partition("=")[::2] for word in args.build_arg)
+    build_args = {name: value or os.environ.get(name, "") for name, value in given.items()}
+    for tag in args.tag:
+        image = build(store, tag, args.context.resolve(), dockerfile.resolve(), args.target, build_args)
+        print(f"built {tag} sha256:{image.digest[:12]}")
+
+
+def _push(store: Store, uri: str) -> None:
+    where = REGISTRY.fullmatch(uri)
+    if where is None:
+        raise PushRefused(f"{uri} is not in ECR (ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG)")
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    image = store.local(uri)
+    manifest = _manifest(image)
+    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+    ecr = boto3.client("ecr", region_name=where["region"])
+    try:
+        _put(ecr, where, manifest, digest)
+    except (BotoCoreError, ClientError) as error:
+        raise PushRefused(f"{uri}: {error}") from None
+    store.push(uri, aliases=(f"{uri.rsplit(':', 1)[0]}@{digest}",))
+    print(f"pushed {uri} {digest}")
+
+
+def _put(ecr: Any, where: re.Match[str], manifest: str, digest: str) -> None:
+    names = {"registryId": where["account"], "repositoryName": where["repository"]}
+    try:
+        ecr.put_image(
+            **names,
+            imageManifest=manifest,
+            imageManifestMediaType=MANIFEST,
+            imageTag=where["tag"] or "latest",
+            imageDigest=digest,
+        )
+    except ecr.exceptions.ImageAlreadyExistsException:
+        return  # the very same image under the very same tag: docker push calls that done
+
+
+def _manifest(image: Image) -> str:
+    """Return a registry manifest that names the content, so that ECR's digest is a function of it."""
+    size = sum(path.stat().st_size for path in image.files.rglob("*") if path.is_file()) if image.files else 0
+    layer = {"mediaType": f"{MANIFEST}.layer", "size": size, "digest": f"sha256:{image.digest}"}
+    config = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 0, "digest": layer["digest"]}
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
+    return json.dumps(document, sort_keys=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sagemaker-emulator docker", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    make = verbs.add_parser("build", help="read a Dockerfile and keep what it COPYs")
+    make.add_argument("--target")
+    make.add_argument("--tag", "-t", action="append", required=True)
+    make.add_argument("--file", "-f", type=Path)
+    make.add_argument("--build-arg", action="append", default=[])
+    for flag in ("--platform", "--provenance", "--progress"):  # accepted: they change nothing here
+        make.add_argument(flag)
+    for flag in ("--quiet", "--pull", "--no-cache", "--load"):
+        make.add_argument(flag, action="store_true")
+    make.add_argument("context", type=Path)
+    push = verbs.add_parser("push", help="put a built image into ECR")
+    push.add_argument("uri")
+    return parser

@@ -1,0 +1,141 @@
+"""Images on disk: files by content under images/content, names in images/local (built) and images/pushed (in ECR).
+
+An image is what its Dockerfile COPYs, with ENTRYPOINT, CMD, WORKDIR and ENV. Its digest is the hash of all of that.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+
+class ImageMissing(Exception):
+    """No image of that name was pushed, and no table names it."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """How an image starts. `files` is the folder with its own files, None when it has none."""
+
+    entrypoint: list[str] = field(default_factory=list)
+    cmd: list[str] = field(default_factory=list)
+    workdir: str = "/"
+    env: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    exposed: list[str] = field(default_factory=list)
+    user: str = ""
+    runs: list[str] = field(default_factory=list)
+    digest: str = ""
+    files: Path | None = None
+
+
+class Store:
+    """The images under one state folder. Builds run in other processes, so every change is one rename."""
+
+    def __init__(self, home: Path) -> None:
+        self._root = home / "images"
+        self._table = home / "images.json"
+
+    def add(self, uri: str, image: Image, tree: Path) -> Image:
+        """Keep `image` with the files in `tree` (which is consumed) under a local name; return it with its digest."""
+        config = {k: v for k, v in asdict(image).items() if k not in ("digest", "files")}
+        digest = _digest(config, tree)
+        folder = self._root / "content" / digest
+        if folder.exists():
+            shutil.rmtree(tree)
+        else:
+            staged = self.staging()
+            os.replace(tree, staged / "files")
+            (staged / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+            _made(folder.parent)
+            try:
+                os.replace(staged, folder)
+            except OSError:  # someone else built the very same image meanwhile
+                shutil.rmtree(staged)
+        self._name("local", uri, digest)
+        return self._load(digest)
+
+    def staging(self) -> Path:
+        """Return a new empty folder on the store's file system."""
+        return Path(tempfile.mkdtemp(dir=_made(self._root / "staging")))
+
+    def push(self, uri: str, aliases: tuple[str, ...] = ()) -> None:
+        """Make a local image visible to jobs. Raises ImageMissing."""
+        digest = self.local(uri).digest
+        for name in (uri, *aliases):
+            self._name("pushed", name, digest)
+
+    def local(self, uri: str) -> Image:
+        """Return a built image. Raises ImageMissing."""
+        return self._load(self._digest_of("local", uri))
+
+    def pushed(self, uri: str) -> Image:
+        """Return an image that jobs may use: one that was pushed, else one of the table. Raises ImageMissing."""
+        try:
+            return self._load(self._digest_of("pushed", uri))
+        except ImageMissing:
+            return self._from_table(uri)
+
+    def in_table(self, uri: str) -> bool:
+        """Return whether the table, and not a push, provides this image."""
+        return not (self._root / "pushed" / _file(uri)).is_file()
+
+    def _from_table(self, uri: str) -> Image:
+        """Look the URI up in images.json: {"uri or pattern": {"entrypoint": [...], "cmd": [...], "env": {...}}}."""
+        try:
+            table: dict[str, Any] = json.loads(self._table.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            table = {}
+        for pattern, entry in table.items():
+            if uri == pattern or fnmatch.fnmatchcase(uri, pattern):
+                digest = hashlib.sha256(f"{pattern}{json.dumps(entry, sort_keys=True)}".encode()).hexdigest()
+                return Image(**{"workdir": "/", **entry, "digest": digest})
+        raise ImageMissing(uri)
+
+    def _load(self, digest: str) -> Image:
+        folder = self._root / "content" / digest
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return Image(**config, digest=digest, files=folder / "files")
+
+    def _digest_of(self, kind: str, uri: str) -> str:
+        try:
+            return (self._root / kind / _file(uri)).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ImageMissing(uri) from None
+
+    def _name(self, kind: str, uri: str, digest: str) -> None:
+        folder = _made(self._root / kind)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as staged:
+            staged.write(digest)
+        os.replace(staged.name, folder / _file(uri))
+
+
+def _file(uri: str) -> str:
+    last = uri.rsplit("/", 1)[-1]
+    return quote(uri if ":" in last or "@" in last else f"{uri}:latest", safe="")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _digest(config: dict[str, Any], tree: Path) -> str:
+    """Hash what an image is: its configuration, and name, mode and content of each file."""
+    total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for path in sorted(tree.rglob("*")):
+        relative = path.relative_to(tree).as_posix()
+        if path.is_symlink():
+            total.update(f"l {relative} {os.readlink(path)}\n".encode())
+        elif path.is_file():
+            mode = "x" if os.access(path, os.X_OK) else "f"
+            total.update(f"{mode} {relative} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,30 @@
+"""One CloudWatch log stream, written while the container writes, readable by boto3 at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sagemaker_emulator import seams
+
+EVENT_LIMIT = 256 * 1024 - 26  # bytes of one event on CloudWatch
+_lock = threading.Lock()
+
+
+class LogStream:
+    """A stream of a group; both exist from the first line on, as on AWS."""
+
+    def __init__(self, account: str, region: str, group: str, name: str) -> None:
+        self._backend = seams.backend("logs", account, region)
+        self._group, self._name = group, name
+        with _lock:  # moto's logs are not thread-safe
+            self._backend.ensure_log_group(group)
+            self._backend.ensure_log_stream(group, name)
+
+    def write(self, lines: list[str]) -> None:
+        """Append lines as events of this moment; empty ones are dropped, as the agent does."""
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": line[:EVENT_LIMIT]} for line in lines if line.strip()]
+        if events:
+            with _lock:
+                self._backend.put_log_events(self._group, self._name, events)

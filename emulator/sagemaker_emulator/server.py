@@ -1,0 +1,118 @@
+"""The server: moto's WSGI application with the emulator's operations in it, on 127.0.0.1, in threads of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from sagemaker_emulator import seams
+
+HOST = "127.0.0.1"
+log = logging.getLogger(__name__)
+
+
+class PortTaken(Exception):
+    """Another process listens on the port that was asked for."""
+
+
+class QuietHandler(MotoRequestHandler):
+    """Moto's handler without a line per request; connections stay open, which halves the time of small calls."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadedMotoServer):
+    """Moto's threaded server on a socket that we bound ourselves, so that a taken port is an error we can word."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(ip_address=HOST, port=port, verbose=False)
+        self._socket = _bind(port)
+
+    def _server_entry(self) -> None:
+        app = Application(create_backend_app)
+        self._server = make_server(
+            HOST, 0, app, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
+        )
+        self._server.daemon_threads = True
+        self._server_ready_event.set()
+        self._server.serve_forever(poll_interval=0.05)
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://{HOST}:{self._socket.getsockname()[1]}"
+
+    def stop(self) -> None:
+        """Stop listening and give the port back."""
+        super().stop()
+        if self._server is not None:
+            self._server.server_close()
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+
+class Application(DomainDispatcherApplication):
+    """Moto's dispatcher; what falls through it gets one JSON error instead of a page of HTML."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer one request."""
+        try:
+            return super().__call__(environ, start_response)
+        except Exception as error:
+            log.exception("event=request_failed path=%s", environ.get("PATH_INFO"))
+            text = f"sagemaker-emulator cannot answer this request: {type(error).__name__} (see COVERAGE.md)"
+            body = json.dumps({"__type": "NotImplemented", "message": text}).encode()
+            start_response("501 Not Implemented", [("Content-Type", "application/json")])
+            return [body]
+
+
+@contextlib.contextmanager
+def running(port: int = 0) -> Iterator[str]:
+    """Run the emulator in this process and yield its URL; everything it started has ended afterwards.
+
+    Raises PortTaken.
+    """
+    seams.install()
+    server = Server(port)
+    seams.set_url(server.url)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        seams.shutdown()
+        server.stop()
+
+
+def wait_for_signal(stop: threading.Event) -> None:
+    """Block until `stop` is set; in slices, because a blocked main thread runs no signal handler on some platforms."""
+    while not stop.wait(timeout=1.0):
+        pass
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port) from error
+        raise
+    return listener
