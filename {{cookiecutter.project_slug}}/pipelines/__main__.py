@@ -1,0 +1,229 @@
+"""The verbs: `python -m pipelines VERB`. Make targets and workflows call these and hold no logic of their own.
+
+Exit: 0 done, 2 data refused, 3 gate refused, 4 rolled back or not proven, 5 settings, 6 AWS access, 130 interrupted, 1 else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipelines import aws as door
+from pipelines import data as uploads
+from pipelines import definition as definitions
+from pipelines import errors, images, local_test, report, stack, status
+from pipelines import release as releases
+from pipelines import request as requests
+from pipelines import settings as facts
+from pipelines.aws import Aws
+from pipelines.errors import MLOpsError
+from pipelines.settings import Settings
+from pipelines.story import Story
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
+app.add_typer(data, name="data")
+USAGE = 1  # typer's own 2 means "data refused" here
+Environment = Annotated[str, typer.Option("--env", help="staging or production")]
+
+
+@dataclass
+class Run:
+    """What every verb gets."""
+
+    settings: Settings
+    story: Story
+
+    def connect(self) -> tuple[Aws, str]:
+        """Return the clients and the account, or raise what keeps us out."""
+        return door.connect(self.settings.project.region)
+
+    @contextmanager
+    def shown(self, verb: str) -> Iterator[Aws]:
+        """Run a verb with its steps shown, and leave build/report.html however it ends."""
+        aws, account = self.connect()
+        where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS account {account}"
+        self.story.say(f"{self.settings.project.slug}: {verb} in {self.settings.project.region}, {where}")
+        ended: BaseException | None = None
+        try:
+            with self.story.shown():
+                yield aws
+        except BaseException as error:
+            ended = door.translate(error) or error if isinstance(error, Exception) else error
+            raise
+        finally:
+            page = report.write(self.story, self.settings, verb, ended)
+            self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
+
+
+@app.callback()
+def read_settings(
+    context: typer.Context,
+    path: Annotated[Path, typer.Option("--settings", envvar="MLOPS_SETTINGS", help="settings file")] = Path(
+        "mlops.toml"
+    ),
+) -> None:
+    """Read the settings once, before any verb."""
+    context.obj = Run(facts.load(path), Story())
+
+
+@app.command()
+def plan(context: typer.Context) -> None:
+    """Show what a release of the working tree would do; change nothing."""
+    run: Run = context.obj
+    work = releases.tree(run.settings)
+    aws, account = run.connect()
+    run.story.console.print(status.plan(aws, account, work))
+
+
+@app.command("stack")
+def apply_stack(context: typer.Context) -> None:
+    """Create or update the CloudFormation stack from infra/."""
+    run: Run = context.obj
+    with run.shown("stack") as aws, run.story.step("stack") as step:
+        stack.apply(aws, run.settings, step)
+
+
+@app.command()
+def image(context: typer.Context) -> None:
+    """Build and push the images that ECR lacks (command: DOCKER, else docker)."""
+    run: Run = context.obj
+    work = releases.tree(run.settings)
+    with run.shown("image") as aws, run.story.step("image") as step:
+        images.publish(aws, stack.outputs(aws, run.settings.project.slug), work.ids.code_id, step)
+
+
+@app.command()
+def release(
+    context: typer.Context,
+    retry: Annotated[bool, typer.Option(help="judge again what was refused or rejected earlier")] = False,
+) -> None:
+    """Bring the working tree to production: data, pipeline, gate, staging, approval, proof."""
+    run: Run = context.obj
+    with run.shown("release") as aws:
+        releases.release(aws, run.settings, run.story, retry=retry)
+
+
+@app.command()
+def promote(
+    context: typer.Context, release_id: Annotated[str, typer.Argument(help="its id, 12 digits do")]
+) -> None:
+    """Approve a release that waits, and bring it to production."""
+    run: Run = context.obj
+    with run.shown("promote") as aws:
+        releases.promote(aws, run.settings, run.story, release_id)
+
+
+@app.command()
+def rollback(context: typer.Context) -> None:
+    """Bring production back to the approved release before this one, with the same proof."""
+    run: Run = context.obj
+    with run.shown("rollback") as aws:
+        releases.rollback(aws, run.settings, run.story)
+
+
+@app.command("status")
+def show_status(context: typer.Context) -> None:
+    """Show what is live and the last packages."""
+    run: Run = context.obj
+    aws, _ = run.connect()
+    run.story.console.print(status.status(aws, run.settings))
+
+
+@app.command("report")
+def show_report(context: typer.Context) -> None:
+    """Write build/report.html again for the release of the working tree, from what lies on S3."""
+    run: Run = context.obj
+    work = releases.tree(run.settings)
+    with run.shown("report") as aws:
+        releases.retell(aws, work, run.story)
+
+
+@app.command("request")
+def send_request(context: typer.Context, environment: Environment = "production") -> None:
+    """Send one golden row to an endpoint; print its answer and the release that gave it."""
+    run: Run = context.obj
+    run.settings.environment(environment)
+    aws, _ = run.connect()
+    print(json.dumps(requests.request(aws, run.settings, run.story, environment)))  # noqa: T201 - what was asked for
+
+
+@app.command()
+def definition(
+    context: typer.Context,
+    write: Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")] = False,
+    check: Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")] = False,
+) -> None:
+    """Build the pipeline's definition with the SageMaker SDK; print it, write it, or check the golden file."""
+    run: Run = context.obj
+    text = definitions.render(definitions.build(run.settings))
+    if write:
+        definitions.GOLDEN.write_text(text, encoding="utf-8")
+    elif check:
+        definitions.check(text)
+    else:
+        print(text, end="")  # noqa: T201 - what was asked for
+
+
+@data.command("push")
+def push_data(context: typer.Context) -> None:
+    """Upload the locked files that the bucket lacks; each sha256 is checked."""
+    run: Run = context.obj
+    locked = releases.lock.read(Path(run.settings.data.lock))
+    with run.shown("data") as aws, run.story.step("data") as step:
+        uploads.push(aws, stack.outputs(aws, run.settings.project.slug).bucket, locked, Path(), step)
+
+
+@app.command("local-test")
+def test_locally(context: typer.Context) -> None:
+    """Run stack, image, release and request against AWS_ENDPOINT_URL; leave build/local-test.json."""
+    run: Run = context.obj
+    local_test.require_endpoint()
+    with run.shown("local-test") as aws:
+        local_test.local_test(aws, run.settings, run.story)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb; turn whatever stops it into four lines and an exit code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        app(arguments or ["--help"], prog_name="python -m pipelines")
+    except SystemExit as stop:
+        if stop.code == errors.INTERRUPTED:
+            console.print(
+                "■ interrupted: nothing is followed any more; what runs in AWS goes on", markup=False
+            )
+            console.print("  Follow it again: python -m pipelines release", markup=False)
+        return USAGE if stop.code == 2 else int(stop.code or 0)
+    except Exception as error:
+        known = error if isinstance(error, MLOpsError) else door.translate(error)
+        if known is None:
+            raise
+        tell(known, console)
+        return known.exit_code
+    return 0
+
+
+def tell(error: MLOpsError, console: Console) -> None:
+    """Print the end of the log where there is one, then the four lines; annotate in GitHub Actions."""
+    for text in error.detail:
+        console.print(f"    {text}", markup=False, style="dim")
+    for text in error.lines():
+        console.print(text, markup=False)
+    note = errors.annotation(error)
+    if note:
+        print(note)  # noqa: T201 - a workflow command is a line on stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

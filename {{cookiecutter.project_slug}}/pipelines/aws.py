@@ -1,0 +1,179 @@
+"""The one door to AWS: the only file that imports boto3. Clients are made once, on first use, and passed down.
+
+boto3 itself honours AWS_ENDPOINT_URL, profiles, roles and tokens; nothing here asks where AWS is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+from botocore import exceptions as boto
+from botocore.config import Config
+
+from pipelines import names
+from pipelines.errors import AccessError, MLOpsError, SettingsError
+
+RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
+CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
+REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+STALE = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+         "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients of one region. There is no global one."""
+
+    region: str
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.Session(region_name=self.region)
+
+    def _client(self, service: str, attempts: int = RETRIES) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            user_agent_extra="pipelines",
+        )
+        return self._session.client(service, config=config)
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        """Jobs, pipelines, registry, endpoints."""
+        return self._client("sagemaker")
+
+    @cached_property
+    def runtime(self) -> Any:
+        """Requests to endpoints."""
+        return self._client("sagemaker-runtime")
+
+    @cached_property
+    def s3(self) -> Any:
+        """Data and results."""
+        return self._client("s3")
+
+    @cached_property
+    def cloudformation(self) -> Any:
+        """The stack."""
+        return self._client("cloudformation")
+
+    @cached_property
+    def ecr(self) -> Any:
+        """Images."""
+        return self._client("ecr")
+
+    @cached_property
+    def logs(self) -> Any:
+        """What jobs wrote."""
+        return self._client("logs")
+
+    def account(self) -> str:
+        """Return the account we are let into; the first call of every verb, so it gives up soon."""
+        return self._client("sts", attempts=3).get_caller_identity()["Account"]
+
+    def read_json(self, uri: str) -> Any:
+        """Return the JSON at an s3:// address."""
+        return json.loads(self.read_bytes(uri))
+
+    def read_bytes(self, uri: str) -> bytes:
+        """Return what lies at an s3:// address."""
+        bucket, key = names.split_uri(uri)
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def write_bytes(self, uri: str, body: bytes) -> None:
+        """Put bytes at an s3:// address, checked by S3 on arrival."""
+        bucket, key = names.split_uri(uri)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+
+    def pages(
+        self, call: Callable[..., dict[str, Any]], member: str, **request: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every item of a SageMaker list operation."""
+        while True:
+            answer = call(**request)
+            yield from answer[member]
+            if not answer.get("NextToken"):
+                return
+            request["NextToken"] = answer["NextToken"]
+
+
+def connect(region: str) -> tuple[Aws, str]:
+    """Return the clients and the account; raise SettingsError E506 or AccessError E6xx."""
+    known = regions()
+    if region not in known:
+        near = difflib.get_close_matches(region, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known)[:6])} and more"
+        raise SettingsError("E506", f"'{region}' is not a region with SageMaker", "mlops.toml, key project.region",
+                            hint, "correct it; for a region newer than this botocore, update botocore")  # fmt: skip
+    aws = Aws(region)
+    return aws, aws.account()
+
+
+def offline_session() -> Any:
+    """Return a session that can sign nothing: the SDK wants one even where it only writes JSON."""
+    return boto3.Session(region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+
+
+@cache
+def regions() -> frozenset[str]:
+    """Return the regions that botocore knows SageMaker in; asks nobody."""
+    session = boto3.Session(region_name="us-east-1")
+    parts = session.get_available_partitions()
+    return frozenset(region for part in parts for region in session.get_available_regions("sagemaker", part))
+
+
+def code(error: Exception) -> str:
+    """Return AWS's error code, or an empty string."""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
+
+
+def missing(error: boto.ClientError) -> bool:
+    """Say whether AWS's answer means "there is no such thing": SageMaker has no code of its own for it."""
+    message = error.response["Error"].get("Message", "").lower()
+    absent = ("could not find", "does not exist", "not found", "cannot find")
+    return code(error) in (
+        "ResourceNotFound",
+        "NoSuchKey",
+        "404",
+        "RepositoryNotFoundException",
+        "NoSuchEntity",
+    ) or (
+        code(error) in ("ValidationException", "ValidationError") and any(text in message for text in absent)
+    )
+
+
+def translate(error: Exception) -> MLOpsError | None:
+    """Return our error for one of botocore's, or None for a stranger."""
+    where = "the credentials that boto3 finds"
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
+                          boto.ProfileNotFound, boto.SSOTokenLoadError, boto.TokenRetrievalError,
+                          boto.UnauthorizedSSOTokenError)):  # fmt: skip
+        return AccessError("E601", "there are no AWS credentials", where, str(error),
+                           "log in (aws configure, aws sso login), or run it here without AWS: make local-test")  # fmt: skip
+    if isinstance(error, boto.ClientError):
+        operation = error.operation_name
+        if code(error) in STALE:
+            return AccessError("E601", "AWS does not accept these credentials", where, f"{operation}: {code(error)}",
+                               "log in again and repeat; nothing was started")  # fmt: skip
+        message = error.response["Error"].get("Message", "")
+        if code(error) in REFUSED:
+            return AccessError("E602", f"AWS refused {operation}", where, message,
+                               "give the role this permission (infra/stack.yml names what each needs), then repeat")  # fmt: skip
+        return MLOpsError("E103", f"AWS answered {operation} with {code(error)}", f"operation {operation}", message,
+                          "repeat the verb: it goes on where it stopped")  # fmt: skip
+    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
+        address = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
+        return AccessError("E603", "AWS cannot be reached", address, type(error).__name__,
+                           "check network, proxy, region and AWS_ENDPOINT_URL, then repeat")  # fmt: skip
+    if isinstance(error, boto.BotoCoreError):
+        return AccessError("E604", "boto3 could not make the request", "the AWS configuration of this machine",
+                           str(error), "correct it and repeat")  # fmt: skip
+    return None

@@ -1,0 +1,191 @@
+"""One execution of the pipeline per release: started once, attached to while it runs, reused when it is over.
+
+The display name ties an execution to its release; ClientRequestToken makes a start that was lost or doubled harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines import aws as door
+from pipelines import explain, names
+from pipelines.aws import Aws
+from pipelines.errors import MLOpsError
+from pipelines.story import Step, Story
+
+OVER = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
+SHOWN = {
+    "Validate": "validate",
+    "Train": "train",
+    "Evaluate": "evaluate",
+    "Gate": "gate",
+    "Register": "register",
+}
+VERDICTS = {"Succeeded": "done", "Failed": "failed", "Stopped": "stopped", "Stopping": "stopped"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as ListPipelineExecutions shows it."""
+
+    arn: str
+    status: str
+    display: str
+
+    @property
+    def id(self) -> str:
+        """The last part of its ARN, which stands in the addresses of its outputs."""
+        return self.arn.rsplit("/", 1)[1]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to do about a release: start, attach or reuse; and why, for the reader."""
+
+    action: str
+    why: str
+    execution: Execution | None = None
+    failed: int = 0  # executions of this release that failed before: part of the token
+
+
+def choose(found: list[Execution], refused: bool, retry: bool) -> Choice:
+    """Decide from the executions of one release, newest first. `refused`: the newest ended in a verdict, not a fault."""
+    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in found)
+    newest = found[0] if found else None
+    if newest is None:
+        return Choice("start", "first execution of this release")
+    if newest.status not in OVER:
+        return Choice("attach", f"execution {newest.id} is running", newest, failed)
+    if newest.status == "Succeeded":
+        return Choice("reuse", f"execution {newest.id} has finished", newest, failed)
+    if refused and not retry:
+        return Choice("reuse", f"execution {newest.id} was refused; --retry judges it again", newest, failed)
+    return Choice("start", f"execution {newest.id} ended as {newest.status}", None, failed)
+
+
+def token(release_id: str, failed: int) -> str:
+    """Return the ClientRequestToken: the same for everyone who starts this attempt of this release."""
+    return hashlib.sha256(f"{release_id}:{failed}".encode()).hexdigest()
+
+
+def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
+    """Return the executions of one release, newest first."""
+    prefix = f"release-{names.short(release_id)}-"
+    request = {"PipelineName": project, "SortBy": "CreationTime", "SortOrder": "Descending"}
+    try:
+        items = list(
+            aws.pages(aws.sagemaker.list_pipeline_executions, "PipelineExecutionSummaries", **request)
+        )
+    except ClientError as error:
+        if door.missing(error):
+            return []
+        raise
+    mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
+    mine.sort(key=lambda item: item["StartTime"], reverse=True)
+    return [Execution(item["PipelineExecutionArn"], item["PipelineExecutionStatus"],
+                      item["PipelineExecutionDisplayName"]) for item in mine]  # fmt: skip
+
+
+def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
+    """Create or update the pipeline where its definition or role differs; say which in one word."""
+    request = {"PipelineName": project, "PipelineDefinition": definition, "RoleArn": role}
+    try:
+        found = aws.sagemaker.describe_pipeline(PipelineName=project)
+    except ClientError as error:
+        if not door.missing(error):
+            raise
+        created = hashlib.sha256(definition.encode()).hexdigest()
+        aws.sagemaker.create_pipeline(**request, ClientRequestToken=created)
+        return "created"
+    if found["PipelineDefinition"] == definition and found["RoleArn"] == role:
+        return "unchanged"
+    aws.sagemaker.update_pipeline(**request)
+    return "updated"
+
+
+def start(aws: Aws, project: str, release_id: str, failed: int, parameters: dict[str, str]) -> Execution:
+    """Start an execution; twice gives the same one."""
+    display = names.execution_display(release_id, failed + 1)
+    answer = aws.sagemaker.start_pipeline_execution(
+        PipelineName=project,
+        PipelineExecutionDisplayName=display,
+        PipelineParameters=[{"Name": key, "Value": value} for key, value in parameters.items()],
+        ClientRequestToken=token(release_id, failed),
+    )
+    return Execution(answer["PipelineExecutionArn"], "Executing", display)
+
+
+def steps(aws: Aws, arn: str) -> list[dict[str, Any]]:
+    """Return the steps of an execution, oldest first."""
+    request = {"PipelineExecutionArn": arn, "SortOrder": "Ascending"}
+    found = list(aws.pages(aws.sagemaker.list_pipeline_execution_steps, "PipelineExecutionSteps", **request))
+    return sorted(found, key=lambda item: item.get("StartTime") or item.get("EndTime"))
+
+
+def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the Fail step that ended an execution, or None: a job that broke is no verdict."""
+    fails = [step for step in found if "Fail" in step.get("Metadata", {})]
+    return fails[0] if fails else None
+
+
+def follow(aws: Aws, execution: Execution, story: Story) -> list[dict[str, Any]]:
+    """Show the steps until the execution is over and return them; raise MLOpsError E101 where a job failed."""
+    shown: dict[str, Step] = {}
+    changed = time.monotonic()
+    before: list[tuple[str, str]] = []
+    while True:
+        # Status first: what steps say afterwards can only be newer.
+        status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)
+        found = steps(aws, execution.arn)
+        state = [(step["StepName"], step["StepStatus"]) for step in found]
+        if state != before:
+            before, changed = state, time.monotonic()
+            show(found, shown, story)
+        if status["PipelineExecutionStatus"] in OVER:
+            break
+        time.sleep(pause(time.monotonic() - changed))
+    if status["PipelineExecutionStatus"] != "Succeeded" and refusal(found) is None:
+        raise explain.failure(aws, execution.arn, status, found)
+    return found
+
+
+def pause(waited: float) -> float:
+    """Return the seconds to the next look: a twentieth of what was waited, so that short steps are seen in time."""
+    return min(15.0, max(0.2, waited / 20))
+
+
+def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story) -> None:
+    """Bring the story's steps up to what AWS says."""
+    outcome = {
+        step["StepName"]: step.get("Metadata", {}).get("Condition", {}).get("Outcome") for step in found
+    }
+    for step in found:
+        name, status = step["StepName"], step["StepStatus"]
+        if name not in SHOWN:
+            continue
+        if name not in shown:
+            shown[name] = story.begin(SHOWN[name])
+            shown[name].note = explain.job_name(step) or ""
+        if status in VERDICTS and shown[name].verdict == "running":
+            verdict = "refused" if outcome.get(name) == "False" else VERDICTS[status]
+            story.end(shown[name], verdict, _seconds(step))
+
+
+def _seconds(step: dict[str, Any]) -> float | None:
+    if "StartTime" in step and "EndTime" in step:
+        return (step["EndTime"] - step["StartTime"]).total_seconds()
+    return None
+
+
+def package_arn(found: list[dict[str, Any]]) -> str:
+    """Return the package that the execution registered; raise MLOpsError E102 where it did not."""
+    for step in found:
+        if "RegisterModel" in step.get("Metadata", {}):
+            return step["Metadata"]["RegisterModel"]["Arn"]
+    raise MLOpsError("E102", "the execution succeeded without registering a model", "step Register",
+                     "its steps name no package", "look at the pipeline's definition: pipelines/steps.py")  # fmt: skip

@@ -1,0 +1,82 @@
+"""What a release is: a function of code and data, in three hashes.
+
+code_id      what goes into the images or steers the jobs; the images' tag
+snapshot_id  the data's bytes, as data.lock names them
+release_id   both; carried by execution, package, endpoint config and every answer
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import lock as locks
+from pipelines.settings import Settings
+
+CODE_FOLDERS = ("data_checks", "training", "inference")
+CODE_FILES = (
+    "Dockerfile",
+    ".dockerignore",
+    "requirements/jobs.txt",
+    "requirements/serve.txt",
+    "pipelines/definition.json",
+)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The ids of what lies in the working tree, 64 hex digits each, and the commit it came from."""
+
+    code_id: str
+    snapshot_id: str
+    release_id: str
+    commit_sha: str
+
+
+def compute(settings: Settings, lock: locks.Lock, root: Path = Path()) -> Ids:
+    """Return the ids of the working tree."""
+    code, snapshot = code_id(settings, root), lock.snapshot_id()
+    return Ids(code, snapshot, release_id(code, snapshot), commit_sha(root))
+
+
+def release_id(code: str, snapshot: str) -> str:
+    """Return the id of a release of this code on this data."""
+    return hashlib.sha256(f"{code}:{snapshot}".encode()).hexdigest()
+
+
+def code_id(settings: Settings, root: Path) -> str:
+    """Return the hash of every file that goes into the images, the pipeline and the settings that steer jobs."""
+    total = hashlib.sha256(settings.digest().encode())
+    for path in sorted(code_files(root)):
+        content = hashlib.sha256((root / path).read_bytes()).hexdigest()
+        total.update(f"{path.as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def code_files(root: Path) -> Iterator[Path]:
+    """Yield what counts as code, relative to `root`: no caches, no prose, nothing hidden."""
+    for name in CODE_FILES:
+        if (root / name).is_file():
+            yield Path(name)
+    for folder in CODE_FOLDERS:
+        for path in (root / folder).rglob("*"):
+            inner = path.relative_to(root)
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
+            if path.is_file() and not hidden and path.suffix not in (".pyc", ".md"):
+                yield inner
+
+
+def commit_sha(root: Path) -> str:
+    """Return the commit at HEAD of the repository that starts at `root`; "uncommitted" where there is none."""
+    if "GITHUB_SHA" in os.environ:
+        return os.environ["GITHUB_SHA"]
+    if not (root / ".git").exists():  # a folder inside another repository must not carry that one's commit
+        return "uncommitted"
+    done = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else "uncommitted"

@@ -1,0 +1,53 @@
+"""Every name and address given to AWS is born here."""
+
+from __future__ import annotations
+
+STACK_OUTPUTS = ("BucketName", "KeyArn", "ExecutionRoleArn", "RepositoryUri", "ModelPackageGroupName")
+VARIANT = "main"  # blue/green needs the same variant name in the old and the new endpoint config
+SHORT = 12  # hex digits of an id in names: enough to be unique, short enough for SageMaker's 63
+
+
+def short(identity: str) -> str:
+    """Return the part of an id that goes into names."""
+    return identity[:SHORT]
+
+
+def endpoint(project: str, environment: str) -> str:
+    """Return the endpoint of an environment."""
+    return f"{project}-{environment}"
+
+
+def deployment(project: str, environment: str, release_id: str, version: int) -> str:
+    """Return the name that model and endpoint config of one release share in one environment."""
+    return f"{project}-{environment}-{short(release_id)}-{version}"
+
+
+def image_tags(code_id: str) -> dict[str, str]:
+    """Return the ECR tag of each build target."""
+    return {target: f"{short(code_id)}-{target}" for target in ("jobs", "serve")}
+
+
+def release_prefix(bucket: str, release_id: str) -> str:
+    """Return where everything about one release lies (no slash at the end)."""
+    return f"s3://{bucket}/releases/{release_id}"
+
+
+def execution_prefix(bucket: str, release_id: str, execution_id: str) -> str:
+    """Return where one execution of a release writes its outputs."""
+    return f"{release_prefix(bucket, release_id)}/{execution_id}"
+
+
+def execution_display(release_id: str, attempt: int) -> str:
+    """Return the display name that ties an execution to its release in ListPipelineExecutions."""
+    return f"release-{short(release_id)}-{attempt}"
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return (bucket, key) of an s3:// address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def package_version(arn: str) -> int:
+    """Return the version number at the end of a model package's ARN."""
+    return int(arn.rsplit("/", 1)[1])

@@ -1,0 +1,126 @@
+"""The model registry: find a release's package, find the champion, complete and approve a package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines import aws as door
+from pipelines import names
+from pipelines.aws import Aws
+
+METADATA_KEYS, METADATA_LENGTH = 50, 256  # SageMaker's limits
+
+
+@dataclass(frozen=True)
+class Package:
+    """A model package as DescribeModelPackage shows it."""
+
+    arn: str
+    approval: str
+    image: str
+    model_data: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """Its number in the group."""
+        return names.package_version(self.arn)
+
+    @property
+    def release_id(self) -> str:
+        """The release that it is; empty for a package that somebody made by hand."""
+        return self.metadata.get("release_id", "")
+
+
+def describe(aws: Aws, arn: str) -> Package:
+    """Return one package."""
+    found = aws.sagemaker.describe_model_package(ModelPackageName=arn)
+    container = found["InferenceSpecification"]["Containers"][0]
+    return Package(
+        arn=found["ModelPackageArn"],
+        approval=found["ModelApprovalStatus"],
+        image=container["Image"],
+        model_data=container["ModelDataUrl"],
+        metadata=found.get("CustomerMetadataProperties") or {},
+        environment=container.get("Environment") or {},
+    )
+
+
+def newest(aws: Aws, group: str, approval: str | None = None) -> list[Package]:
+    """Return the packages of a group, newest first; only those of one approval status where it is given."""
+    request: dict[str, Any] = {
+        "ModelPackageGroupName": group,
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+    }
+    if approval:
+        request["ModelApprovalStatus"] = approval
+    found = aws.pages(aws.sagemaker.list_model_packages, "ModelPackageSummaryList", **request)
+    arns = sorted((item["ModelPackageArn"] for item in found), key=names.package_version, reverse=True)
+    return [describe(aws, arn) for arn in arns]
+
+
+def find(aws: Aws, group: str, release_id: str) -> Package | None:
+    """Return the newest package of a release, or None; `release_id` may be the short form."""
+    return next(
+        (item for item in newest(aws, group) if release_id and item.release_id.startswith(release_id)), None
+    )
+
+
+def served(aws: Aws, group: str, endpoint: str) -> Package | None:
+    """Return the package that an endpoint serves, or None where there is no endpoint or it serves something else."""
+    try:
+        found = aws.sagemaker.describe_endpoint(EndpointName=endpoint)
+        config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
+        model = aws.sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    except ClientError as error:
+        if door.missing(error):
+            return None
+        raise
+    container = model.get("PrimaryContainer") or model["Containers"][0]
+    arn = container.get("ModelPackageName")
+    if arn:
+        return describe(aws, arn)
+    version = container.get("Environment", {}).get("MODEL_PACKAGE_VERSION")
+    return next((item for item in newest(aws, group) if str(item.version) == version), None)
+
+
+def champion(aws: Aws, project: str, group: str) -> Package | None:
+    """Return what a candidate is compared with: what production serves, else the newest Approved, else nothing."""
+    serving = served(aws, group, names.endpoint(project, "production"))
+    return serving or next(iter(newest(aws, group, "Approved")), None)
+
+
+def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> Package:
+    """Write the release's whole story to S3, and its address and hashes into the package's metadata."""
+    body = json.dumps(story, indent=2, sort_keys=True).encode()
+    uri = f"{names.release_prefix(bucket, package.release_id)}/release.json"
+    facts = {
+        "artifact_sha256": story["artifact"]["sha256"],
+        "story_uri": uri,
+        "story_sha256": hashlib.sha256(body).hexdigest(),
+        "metric": f"{story['gate']['metric']}={story['gate']['value']}",
+    }
+    aws.write_bytes(uri, body)
+    return annotate(aws, package, facts)
+
+
+def annotate(aws: Aws, package: Package, facts: dict[str, str]) -> Package:
+    """Add metadata to a package."""
+    merged = package.metadata | {key: value[:METADATA_LENGTH] for key, value in facts.items()}
+    aws.sagemaker.update_model_package(ModelPackageArn=package.arn, CustomerMetadataProperties=merged)
+    return describe(aws, package.arn)
+
+
+def judge(aws: Aws, package: Package, status: str, why: str) -> Package:
+    """Approve or reject a package, saying why."""
+    aws.sagemaker.update_model_package(
+        ModelPackageArn=package.arn, ModelApprovalStatus=status, ApprovalDescription=why[:1024]
+    )
+    return describe(aws, package.arn)

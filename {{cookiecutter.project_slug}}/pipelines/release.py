@@ -1,0 +1,284 @@
+"""The release of what lies in the working tree: the story of every merge, on AWS or against the emulator.
+
+ids -> data -> pipeline (validate, train, evaluate, gate, register) -> staging -> approve -> production
+Each part starts from what is there already: running it again attaches, retries or reuses, and never trains twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import data, definition, execution, explain, ids, images, lock, names, registry, rollout, stack
+from pipelines.aws import Aws
+from pipelines.errors import DeployFailed, SettingsError
+from pipelines.registry import Package
+from pipelines.settings import Settings
+from pipelines.stack import Stack
+from pipelines.story import Step, Story
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What lies in the working tree: nothing here needs AWS."""
+
+    settings: Settings
+    lock: lock.Lock
+    ids: ids.Ids
+    definition: str  # the golden file's text
+
+
+def tree(settings: Settings, root: Path = Path()) -> Tree:
+    """Read the working tree; raise SettingsError where it does not hold together."""
+    golden = definition.golden(settings)
+    locked = lock.read(root / settings.data.lock)
+    return Tree(settings, locked, ids.compute(settings, locked, root), golden)
+
+
+def release(
+    aws: Aws, settings: Settings, story: Story, *, retry: bool = False, root: Path = Path()
+) -> Package:
+    """Bring the working tree to production, or raise what stopped it."""
+    work = tree(settings, root)
+    made = stack.outputs(aws, settings.project.slug)
+    digests = images.require(aws, made, work.ids.code_id)
+    story.facts["ids"] = work.ids.__dict__
+    package = registry.find(aws, made.group, work.ids.release_id)
+    if (
+        package is None or "story_sha256" not in package.metadata
+    ):  # registered, but cut off before it was completed
+        package = produce(aws, work, made, digests, story, retry=retry, root=root)
+    else:
+        reuse(aws, made.bucket, package, story, retry)
+    if package.approval != "Approved":
+        package = prove_on_staging(aws, settings, made, package, story)
+        if settings.project.approval != "gate":
+            return hold(settings, package, story)
+        package = approve(aws, package, story, "proven on staging, the gate decides")
+    return to_production(aws, settings, made, package, story)
+
+
+def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) -> None:
+    """Say that a package is reused; raise DeployFailed E403 where it was rejected and nobody asked for a retry."""
+    with story.step("reuse") as step:
+        step.note = f"version {package.version} is this release ({package.approval}): nothing is trained"
+        if package.approval == "Rejected" and not retry:
+            raise DeployFailed("E403", f"release {names.short(package.release_id)} was rejected earlier", package.arn,
+                               "the same code and data would fail the same way",
+                               "change code or data, or say --retry where the fault was not the model's")  # fmt: skip
+        step.verdict = "reused"
+    collect(aws, bucket, package.release_id, package.metadata["execution_id"], story)
+
+
+def produce(
+    aws: Aws, work: Tree, made: Stack, digests: dict[str, str], story: Story, *, retry: bool, root: Path
+) -> Package:
+    """Run the pipeline for a release that has no package, and complete what it registered."""
+    with story.step("data") as step:
+        versions = data.push(aws, made.bucket, work.lock, root, step)
+    project, release_id = work.settings.project.slug, work.ids.release_id
+    with story.step("pipeline") as step:
+        real = definition.sentinels(
+            project, made.bucket, made.key, made.role, f"{made.repository}:{names.short(work.ids.code_id)}"
+        )
+        change = execution.upsert_pipeline(
+            aws, project, definition.substitute(work.definition, real), made.role
+        )
+        found = execution.of_release(aws, project, release_id)
+        refused = bool(found) and execution.refusal(execution.steps(aws, found[0].arn)) is not None
+        choice = execution.choose(found, refused, retry)
+        running = choice.execution or execution.start(
+            aws, project, release_id, choice.failed, parameters(aws, work, made)
+        )
+        step.note = f"definition {change}; {choice.action}: {choice.why}"
+    story.facts["execution"] = running.arn
+    steps = execution.follow(aws, running, story)
+    collect(aws, made.bucket, release_id, running.id, story)
+    fail = execution.refusal(steps)
+    if fail:
+        raise explain.refused(aws, made.bucket, release_id, running.id, fail["StepName"])
+    package = registry.describe(aws, execution.package_arn(steps))
+    told = tell(work, package, running, digests, versions, story.facts["evaluation"])
+    return registry.complete(aws, package, made.bucket, told)
+
+
+def parameters(aws: Aws, work: Tree, made: Stack) -> dict[str, str]:
+    """Write lock and champion where the jobs look for them; return the execution's parameters."""
+    prefix = names.release_prefix(made.bucket, work.ids.release_id)
+    aws.write_bytes(f"{prefix}/lock/data.lock", work.lock.text)
+    return {
+        "ReleaseId": work.ids.release_id,
+        "CodeId": work.ids.code_id,
+        "SnapshotId": work.ids.snapshot_id,
+        "CommitSha": work.ids.commit_sha,
+        "DataPrefix": f"s3://{made.bucket}/{work.lock.prefix}",
+        "LockUri": f"{prefix}/lock/data.lock",
+        "ChampionUri": champion(aws, work.settings, made, prefix),
+        "TrackingUri": os.environ.get("MLFLOW_TRACKING_URI", work.settings.training.tracking_uri),
+    }
+
+
+def champion(aws: Aws, settings: Settings, made: Stack, prefix: str) -> str:
+    """Lay the champion out as an S3 prefix that always exists; return its address."""
+    best = registry.champion(aws, settings.project.slug, made.group)
+    uri = f"{prefix}/champion/{best.version if best else 'none'}"
+    facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
+    if best:
+        bucket, key = names.split_uri(f"{uri}/model.tar.gz")
+        source, source_key = names.split_uri(best.model_data)
+        aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})
+    aws.write_bytes(f"{uri}/champion.json", json.dumps(facts).encode())
+    return uri
+
+
+def collect(aws: Aws, bucket: str, release_id: str, execution_id: str, story: Story) -> None:
+    """Read the reports that an execution left, for the summary and the report."""
+    root = names.execution_prefix(bucket, release_id, execution_id)
+    done = {step.name: step for step in story.steps}
+    story.facts["validation"] = aws.read_json(f"{root}/validate/report/validation.json")
+    verdict = story.facts["validation"]
+    checks = verdict["expectations"]
+    if "validate" in done:
+        passed = sum(check["success"] for check in checks)
+        done["validate"].note = f"{passed} of {len(checks)} expectations, {verdict['rows']:,} rows"
+    if not verdict["verdict"]["accepted"]:
+        return
+    story.facts["evaluation"] = aws.read_json(f"{root}/evaluate/evaluation/evaluation.json")
+    story.facts["model_report"] = aws.read_bytes(f"{root}/evaluate/evaluation/model_report.html").decode()
+    note_metrics(story.facts["evaluation"], done)
+
+
+def note_metrics(evaluation: dict[str, Any], done: dict[str, Step]) -> None:
+    """Write the leading metric beside the evaluate step, and the first sentence of the verdict beside the gate."""
+    if "evaluate" in done:
+        name, metric = next(iter(evaluation["candidate"]["metrics"].items()))
+        done[
+            "evaluate"
+        ].note = f"{name} {metric['value']} ({metric['low']} to {metric['high']}, n {metric['n']:,})"
+    if "gate" in done:
+        verdict = evaluation["verdict"]
+        first = (
+            "first release: the absolute bar alone"
+            if verdict.get("first_release")
+            else "compared with the champion"
+        )
+        done["gate"].note = first if verdict["accepted"] else verdict["reasons"][0]
+
+
+def tell(work: Tree, package: Package, running: execution.Execution, digests: dict[str, str],
+         versions: dict[str, str | None], evaluation: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    """Return release.json: the whole story of a release, for whoever asks later."""
+    metric = work.settings.gate.metric
+    return {
+        "schema_version": 1,
+        **work.ids.__dict__,
+        "package": package.arn,
+        "execution": running.arn,
+        "images": digests,
+        "data": {"lock": json.loads(work.lock.text), "versions": versions},
+        "settings": work.settings.steering(),
+        "metrics": evaluation["candidate"]["metrics"],
+        "champion": (evaluation.get("champion") or {}).get("package"),
+        "gate": {"metric": metric, "value": evaluation["candidate"]["metrics"][metric]["value"],
+                 "verdict": evaluation["verdict"]},
+        "artifact": evaluation["artifact"],
+    }  # fmt: skip
+
+
+def prove_on_staging(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
+    """Serve the release on an endpoint of its own, prove it, take the endpoint away; note the proof."""
+    with story.step("staging") as step:
+        try:
+            rollout.deploy(aws, settings, made, "staging", package, step)
+        finally:
+            rollout.delete(aws, names.endpoint(settings.project.slug, "staging"))
+        return registry.annotate(aws, package, {"staging": "proven"})
+
+
+def approve(aws: Aws, package: Package, story: Story, why: str) -> Package:
+    """Approve a package."""
+    with story.step("approve") as step:
+        step.note = f"version {package.version}: {why}"
+        return registry.judge(aws, package, "Approved", why)
+
+
+def hold(settings: Settings, package: Package, story: Story) -> Package:
+    """Leave the package pending: somebody else lets it into production."""
+    with story.step("approve") as step:
+        step.verdict = "waiting"
+        step.note = f"version {package.version} waits ({settings.project.approval}): python -m pipelines promote {names.short(package.release_id)}"
+    return package
+
+
+def to_production(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
+    """Serve an approved release in production and prove it; reject it where that fails."""
+    with story.step("production") as step:
+        try:
+            rollout.deploy(aws, settings, made, "production", package, step)
+        except DeployFailed as error:
+            registry.judge(aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
+            raise
+    story.facts["package"] = {
+        "version": package.version,
+        "arn": package.arn,
+        "release_id": package.release_id,
+    }
+    return package
+
+
+def retell(aws: Aws, work: Tree, story: Story) -> None:
+    """Read again what the last execution of the working tree's release left; raise SettingsError E508 without one."""
+    made = stack.outputs(aws, work.settings.project.slug)
+    story.facts["ids"] = work.ids.__dict__
+    found = execution.of_release(aws, work.settings.project.slug, work.ids.release_id)
+    if not found:
+        raise SettingsError("E508", "this release has not run yet", f"release {names.short(work.ids.release_id)}",
+                            "no execution carries its id", "run it: python -m pipelines release")  # fmt: skip
+    steps = execution.follow(aws, found[0], story)
+    story.facts["execution"] = found[0].arn
+    collect(aws, made.bucket, work.ids.release_id, found[0].id, story)
+    if execution.refusal(steps) is None:
+        package = registry.describe(aws, execution.package_arn(steps))
+        story.facts["package"] = {
+            "version": package.version,
+            "arn": package.arn,
+            "release_id": package.release_id,
+        }
+
+
+def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Package:
+    """Approve a release that was proven on staging and bring it to production."""
+    made = stack.outputs(aws, settings.project.slug)
+    package = registry.find(aws, made.group, release_id)
+    if package is None or package.metadata.get("staging") != "proven" or package.approval == "Rejected":
+        state = (
+            "there is no such package"
+            if package is None
+            else f"version {package.version} is {package.approval}, not proven"
+        )
+        raise DeployFailed("E402", f"release {release_id} cannot be promoted", f"registry group {made.group}", state,
+                           "release it first: python -m pipelines release")  # fmt: skip
+    if package.approval != "Approved":
+        package = approve(aws, package, story, "promoted by hand")
+    return to_production(aws, settings, made, package, story)
+
+
+def rollback(aws: Aws, settings: Settings, story: Story) -> Package:
+    """Bring production back to the approved release before the one it serves, with the same proof."""
+    project = settings.project.slug
+    made = stack.outputs(aws, project)
+    endpoint = names.endpoint(project, "production")
+    serving = registry.served(aws, made.group, endpoint)
+    approved = registry.newest(aws, made.group, "Approved")
+    earlier = [item for item in approved if serving is None or item.version < serving.version]
+    if not earlier:
+        raise DeployFailed("E404", "there is no earlier approved release", f"registry group {made.group}",
+                           f"production serves {f'version {serving.version}' if serving else 'nothing'}",
+                           "git revert the change and release: an earlier content is served without training")  # fmt: skip
+    package = to_production(aws, settings, made, earlier[0], story)
+    if serving:
+        registry.judge(aws, serving, "Rejected", f"rolled back by hand to version {package.version}")
+    return package

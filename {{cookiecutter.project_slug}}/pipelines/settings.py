@@ -1,0 +1,229 @@
+"""mlops.toml, read once into frozen models; anything unknown, out of range or contradictory is refused.
+
+In:   mlops.toml, or the file that --settings or MLOPS_SETTINGS names
+Out:  Settings; a refusal names the key, its value and what is wanted
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.errors import SettingsError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[int, Field(ge=1)]
+
+
+# What each task can be gated on, and whether more is better; the same names as in training/metrics.py (a test holds
+# them equal). To gate on a metric of your own, compute it there and add it here.
+TASKS: dict[str, dict[str, bool]] = {
+    "binary": {"auc": True, "average_precision": True, "log_loss": False, "brier": False, "accuracy": True},
+    "multiclass": {"accuracy": True, "macro_f1": True, "log_loss": False, "macro_auc": True},
+    "regression": {"rmse": False, "mae": False, "r2": True},
+}
+SHARES = ("auc", "average_precision", "brier", "accuracy", "macro_f1", "macro_auc")  # always 0 to 1
+
+
+class Table(BaseModel):
+    """A table of mlops.toml: frozen, and no key that we do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Project(Table):
+    """Who this is, where it runs, who lets it into production."""
+
+    slug: str = Field(pattern=r"^[a-z][a-z0-9-]{0,22}[a-z0-9]$")  # SageMaker's names end at 63
+    name: str
+    description: str = ""
+    region: str
+    repository: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?$")
+    alarm_email: str = ""
+    approval: Literal["gate", "pull-request", "reviewer"] = "gate"
+
+
+class Data(Table):
+    """Which rows, what is predicted, what only slices."""
+
+    lock: str = "data.lock"
+    key: str
+    label: str
+    slices_only: tuple[str, ...] = ()
+    splits: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)  # train, validation, test
+
+    @model_validator(mode="after")
+    def _splits_make_a_whole(self) -> Data:
+        if abs(sum(self.splits) - 1) > 1e-9 or min(self.splits) <= 0:
+            raise ValueError("splits|three shares above 0 that sum to 1")
+        if self.label in self.slices_only or self.key in (self.label, *self.slices_only):
+            raise ValueError("slices_only|columns other than the key and the label")
+        return self
+
+
+class Training(Table):
+    """What the training job is told; every key becomes a hyperparameter."""
+
+    task: Literal["binary", "multiclass", "regression"]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1)]
+    hidden: Annotated[int, Field(ge=1, le=4096)]
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+    # Left out, these keep the defaults of training/settings.py.
+    patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
+    embedding: Annotated[int, Field(ge=1, le=512)] | None = None
+    bins: Annotated[int, Field(ge=2, le=512)] | None = None
+    dropout: Annotated[float, Field(ge=0, le=0.9)] | None = None
+    mask: Annotated[float, Field(ge=0, le=0.5)] | None = None
+    max_categories: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    tracking_uri: str = ""
+
+
+class Gate(Table):
+    """What a candidate must reach; evaluation applies it, the pipeline's condition reads the verdict."""
+
+    metric: str
+    minimum: float | None = None  # the absolute bar, where higher is better
+    maximum: float | None = None  # the absolute bar, where lower is better
+    max_regression: Annotated[float, Field(ge=0)]
+    max_possible_regression: Annotated[float, Field(ge=0)] | None = None  # that the test rows must rule out
+    slice_max_regression: Annotated[float, Field(ge=0)]
+    slice_min_rows: Amount = 200
+    slice_min_positives: Amount = 40
+
+
+class Job(Table):
+    """The machine of one job."""
+
+    instance_type: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
+    volume_gb: Annotated[int, Field(ge=1, le=16_384)] = 30
+    max_minutes: Annotated[int, Field(ge=1, le=5 * 24 * 60)] = 60
+
+
+class Jobs(Table):
+    """The machines of the three jobs."""
+
+    validate_: Job = Field(alias="validate")
+    train: Job
+    evaluate: Job
+
+
+class Environment(Table):
+    """The machines behind one endpoint."""
+
+    instance_type: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Environments(Table):
+    """Staging proves, production serves."""
+
+    staging: Environment
+    production: Environment
+
+
+class Settings(Table):
+    """All of mlops.toml."""
+
+    project: Project
+    data: Data
+    training: Training
+    gate: Gate
+    jobs: Jobs
+    environments: Environments
+
+    @model_validator(mode="after")
+    def _gate_fits_the_task(self) -> Settings:
+        gate, known = self.gate, TASKS[self.training.task]
+        if gate.metric not in known:
+            raise ValueError(f"gate.metric|one of {', '.join(known)} for the task {self.training.task}")
+        bar, other = ("minimum", "maximum") if known[gate.metric] else ("maximum", "minimum")
+        value = getattr(gate, bar)
+        if value is None or getattr(gate, other) is not None:
+            raise ValueError(
+                f"gate.{bar if value is None else other}|{bar} and not {other}: the bar of {gate.metric}"
+            )
+        if gate.metric in SHARES and not 0 <= value <= 1:
+            raise ValueError(f"gate.{bar}|0 to 1 for {gate.metric}")
+        return self
+
+    def environment(self, name: str) -> Environment:
+        """Return the table of one environment; raise SettingsError where there is none of that name."""
+        table = getattr(self.environments, name, None)
+        if not isinstance(table, Environment):
+            known = ", ".join(Environments.model_fields)
+            raise SettingsError("E501", f"there is no environment '{name}'", "mlops.toml, [environments]",
+                                f"known are: {known}", "name one of them")  # fmt: skip
+        return table
+
+    def steering(self) -> dict[str, Any]:
+        """Return the tables that steer the jobs; what belongs to endpoints or the project is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, include={"data", "training", "gate", "jobs"},
+                               exclude={"training": {"tracking_uri"}})  # fmt: skip
+
+    def digest(self) -> str:
+        """Return the sha256 of the steering tables: what the golden definition was built from."""
+        return hashlib.sha256(json.dumps(self.steering(), sort_keys=True).encode()).hexdigest()
+
+
+def load(path: Path) -> Settings:
+    """Read settings, or raise SettingsError E501 with the key, the value and what is wanted."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingsError("E501", f"there is no settings file {path}", str(path.absolute()),
+                            "every verb reads it first", "run from the repository's root, or pass --settings PATH") from None  # fmt: skip
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            "E501", f"{path} is not TOML", str(path), str(error), "fix that line, then repeat"
+        ) from None
+    return build(tables, str(path))
+
+
+def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
+    """Check tables, or raise SettingsError E501 for the first complaint, with the others counted."""
+    try:
+        return Settings.model_validate(tables)
+    except ValidationError as error:
+        first, *others = [_complaint(tables, item) for item in error.errors()]
+        more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
+        key, value, wanted = first
+        raise SettingsError("E501", f"{source}: {key} is {value}", f"{source}, key {key}", f"wanted: {wanted}{more}",
+                            "correct it and repeat; nothing was started") from None  # fmt: skip
+
+
+def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
+    """Return (key, value, wanted) of one pydantic complaint."""
+    loc, message = [str(part) for part in item["loc"]], item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error":  # ours: "key|wanted"
+        key, _, message = message.partition("|")
+        loc += key.split(".")
+    key = ".".join(loc)
+    if item["type"] == "missing":
+        return key, "missing", "a value"
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(loc[-1], _known(loc[:-1]), 1)
+        return key, repr(item["input"]), "no such key" + (f"; did you mean '{near[0]}'?" if near else "")
+    value: Any = tables
+    for part in loc:
+        value = value.get(part, "missing") if isinstance(value, dict) else item["input"]
+    wanted = message.removeprefix("Input should be ").removeprefix("String should ")
+    return key, value if value == "missing" else repr(value), wanted
+
+
+def _known(path: list[str]) -> list[str]:
+    """Return the keys of the table at `path`."""
+    table: Any = Settings
+    for part in path:
+        fields = {field.alias or name: field.annotation for name, field in table.model_fields.items()}
+        table = fields[part]
+    return [field.alias or name for name, field in table.model_fields.items()]

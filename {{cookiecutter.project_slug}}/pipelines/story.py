@@ -1,0 +1,109 @@
+"""What a verb shows: its steps, each with a verdict and seconds; a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+MARKS = {"running": ("…", "cyan"), "done": ("✓", "green"), "reused": ("↺", "green"), "waiting": ("◷", "yellow"),
+         "refused": ("✗", "red"), "failed": ("✗", "red"), "stopped": ("■", "yellow")}  # fmt: skip
+
+
+@dataclass
+class Step:
+    """One step: what it is called, how it ended, how long it took."""
+
+    name: str
+    verdict: str = "running"
+    seconds: float = 0.0
+    note: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds: so far while it runs, in all afterwards."""
+        return time.monotonic() - self.started if self.verdict == "running" else self.seconds
+
+
+class Story:
+    """The steps of one verb, shown as they happen."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.steps: list[Step] = []
+        self.facts: dict[str, Any] = {}  # what the report shows beside the steps
+        self.started = time.monotonic()
+        self._live: Live | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[Story]:
+        """Show steps live while the block runs, where there is a terminal."""
+        if not self.console.is_terminal:
+            yield self
+            return
+        with Live(get_renderable=self.table, console=self.console, refresh_per_second=8) as self._live:
+            yield self
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Run one step: done unless the block says or raises otherwise."""
+        step = self.begin(name)
+        try:
+            yield step
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            self.end(step, "stopped" if stopped else getattr(error, "verdict", "failed"))
+            raise
+        self.end(step, "done" if step.verdict == "running" else step.verdict)
+
+    def begin(self, name: str) -> Step:
+        """Add a step that runs."""
+        step = Step(name)
+        self.steps.append(step)
+        return step
+
+    def end(self, step: Step, verdict: str, seconds: float | None = None) -> None:
+        """Close a step; `seconds` where AWS measured them itself."""
+        step.seconds = time.monotonic() - step.started if seconds is None else seconds
+        step.verdict = verdict
+        if not self._live:
+            self.console.print(line(step))
+
+    def say(self, text: str) -> None:
+        """Print a line, above the live table where there is one."""
+        self.console.print(text, markup=False)
+
+    def table(self) -> Table:
+        """Return the steps as a table."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column()
+        table.add_column()
+        table.add_column(overflow="fold")
+        table.add_column(justify="right")
+        for step in self.steps:
+            mark, colour = MARKS[step.verdict]
+            table.add_row(Text(f"  {mark}", colour), step.name, Text(step.note), f"{step.elapsed:.1f} s")
+        return table
+
+    def seconds(self) -> float:
+        """Return how long this story has been going on."""
+        return time.monotonic() - self.started
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the steps for a file."""
+        kept = [{k: v for k, v in asdict(step).items() if k != "started"} for step in self.steps]
+        return [step | {"seconds": round(step["seconds"], 3)} for step in kept]
+
+
+def line(step: Step) -> Text:
+    """Return one step as a plain line."""
+    mark, colour = MARKS[step.verdict]
+    return Text.assemble((f"  {mark} ", colour), f"{step.name:<12} {step.note:<58} {step.seconds:7.1f} s")
