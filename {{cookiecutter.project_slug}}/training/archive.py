@@ -1,0 +1,80 @@
+"""Model archives: unpack one that may be hostile, pack one whose bytes depend on its files alone.
+
+A model.tar.gz lies in a bucket and may be truncated, swapped or a bomb, so only the named members are
+taken, of at most a given size, and never outside the folder they are for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+MAX_BYTES = 4 * 1024**3  # of an archive, unpacked; what a graph without external data can hold is half of it
+MEMBERS = ("model.json", "model.onnx", "golden.json", "hashes.json")
+
+
+class ArchiveError(Exception):
+    """The archive is missing, damaged, too large, or lacks a member; the message says which."""
+
+
+def unpack(archive: Path, folder: Path, members: Sequence[str] = MEMBERS, max_bytes: int = MAX_BYTES) -> Path:
+    """Take the named members that the archive has, and nothing else, into a new folder.
+
+    Raises:
+        ArchiveError: it is missing, not a gzipped tar, larger than `max_bytes`, or names one of them as a link.
+    """
+    if not archive.is_file():
+        raise ArchiveError(f"{archive.name} is missing")
+    folder.mkdir(parents=True)
+    try:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=_Capped(stream, max_bytes), mode="r|") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if name not in members:
+                    continue
+                if not member.isfile() or (folder / name).exists():
+                    raise ArchiveError(f"{archive.name} holds {name} twice, or not as a file")
+                tar.extract(member, folder, filter="data")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise ArchiveError(f"{archive.name} cannot be read ({type(error).__name__})") from error
+    return folder
+
+
+def pack(files: Mapping[str, bytes], archive: Path) -> str:
+    """Write a model.tar.gz and return its sha256; the same files give the same bytes, always."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for name in sorted(files):
+            member = tarfile.TarInfo(name)  # owner 0, mode 644, time 0: nothing of this machine
+            member.size = len(files[name])
+            tar.addfile(member, io.BytesIO(files[name]))
+    return sha256(archive.read_bytes())
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash that hashes.json and evaluation.json hold."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Capped(io.RawIOBase):
+    """A stream that ends with an error once it gave more bytes than allowed."""
+
+    def __init__(self, stream: IO[bytes], left: int) -> None:
+        self.stream, self.left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        content = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise ArchiveError("the archive is larger than allowed, unpacked")
+        return content

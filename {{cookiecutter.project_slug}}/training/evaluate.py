@@ -1,0 +1,123 @@
+"""Score the candidate and the champion on the same held-out rows, judge, and pack what may be served.
+
+In:   BASE/processing/input/model/model.tar.gz      the candidate, as training left it
+      BASE/processing/input/test/*.parquet          rows that no training has seen
+      BASE/processing/input/champion/champion.json  {"package": null} on a first release, else model.tar.gz beside it
+Out:  BASE/processing/output/evaluation/            evaluation.json, golden.json, model_report.html
+      BASE/processing/output/artifact/model.tar.gz  what gets registered and served
+Run:  python -m training.evaluate --task binary --label income --key row_id --slices-only sex,race --policy '{...}'
+
+A model that is refused is an answer, not a failure: the job ends with 0 whenever it could judge. Otherwise it writes
+one message to BASE/output/message and ends with 1. BASE is $SAGEMAKER_BASE_DIR or /opt/ml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+
+from inference.contract import Contract
+from training import archive, report
+from training.assess import assess, read_truth
+from training.errors import JobError, explain
+from training.gate import decide
+from training.golden import golden
+from training.metrics import METRICS, directions
+from training.policy import Policy, PolicyError
+from training.scored import load_candidate, load_champion
+from training.table import read_rows
+
+log = logging.getLogger("training.evaluate")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; return its exit code."""
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+    base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+    try:
+        evaluation = run(parse(argv), base / "processing")
+    except Exception as error:
+        message = base / "output" / "message"
+        message.parent.mkdir(parents=True, exist_ok=True)
+        message.write_text(explain(error) + "\n")
+        log.error("event=failed error=%s", type(error).__name__)
+        return 1
+    verdict = evaluation["verdict"]
+    log.info("event=judged accepted=%s first_release=%s", verdict["accepted"], verdict["first_release"])
+    for reason in verdict["reasons"]:
+        log.info('event=reason text="%s"', reason)
+    return 0
+
+
+def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
+    """Score, judge, pack, report: the whole job on one screen. Returns evaluation.json."""
+    inputs, outputs = processing / "input", processing / "output"
+    rows = read_rows(inputs / "test", args.key)
+    with tempfile.TemporaryDirectory() as scratch:
+        candidate = load_candidate(inputs / "model" / "model.tar.gz", Path(scratch) / "candidate", rows)
+        check_contract(candidate.contract, args)
+        champion = load_champion(inputs / "champion", Path(scratch) / "champion", rows, candidate.contract)
+    evaluation = assess(args.policy, rows, args.slices_only, candidate, champion)
+    evaluation["verdict"] = decide(args.policy, evaluation, directions(args.task)).document()
+
+    files = {**candidate.files, "golden.json": as_json(golden(candidate.predictor, rows))}
+    hashes = {name: archive.sha256(content) for name, content in sorted(files.items())}
+    served = {**files, "hashes.json": as_json(hashes)}
+    packed = archive.pack(served, outputs / "artifact" / "model.tar.gz")
+    evaluation["artifact"] = {"sha256": packed, "files": hashes}
+
+    folder = outputs / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "golden.json").write_bytes(files["golden.json"])
+    (folder / "evaluation.json").write_bytes(as_json(evaluation))
+    page = report.render(evaluation, args.policy, read_truth(rows, candidate.contract), candidate, champion)
+    (folder / "model_report.html").write_text(page, encoding="utf-8")
+    return evaluation
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint becomes the job's message."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving with exit code 2 and nothing in output/message."""
+        raise JobError(f"arguments: {message}")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments. Raises JobError for one that is unknown, missing or wrong."""
+    parser = Parser(prog="training.evaluate", allow_abbrev=False)
+    parser.add_argument("--task", required=True, choices=METRICS)
+    parser.add_argument("--label", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--slices-only", default="", type=lambda text: [name for name in text.split(",") if name])
+    parser.add_argument("--policy", required=True, help="[gate] of mlops.toml as JSON")
+    args = parser.parse_args(argv)
+    try:
+        args.policy = Policy.parse(args.policy)
+    except PolicyError as error:
+        raise JobError(str(error)) from error
+    return args
+
+
+def check_contract(contract: Contract, args: argparse.Namespace) -> None:
+    """Raise JobError when the candidate was trained for another task or label than is judged."""
+    for what in ("task", "label"):
+        if getattr(contract, what) != getattr(args, what):
+            raise JobError(f"the candidate's {what} is not the one that is to be judged")
+
+
+def as_json(content: Any) -> bytes:
+    """Return indented JSON; orjson writes NaN as null, which the gate refuses."""
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Golden requests: test rows that reach far into the data, with the answers the artifact gave.
+
+They are replayed by the server before it is ready, by the release after it is live, and by the prober while a
+new version takes traffic. So they must cover what a broken encoding would get wrong: every category
+there is room for, the smallest and largest number of each column, and nulls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from inference.contract import Contract, Feature
+from inference.payload import JSON
+from inference.predictor import Predictor
+from training.features import encode_table
+from training.table import sample
+
+ROWS = 24
+SIZES = (1, 1, 1, 1, 2, 3, 5, 10)  # rows of each request, ROWS in all
+CANDIDATES = 20_000  # rows to choose from
+TOLERANCE = 1e-4  # machines differ in the last digits of a float32, wrong encodings in the first
+
+Row = dict[str, Any]
+
+
+def golden(predictor: Predictor, rows: pa.Table) -> dict[str, Any]:
+    """Return golden.json: requests by name, and what the artifact answers through the endpoint's own code."""
+    rows = sample(rows, CANDIDATES)
+    chosen = rows.take(choose(predictor.contract, rows)) if rows.num_rows else rows
+    instances = _instances(predictor.contract, chosen)
+    cases, start = [], 0
+    for size in SIZES:
+        if part := instances[start : start + size]:
+            cases.append({"body": {"instances": part}, "predictions": _answers(predictor, part)})
+        start += size
+    return {"schema_version": 1, "content_type": JSON, "tolerance": TOLERANCE, "cases": cases}
+
+
+def choose(contract: Contract, rows: pa.Table, count: int = ROWS) -> list[int]:
+    """Return the places of rows that cover most traits, the same ones for the same rows.
+
+    A trait is a category, a missing value, or the smallest or largest number of a column. Rows are taken
+    greedily, each for the traits it adds, the first among equals; room that is left is filled evenly.
+    """
+    inputs = encode_table(rows, contract)
+    traits = np.column_stack([column for matrix in inputs.values() for column in map(_traits, matrix.T)])
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(traits)):
+        gains = traits.sum(axis=1)
+        best = int(gains.argmax())
+        if not gains[best]:
+            break
+        chosen.append(best)
+        traits = traits[:, ~traits[best]]
+    spread = np.linspace(0, len(traits) - 1, num=2 * count).astype(int).tolist()
+    filling = [row for row in dict.fromkeys(spread) if row not in chosen]
+    return chosen + filling[: min(count, len(traits)) - len(chosen)]
+
+
+def _answers(predictor: Predictor, instances: list[Row]) -> list[Any]:
+    """Return predictions as the endpoint prints them; null where the model gave no number."""
+    predictions = predictor.answer(JSON, orjson.dumps({"instances": instances}))
+    return orjson.loads(orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _traits(column: np.ndarray) -> np.ndarray:
+    """Return which row (rows) has which trait (columns) of one encoded feature."""
+    if column.dtype.kind == "i":
+        return column[:, None] == np.unique(column)  # code 0 is a trait too: missing, or not in the vocabulary
+    missing = np.isnan(column)
+    if missing.all():
+        return missing[:, None]
+    return np.column_stack([missing, column == np.nanmin(column), column == np.nanmax(column)])
+
+
+def _instances(contract: Contract, rows: pa.Table) -> list[Row]:
+    """Return rows as the objects that a client would send."""
+    return [{f.name: _plain(f, row[f.name]) for f in contract.features} for row in rows.to_pylist()]
+
+
+def _plain(feature: Feature, value: Any) -> Any:
+    """Return a value of a column as JSON has it."""
+    if value is None or (feature.kind == "number" and np.isnan(float(value))):
+        return None
+    return {"integer": int, "number": float, "string": str, "boolean": bool}[feature.type](value)
