@@ -1,4 +1,4 @@
-"""`sagemaker-emulator docker build|push`: the two docker commands a release uses, against the image store.
+"""`sagemaker-emulator docker build|push|login`: the docker commands a release uses, against the image store.
 
 Set DOCKER="python -m sagemaker_emulator docker" and call `$DOCKER build --target T --tag URI .`, then `$DOCKER push URI`.
 """
@@ -32,6 +32,9 @@ def main(argv: list[str]) -> int:
     try:
         if args.verb == "build":
             _build(store, args)
+        elif args.verb == "login":
+            sys.stdin.read()  # the password; ECR here asks for none, and nothing of it is kept
+            print("Login Succeeded")
         else:
             _push(store, args.uri)
     except (DockerfileError, ImageMissing, PushRefused, OSError) as error:
@@ -111,4 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("context", type=Path)
     push = verbs.add_parser("push", help="put a built image into ECR")
     push.add_argument("uri")
+    login = verbs.add_parser("login", help="accepted: the registry here asks for no password")
+    login.add_argument("--username", "-u", required=True)
+    login.add_argument("--password-stdin", action="store_true", required=True)
+    login.add_argument("registry", nargs="?")
     return parser
