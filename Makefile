@@ -1,0 +1,53 @@
+# The verbs of the template itself. `make` alone lists them; the generated project has its own.
+VENV ?= .venv
+PYTHON3 ?= python3
+PYTHON = "$(VENV)/bin/python"
+INNER = {{cookiecutter.project_slug}}
+JOBS ?= 2
+
+# Where byte code may not be written, every start compiles its libraries again: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+export MLFLOW_DISABLE_TELEMETRY = true
+export GX_ANALYTICS_ENABLED = false
+
+# A laptop's AWS profile must not reach a test.
+OFFLINE = env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL
+PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check bake demo local-test test test-all bench vendor
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup:  ## Make .venv with the pinned packages; again only when a pin has moved
+	@$(PYTHON3) "$(INNER)/requirements/install.py" "$(VENV)" requirements/dev.txt
+
+check: setup  ## Lint and types of the template, its inner project where it lies, and the emulator
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m pyrefly check --summary=none
+	cd "$(INNER)" && "$(CURDIR)/$(VENV)/bin/python" -m pyrefly check --summary=none
+	cd "$(INNER)" && "$(CURDIR)/$(VENV)/bin/lint-imports" --no-cache
+
+bake: setup  ## Bake the default answers into build/demo, from the files that git tracks
+	@$(PYTHON) tools/bake.py build/demo
+
+demo: bake  ## Bake the default answers and run the whole release of the result on this machine
+	@$(MAKE) --no-print-directory -C build/demo local-test VENV="$$(cd "$(VENV)" && pwd)"
+	@printf '\nOpen next:\n  build/demo/build/report.html   what just happened\n  build/demo/README.md           what you would own\n'
+
+local-test: demo
+
+test: check  ## Every test but the slow ones: template, emulator, inner project where it lies and baked
+	$(PYTEST) tests
+	cd emulator && $(OFFLINE) "$(CURDIR)/$(VENV)/bin/python" -m pytest -n $(JOBS) --dist loadfile
+
+test-all: test  ## The slow ones too: the image really built, each set of pins alone
+	$(OFFLINE) $(PYTHON) -m pytest -m slow tests
+
+bench: setup  ## Measure the bake
+	@$(PYTHON) benchmarks/bake.py
+
+vendor: setup  ## Build the emulator's wheel into the template and pin its hash
+	@$(PYTHON) tools/vendor.py
