@@ -1,0 +1,1 @@
+"""What runs in the endpoint: encode a request, predict, answer."""

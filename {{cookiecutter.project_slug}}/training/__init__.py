@@ -1,0 +1,1 @@
+"""What runs in the training and evaluation jobs: features, model, fit, export, evaluation."""
