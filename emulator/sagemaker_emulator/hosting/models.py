@@ -1,0 +1,140 @@
+"""Models: CreateModel and its siblings. A model may name a package; what it serves is then the package's."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sagemaker_emulator import seams
+from sagemaker_emulator.executor.paging import page
+from sagemaker_emulator.hosting import artifacts, listing, names
+from sagemaker_emulator.images.store import ImageMissing, Store
+from sagemaker_emulator.seams import AwsError, Call
+
+KEPT = (
+    "PrimaryContainer",
+    "Containers",
+    "InferenceExecutionConfig",
+    "ExecutionRoleArn",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+)
+
+
+@dataclass
+class Model:
+    """One model, as created; lies in moto's `backend._models`, whose tags and search read `arn` and `tags`."""
+
+    model_name: str
+    arn: str
+    request: dict[str, Any]
+    container: dict[str, Any]  # what an instance runs: packages resolved
+    tags: list[dict[str, str]] = field(default_factory=list)
+    creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def response_object(self) -> dict[str, Any]:
+        """Return what DescribeModel answers."""
+        return {
+            "ModelName": self.model_name,
+            "ModelArn": self.arn,
+            "CreationTime": self.creation_time,
+            "EnableNetworkIsolation": False,
+            **self.request,
+        }
+
+
+@seams.operation("CreateModel")
+def create_model(call: Call) -> dict[str, Any]:
+    """Make a model that can be hosted, or say what it lacks."""
+    name = call.params["ModelName"]
+    if name in call.backend._models:
+        raise names.taken(call, "model", name)
+    primary, several = call.params.get("PrimaryContainer"), call.params.get("Containers")
+    if (primary is None) == (not several):
+        raise names.invalid("You must provide either PrimaryContainer or Containers, and not both.")
+    given = [primary] if primary is not None else several
+    if len(given) > 1:
+        raise names.invalid(
+            "sagemaker-emulator does not host models of more than one container (see COVERAGE.md)"
+        )
+    container = _resolved(call, given[0])
+    _check(call, container)
+    request = {key: copy.deepcopy(call.params[key]) for key in KEPT if key in call.params}
+    made = Model(name, call.arn(f"model/{name}"), request, container, list(call.params.get("Tags", [])))
+    call.backend._models[name] = made
+    return {"ModelArn": made.arn}
+
+
+@seams.operation("DescribeModel")
+def describe_model(call: Call) -> dict[str, Any]:
+    """Describe a model as it was created."""
+    return get(call, call.params["ModelName"]).response_object
+
+
+@seams.operation("DeleteModel")
+def delete_model(call: Call) -> None:
+    """Delete a model; endpoints that serve it go on."""
+    get(call, call.params["ModelName"])
+    del call.backend._models[call.params["ModelName"]]
+
+
+@seams.operation("ListModels")
+def list_models(call: Call) -> dict[str, Any]:
+    """List models, newest first unless told otherwise."""
+    chosen = listing.choose(call, list(call.backend._models.values()), lambda each: each.model_name)
+    rows = [
+        {"ModelName": each.model_name, "ModelArn": each.arn, "CreationTime": each.creation_time} for each in chosen
+    ]
+    return page(rows, call.params, "Models")
+
+
+def get(call: Call, name: str) -> Model:
+    """Return a model. Raises AwsError where there is none."""
+    found = call.backend._models.get(name)
+    if found is None:
+        raise names.missing(call, "model", name)
+    return found
+
+
+def _resolved(call: Call, container: dict[str, Any]) -> dict[str, Any]:
+    """Return the container with image, model data and environment of its package, where it names one.
+
+    The model's environment is merged over the package's (AWS allows both since January 2023:
+    aws/sagemaker-python-sdk#3581).
+    """
+    package_name = container.get("ModelPackageName")
+    if package_name is None:
+        return copy.deepcopy(container)
+    package = _package(call, package_name)
+    inner = package.get("InferenceSpecification", {}).get("Containers", [])
+    if len(inner) != 1:
+        raise names.invalid(f"Model package {package_name} has {len(inner)} containers; sagemaker-emulator hosts one")
+    own = {key: value for key, value in container.items() if key != "ModelPackageName"}
+    environment = {**inner[0].get("Environment", {}), **container.get("Environment", {})}
+    return {**copy.deepcopy(inner[0]), **copy.deepcopy(own), "Environment": environment}
+
+
+def _package(call: Call, name: str) -> dict[str, Any]:
+    """Describe the package. Its approval status does not matter here: that is for those who deploy to look at."""
+    try:
+        return seams.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
+    except ClientError as error:
+        raise AwsError("ValidationException", error.response["Error"]["Message"]) from None
+
+
+def _check(call: Call, container: dict[str, Any]) -> None:
+    image = container.get("Image")
+    if image is None:
+        raise names.invalid("The container needs an Image or a ModelPackageName.")
+    try:
+        Store(seams.home()).pushed(image)
+    except ImageMissing:
+        raise names.invalid(f"Requested image {image} not found.") from None
+    uri = artifacts.location(container)
+    if uri is not None and not artifacts.exists(call.region, uri):
+        raise names.invalid(f"Could not find model data at {uri}.")
