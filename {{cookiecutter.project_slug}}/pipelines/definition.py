@@ -73,6 +73,7 @@ def build(settings: Settings) -> dict[str, Any]:
     from pipelines.steps import compile_pipeline  # imports the SDK: 3 s
 
     definition = json.loads(compile_pipeline(settings, ROLE))
+    del definition["MlflowConfig"]  # the SDK's, always null; tracking is a hyperparameter here
     definition["Metadata"] = {"settings_sha256": settings.digest()}
     return definition
 

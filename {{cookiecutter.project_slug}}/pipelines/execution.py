@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipelines import aws as door
 from pipelines import explain, names
 from pipelines.aws import Aws
 from pipelines.errors import MLOpsError
-from pipelines.story import Step, Story
+from pipelines.story import Step, Story, pause
 
 OVER = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
 SHOWN = {
@@ -133,7 +134,7 @@ def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     return fails[0] if fails else None
 
 
-def follow(aws: Aws, execution: Execution, story: Story) -> list[dict[str, Any]]:
+def follow(aws: Aws, execution: Execution, story: Story, tell: Callable[[str], str] = str) -> list[dict[str, Any]]:
     """Show the steps until the execution is over and return them; raise MLOpsError E101 where a job failed."""
     shown: dict[str, Step] = {}
     changed = time.monotonic()
@@ -145,7 +146,7 @@ def follow(aws: Aws, execution: Execution, story: Story) -> list[dict[str, Any]]
         state = [(step["StepName"], step["StepStatus"]) for step in found]
         if state != before:
             before, changed = state, time.monotonic()
-            show(found, shown, story)
+            show(found, shown, story, tell)
         if status["PipelineExecutionStatus"] in OVER:
             break
         time.sleep(pause(time.monotonic() - changed))
@@ -154,13 +155,8 @@ def follow(aws: Aws, execution: Execution, story: Story) -> list[dict[str, Any]]
     return found
 
 
-def pause(waited: float) -> float:
-    """Return the seconds to the next look: a twentieth of what was waited, so that short steps are seen in time."""
-    return min(15.0, max(0.2, waited / 20))
-
-
-def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story) -> None:
-    """Bring the story's steps up to what AWS says."""
+def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Callable[[str], str]) -> None:
+    """Bring the story's steps up to what AWS says; `tell` knows what a finished step has found."""
     outcome = {
         step["StepName"]: step.get("Metadata", {}).get("Condition", {}).get("Outcome") for step in found
     }
@@ -173,6 +169,8 @@ def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story) -> N
             shown[name].note = explain.job_name(step) or ""
         if status in VERDICTS and shown[name].verdict == "running":
             verdict = "refused" if outcome.get(name) == "False" else VERDICTS[status]
+            if status == "Succeeded":
+                shown[name].note = tell(name) or shown[name].note
             story.end(shown[name], verdict, _seconds(step))
 
 

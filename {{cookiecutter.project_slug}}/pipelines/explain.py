@@ -6,9 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import names
 from pipelines.aws import Aws
 from pipelines.errors import DataRefused, MLOpsError, ModelRefused
+from pipelines.results import Results
 
 TAIL_LINES = 20
 LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
@@ -58,14 +58,11 @@ def log_tail(aws: Aws, group: str, job: str) -> list[str]:
     return [event["message"].rstrip("\n") for event in events]
 
 
-def refused(aws: Aws, bucket: str, release_id: str, execution_id: str, fail_step: str) -> MLOpsError:
+def refused(results: Results, fail_step: str) -> MLOpsError:
     """Return the error for a refusal, with the reasons of the report that the execution left."""
-    root = names.execution_prefix(bucket, release_id, execution_id)
     if fail_step == "RefuseData":
-        uri = f"{root}/validate/report/validation.json"
-        return data_refused(aws.read_json(uri)["verdict"]["reasons"], uri)
-    uri = f"{root}/evaluate/evaluation/evaluation.json"
-    return model_refused(aws.read_json(uri)["verdict"], uri)
+        return data_refused(results.validation["verdict"]["reasons"], results.validation_uri)
+    return model_refused(results.evaluation["verdict"], results.evaluation_uri)
 
 
 def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:

@@ -16,9 +16,10 @@ from pipelines import data, definition, execution, explain, ids, images, lock, n
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
+from pipelines.results import Results
 from pipelines.settings import Settings
 from pipelines.stack import Stack
-from pipelines.story import Step, Story
+from pipelines.story import Story
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) ->
                                "the same code and data would fail the same way",
                                "change code or data, or say --retry where the fault was not the model's")  # fmt: skip
         step.verdict = "reused"
-    collect(aws, bucket, package.release_id, package.metadata["execution_id"], story)
+    story.facts |= Results(aws, bucket, package.release_id, package.metadata["execution_id"]).facts()
 
 
 def produce(
@@ -95,13 +96,14 @@ def produce(
         )
         step.note = f"definition {change}; {choice.action}: {choice.why}"
     story.facts["execution"] = running.arn
-    steps = execution.follow(aws, running, story)
-    collect(aws, made.bucket, release_id, running.id, story)
+    results = Results(aws, made.bucket, release_id, running.id)
+    steps = execution.follow(aws, running, story, results.note)
+    story.facts |= results.facts()
     fail = execution.refusal(steps)
     if fail:
-        raise explain.refused(aws, made.bucket, release_id, running.id, fail["StepName"])
+        raise explain.refused(results, fail["StepName"])
     package = registry.describe(aws, execution.package_arn(steps))
-    told = tell(work, package, running, digests, versions, story.facts["evaluation"])
+    told = tell(work, package, running, digests, versions, results.evaluation)
     return registry.complete(aws, package, made.bucket, told)
 
 
@@ -132,40 +134,6 @@ def champion(aws: Aws, settings: Settings, made: Stack, prefix: str) -> str:
         aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})
     aws.write_bytes(f"{uri}/champion.json", json.dumps(facts).encode())
     return uri
-
-
-def collect(aws: Aws, bucket: str, release_id: str, execution_id: str, story: Story) -> None:
-    """Read the reports that an execution left, for the summary and the report."""
-    root = names.execution_prefix(bucket, release_id, execution_id)
-    done = {step.name: step for step in story.steps}
-    story.facts["validation"] = aws.read_json(f"{root}/validate/report/validation.json")
-    verdict = story.facts["validation"]
-    checks = verdict["expectations"]
-    if "validate" in done:
-        passed = sum(check["success"] for check in checks)
-        done["validate"].note = f"{passed} of {len(checks)} expectations, {verdict['rows']:,} rows"
-    if not verdict["verdict"]["accepted"]:
-        return
-    story.facts["evaluation"] = aws.read_json(f"{root}/evaluate/evaluation/evaluation.json")
-    story.facts["model_report"] = aws.read_bytes(f"{root}/evaluate/evaluation/model_report.html").decode()
-    note_metrics(story.facts["evaluation"], done)
-
-
-def note_metrics(evaluation: dict[str, Any], done: dict[str, Step]) -> None:
-    """Write the leading metric beside the evaluate step, and the first sentence of the verdict beside the gate."""
-    if "evaluate" in done:
-        name, metric = next(iter(evaluation["candidate"]["metrics"].items()))
-        done[
-            "evaluate"
-        ].note = f"{name} {metric['value']} ({metric['low']} to {metric['high']}, n {metric['n']:,})"
-    if "gate" in done:
-        verdict = evaluation["verdict"]
-        first = (
-            "first release: the absolute bar alone"
-            if verdict.get("first_release")
-            else "compared with the champion"
-        )
-        done["gate"].note = first if verdict["accepted"] else verdict["reasons"][0]
 
 
 def tell(work: Tree, package: Package, running: execution.Execution, digests: dict[str, str],
@@ -237,9 +205,9 @@ def retell(aws: Aws, work: Tree, story: Story) -> None:
     if not found:
         raise SettingsError("E508", "this release has not run yet", f"release {names.short(work.ids.release_id)}",
                             "no execution carries its id", "run it: python -m pipelines release")  # fmt: skip
-    steps = execution.follow(aws, found[0], story)
-    story.facts["execution"] = found[0].arn
-    collect(aws, made.bucket, work.ids.release_id, found[0].id, story)
+    results = Results(aws, made.bucket, work.ids.release_id, found[0].id)
+    steps = execution.follow(aws, found[0], story, results.note)
+    story.facts |= {"execution": found[0].arn, **results.facts()}
     if execution.refusal(steps) is None:
         package = registry.describe(aws, execution.package_arn(steps))
         story.facts["package"] = {

@@ -18,7 +18,7 @@ from pipelines.errors import DeployFailed
 from pipelines.registry import Package
 from pipelines.settings import Settings
 from pipelines.stack import Stack
-from pipelines.story import Step
+from pipelines.story import Step, pause
 
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing image
@@ -136,7 +136,7 @@ def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
         if waited > UPDATE_MINUTES * 60:
             raise DeployFailed("E402", f"{endpoint} is still {found['EndpointStatus']}", endpoint,
                                f"waited {UPDATE_MINUTES} minutes", "look at the endpoint's log, then release again")  # fmt: skip
-        time.sleep(min(10.0, max(0.1, waited / 20)))
+        time.sleep(pause(waited))
 
 
 def check_archive(aws: Aws, package: Package) -> None:

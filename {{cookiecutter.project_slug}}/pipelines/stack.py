@@ -9,16 +9,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import names
 from pipelines import aws as door
+from pipelines import names
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings
-from pipelines.story import Step
+from pipelines.story import Step, pause
 
 TEMPLATE = Path("infra/stack.yml")
 UNCHANGED = "No updates are to be performed"
-POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,14 @@ def _update(aws: Aws, wanted: dict[str, Any]) -> bool:
 
 def wait(aws: Aws, project: str, step: Step) -> None:
     """Wait until CloudFormation is done; raise SettingsError E504 unless it went well."""
+    started = time.monotonic()
     while True:
         found = describe(aws, project)
         state = found["StackStatus"] if found else "DELETE_COMPLETE"
         step.note = f"{project} {state}"
         if not state.endswith("_IN_PROGRESS"):
             break
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause(time.monotonic() - started))
     if state not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
         resource, reason = first_failure(
             aws.cloudformation.describe_stack_events(StackName=project)["StackEvents"]

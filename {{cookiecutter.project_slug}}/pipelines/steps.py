@@ -182,6 +182,15 @@ class _Maker:
         from sagemaker.mlops.workflow.steps import TrainingStep
         from sagemaker.train.model_trainer import ModelTrainer
 
+        class OwnContainer(TrainingStep):
+            """Says what our image runs: the SDK's trainer does so only for images of AWS."""
+
+            @property
+            def arguments(self) -> Any:
+                request = super().arguments
+                request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["python", "-m", "training.train"]
+                return request
+
         job = self.settings.jobs.train
         checkpoints = Join(
             on="/", values=["s3://${BUCKET}/releases", self.parameters["ReleaseId"], "checkpoints"]
@@ -197,7 +206,7 @@ class _Maker:
         ).with_metric_definitions(self.metrics())  # fmt: skip
         channels = ("train", "validation")
         inputs = [InputData(channel_name=name, data_source=self.output(validate, name)) for name in channels]
-        return TrainingStep(name="Train", step_args=trainer.train(input_data_config=inputs))
+        return OwnContainer(name="Train", step_args=trainer.train(input_data_config=inputs))
 
     def metrics(self) -> list[Any]:
         """Return what CloudWatch reads from the log: one `name=value` each."""

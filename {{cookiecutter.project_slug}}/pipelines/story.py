@@ -107,3 +107,8 @@ def line(step: Step) -> Text:
     """Return one step as a plain line."""
     mark, colour = MARKS[step.verdict]
     return Text.assemble((f"  {mark} ", colour), f"{step.name:<12} {step.note:<58} {step.seconds:7.1f} s")
+
+
+def pause(waited: float, most: float = 15.0) -> float:
+    """Return the seconds to the next look at AWS: a twentieth of what was waited, so that short waits end in time."""
+    return min(most, max(0.2, waited / 20))
