@@ -1,13 +1,14 @@
 """The ASGI application behind the server: routes, limits and error bodies, without a framework.
 
-What the client got wrong is a 4xx whose body names code, row and column and never repeats a value. A model that
-answers NaN or infinity is a 500: a null would look like an answer, and the alarm on 5xx would stay silent.
+What the client got wrong is a 4xx whose body names code, row and column and never repeats a value. A model
+that answers NaN or infinity is a 500: a null would look like an answer, and the alarm on 5xx stay silent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ class Response(NamedTuple):
     status: int
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    error: str = ""  # key=value, for the log
 
 
 class App:
@@ -56,7 +58,7 @@ class App:
         if response is None:  # the client went away
             return
         if response.status >= 400:
-            log.warning("event=error status=%d body=%s %s", response.status, response.body.decode(), self.identity)
+            log.warning("event=error status=%d %s %s", response.status, response.error, self.identity)
         length = (b"content-length", str(len(response.body)).encode())
         headers = [*self.headers, length, *response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -67,7 +69,9 @@ class App:
         if method is None:
             return problem(404, "not_found", "there are GET /ping and POST /invocations")
         if scope["method"] != method:
-            return problem(405, "method_not_allowed", f"expected {method}", headers=((b"allow", method.encode()),))
+            return problem(
+                405, "method_not_allowed", f"expected {method}", headers=((b"allow", method.encode()),)
+            )
         if method == "GET":
             return Response(200)
         headers = dict(scope["headers"])
@@ -88,7 +92,8 @@ class App:
         except EncodeError as error:
             return problem(400, error.code, error.message, error.row, error.column)
         except Exception as error:  # its text could hold a value of the request: only its type is told
-            log.exception("event=failed") if log.isEnabledFor(logging.DEBUG) else None
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("event=failed error=%s at=%s:%s", type(error).__name__, frame.filename, frame.lineno)
             return problem(500, "internal", f"the model could not answer ({type(error).__name__})")
         finite = np.isfinite(predictions)
         if not finite.all():
@@ -100,12 +105,13 @@ class App:
 async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes | Response | None:
     """Return the body, a 413 when it is too large, or None when the client went away.
 
-    A body that is too large is read to its end, or to twice the limit, and thrown away: a client that is still
-    sending would otherwise see a broken connection instead of the answer.
+    A body that is too large is read to its end, or to twice the limit, and thrown away: a client that is
+    still sending would otherwise see a broken connection instead of the answer.
     """
     announced = headers.get(b"content-length", b"0")
     too_large = announced.isdigit() and int(announced) > MAX_BODY_BYTES
-    chunks, size, more = [], 0, True
+    chunks: list[bytes] = []
+    size, more = 0, True
     while more and size <= 2 * MAX_BODY_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -113,7 +119,8 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes | Re
         chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         too_large = too_large or size > MAX_BODY_BYTES
-        chunks = [] if too_large else [*chunks, chunk]
+        chunks = [] if too_large else chunks
+        chunks.append(chunk)
     if too_large:
         message = f"the body is larger than {MAX_BODY_BYTES // 1024**2} MiB"
         return problem(413, "too_large", message, headers=((b"connection", b"close"),))
@@ -130,4 +137,5 @@ def problem(
 ) -> Response:
     """Return an error body in the one form that all errors have."""
     error = {"code": code, "message": message, "row": row, "column": column}
-    return Response(status, orjson.dumps({"error": error}), headers)
+    about = f"code={code} row={row} column={column}"
+    return Response(status, orjson.dumps({"error": error}), headers, about)

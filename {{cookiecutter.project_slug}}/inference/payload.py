@@ -1,7 +1,7 @@
 """Turn the body of a request into the model's inputs: JSON, CSV or a NumPy matrix.
 
 In:   the bytes of a request and its content type
-Out:  what `encode.py` makes of them; whatever the client got wrong is an EncodeError that names row and column
+Out:  what `encode.py` makes of them; what the client got wrong is an EncodeError that names row and column
 
 `training/evaluate.py` answers its golden requests through this door too, so that they prove the whole way.
 """
@@ -49,7 +49,11 @@ def decode_json(contract: Contract, body: bytes) -> Inputs:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise EncodeError("malformed_json", "the body is not JSON (NaN and Infinity are not JSON)") from None
-    if not isinstance(content, dict) or content.keys() != {"instances"} or type(content["instances"]) is not list:
+    if (
+        not isinstance(content, dict)
+        or content.keys() != {"instances"}
+        or type(content["instances"]) is not list
+    ):
         raise EncodeError("no_instances", 'expected {"instances": [...]} and nothing else')
     return encode_rows(contract, content["instances"])
 
@@ -116,4 +120,8 @@ def _boolean(field: str) -> bool:
     return {"true": True, "false": False}[field.lower()]
 
 
-DECODERS: Mapping[str, Callable[[Contract, bytes], Inputs]] = {JSON: decode_json, CSV: decode_csv, NPY: decode_npy}
+DECODERS: Mapping[str, Callable[[Contract, bytes], Inputs]] = {
+    JSON: decode_json,
+    CSV: decode_csv,
+    NPY: decode_npy,
+}

@@ -3,7 +3,7 @@
 In:   model.onnx, model.json; hashes.json and golden.json where the archive is a served one
 Out:  float32 predictions in the order of the rows: (n,), or (n, classes) for multiclass
 
-A directory that is incomplete, altered or wrong is refused with one sentence (ModelError) before anything is served.
+A directory that is incomplete, altered or wrong is refused with one sentence (ModelError), before it serves.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Predictor:
         try:
             contract = Contract.read(model_dir / "model.json")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f"model.json is not a contract of this version ({type(error).__name__})") from error
+            raise ModelError(
+                f"model.json is not a contract of this version ({type(error).__name__})"
+            ) from error
         predictor = cls(contract, _session(model_dir / "model.onnx"))
         predictor._check_inputs()
         predictor._warm_up()
@@ -92,7 +94,9 @@ class Predictor:
             except Exception as error:  # ONNX Runtime's errors have no common type
                 raise ModelError(f"model.onnx cannot be run ({type(error).__name__})") from error
             if shape != (rows, *tail):
-                raise ModelError(f"model.onnx answers in shape {shape} for {rows} rows; expected {(rows, *tail)}")
+                raise ModelError(
+                    f"model.onnx answers in shape {shape} for {rows} rows; expected {(rows, *tail)}"
+                )
 
 
 def verify_hashes(model_dir: Path, required: Iterable[str] = ()) -> None:
@@ -119,20 +123,26 @@ def verify_hashes(model_dir: Path, required: Iterable[str] = ()) -> None:
         if not file.is_file():
             raise ModelError(f"{name} is missing from {model_dir}")
         if hashlib.sha256(file.read_bytes()).hexdigest() != hashes[name]:
-            raise ModelError(f"{name} is not the file that was evaluated: its sha256 differs from hashes.json")
+            raise ModelError(
+                f"{name} is not the file that was evaluated: its sha256 differs from hashes.json"
+            )
 
 
 def prove(predictor: Predictor, golden: Path) -> int:
     """Answer every golden request and return how many there were.
 
     Raises:
-        ModelError: golden.json is missing or unreadable, has no request, or an answer differs from the recorded one.
+        ModelError: golden.json is missing, unreadable or empty, or an answer is not the recorded one.
     """
     if not golden.is_file():
-        raise ModelError(f"{golden.name} is missing from {golden.parent}: without it nobody can tell a wrong answer")
+        raise ModelError(
+            f"{golden.name} is missing from {golden.parent}: without it nobody can tell a wrong answer"
+        )
     try:
         content = json.loads(golden.read_bytes())
-        cases = [(orjson.dumps(case["body"]), np.array(case["predictions"], float)) for case in content["cases"]]
+        cases = [
+            (orjson.dumps(case["body"]), np.array(case["predictions"], float)) for case in content["cases"]
+        ]
         kind, tolerance = content["content_type"], float(content["tolerance"])
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{golden.name} is not readable ({type(error).__name__})") from error
@@ -143,6 +153,8 @@ def prove(predictor: Predictor, golden: Path) -> int:
             answer = predictor.answer(kind, body)
         except ValueError as error:  # an EncodeError: the model refuses what it once answered
             raise ModelError(f"golden request {number} of {len(cases)} was refused: {error}") from error
+        except Exception as error:  # ONNX Runtime's errors have no common type
+            raise ModelError(f"golden request {number} of {len(cases)} failed ({type(error).__name__})") from error
         if not matches(answer, expected, tolerance):
             raise ModelError(f"golden request {number} of {len(cases)} got another answer than was recorded")
     return len(cases)
@@ -150,12 +162,16 @@ def prove(predictor: Predictor, golden: Path) -> int:
 
 def matches(answer: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
     """Return whether an answer is the recorded one, within the tolerance; NaN never is."""
-    return answer.shape == expected.shape and bool(np.allclose(answer, expected, rtol=tolerance, atol=tolerance))
+    return answer.shape == expected.shape and bool(
+        np.allclose(answer, expected, rtol=tolerance, atol=tolerance)
+    )
 
 
 def _session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # a server gains by processes, not by threads
+    options.intra_op_num_threads = options.inter_op_num_threads = (
+        1  # a server gains by processes, not by threads
+    )
     options.log_severity_level = 4  # its warnings are not key=value lines; its errors are raised
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

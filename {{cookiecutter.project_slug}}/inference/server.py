@@ -1,11 +1,11 @@
 """The endpoint's process: GET /ping and POST /invocations, as SageMaker calls them.
 
 In:   $SAGEMAKER_BASE_DIR/model (default /opt/ml/model), a served model archive, unpacked
-Out:  {"predictions": [...]} in the order of the rows; {"error": {...}} with a 4xx for what the client got wrong
-Run:  python -m inference.server serve   (port $SAGEMAKER_BIND_TO_PORT or 8080, host $INFERENCE_HOST or 0.0.0.0)
+Out:  {"predictions": [...]} in the order of the rows; {"error": {...}} with a 4xx where the client is wrong
+Run:  python -m inference.server serve   # port $SAGEMAKER_BIND_TO_PORT (8080), host $INFERENCE_HOST (0.0.0.0)
 
-It listens only after every golden request of the archive was answered as recorded, so a /ping that is answered
-means a model that answers. A broken model directory ends the process at once, with one line that says why.
+It listens only after every golden request of the archive was answered as recorded, so a /ping that is
+answered means a model that answers. A broken model directory ends the process at once, with one line.
 """
 
 from __future__ import annotations

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 AGE = {"name": "age", "kind": "number", "type": "integer", "minimum": 0, "maximum": 120}
 GAIN = {"name": "gain", "kind": "number", "type": "number", "nullable": True}
-JOB = {"name": "job", "kind": "category", "type": "string", "nullable": True, "vocabulary": ["clerk", "cook", "smith"]}
+JOB = {
+    "name": "job",
+    "kind": "category",
+    "type": "string",
+    "nullable": True,
+    "vocabulary": ["clerk", "cook", "smith"],
+}
 MEMBER = {"name": "member", "kind": "category", "type": "boolean", "vocabulary": ["false", "true"]}
 FEATURES = (AGE, GAIN, JOB, MEMBER)
 CLASSES = {"binary": ["no", "yes"], "multiclass": ["a", "b", "c"], "regression": []}
@@ -41,7 +46,9 @@ def make_graph(
         constants.append(numpy_helper.from_array(matrix, f"{name}_weights"))
         nodes.append(helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT))
         nodes.append(helper.make_node("IsNaN", [f"{name}_float"], [f"{name}_missing"]))
-        nodes.append(helper.make_node("Where", [f"{name}_missing", "zero", f"{name}_float"], [f"{name}_full"]))
+        nodes.append(
+            helper.make_node("Where", [f"{name}_missing", "zero", f"{name}_float"], [f"{name}_full"])
+        )
         nodes.append(helper.make_node("MatMul", [f"{name}_full", f"{name}_weights"], [f"{name}_term"]))
         terms.append(f"{name}_term")
     nodes.append(helper.make_node("Sum", [*terms, "bias"], ["scores"]))
@@ -52,7 +59,9 @@ def make_graph(
     else:
         constants.append(numpy_helper.from_array(np.array([-1]), "flat"))
         nodes.append(helper.make_node("Reshape", ["scores", "flat"], ["score"]))
-        nodes.append(helper.make_node("Sigmoid" if task == "binary" else "Identity", ["score"], ["predictions"]))
+        nodes.append(
+            helper.make_node("Sigmoid" if task == "binary" else "Identity", ["score"], ["predictions"])
+        )
     output = helper.make_tensor_value_info("predictions", TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "tiny", inputs, [output], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -84,10 +93,17 @@ def make_model(
     return folder
 
 
-def add_golden(folder: Path, instances: Sequence[Any], predictions: Sequence[float], tolerance: float = 1e-4) -> Path:
+def add_golden(
+    folder: Path, instances: Sequence[Any], predictions: Sequence[float], tolerance: float = 1e-4
+) -> Path:
     """Write golden.json and hashes.json, as evaluation leaves them."""
     cases = [{"body": {"instances": list(instances)}, "predictions": list(predictions)}]
-    content = {"schema_version": 1, "content_type": "application/json", "tolerance": tolerance, "cases": cases}
+    content = {
+        "schema_version": 1,
+        "content_type": "application/json",
+        "tolerance": tolerance,
+        "cases": cases,
+    }
     (folder / "golden.json").write_text(json.dumps(content))
     return add_hashes(folder)
 

@@ -27,7 +27,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = MEMBERS, max_by
     """Take the named members that the archive has, and nothing else, into a new folder.
 
     Raises:
-        ArchiveError: it is missing, not a gzipped tar, larger than `max_bytes`, or names one of them as a link.
+        ArchiveError: it is missing, no gzipped tar, larger than `max_bytes`, or has a link for a member.
     """
     if not archive.is_file():
         raise ArchiveError(f"{archive.name} is missing")

@@ -45,7 +45,11 @@ def assess(
     }
     document["candidate"] |= _calibrated(task, truth, candidate.predictions)
     if champion:
-        known = {"package": champion.package, "release_id": champion.release_id, "error": champion.error or None}
+        known = {
+            "package": champion.package,
+            "release_id": champion.release_id,
+            "error": champion.error or None,
+        }
         document["champion"] = known | {"metrics": whole.champion}
         if rival is not None:
             document["champion"] |= _calibrated(task, truth, rival)

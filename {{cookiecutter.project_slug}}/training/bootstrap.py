@@ -18,7 +18,9 @@ from training.metrics import Metric
 from training.resampled import labels
 
 Array = np.ndarray
-Entry = dict[str, Any]  # {"value", "low", "high", "n"} as evaluation.json holds it; None where there is no number
+Entry = dict[
+    str, Any
+]  # {"value", "low", "high", "n"} as evaluation.json holds it; None where there is no number
 
 SEED = 7  # fixed: two evaluations of one model on one snapshot must give one verdict
 LEVEL = 0.95  # of every interval
@@ -31,7 +33,7 @@ Z = 1.959964  # 95 % of a normal distribution
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics of a candidate, of a champion on the same rows if there is one, and candidate minus champion."""
+    """Metrics of a candidate, of a champion on the same rows, and candidate minus champion."""
 
     candidate: dict[str, Entry]
     champion: dict[str, Entry] | None
@@ -83,7 +85,7 @@ def resamples(rows: int, seed: int = SEED) -> Iterator[Array]:
 
 
 def entry(value: float, drawn: Array, rows: int) -> Entry:
-    """Return a value with the interval of its resamples; null where it, or too many of them, have no number."""
+    """Return a value with the interval of its resamples; null where there is no number for one."""
     good = drawn[np.isfinite(drawn)]
     result: Entry = {"value": value if isfinite(value) else None, "low": None, "high": None, "n": rows}
     if isfinite(value) and len(good) and len(good) >= (1.0 - LOST) * len(drawn):
@@ -95,7 +97,7 @@ def entry(value: float, drawn: Array, rows: int) -> Entry:
 def calibration(truth: Array, predictions: Array, bins: int = 10) -> list[Entry]:
     """Return bins of equally many rows: mean prediction, observed share, its interval (Wilson's), and n.
 
-    Of more than two classes, the prediction is the probability of the likeliest and the truth whether it is right.
+    Of many classes, the prediction is the likeliest one's probability, the truth whether it is right.
     """
     if not len(truth) or not np.isfinite(predictions).all():
         return []
@@ -109,7 +111,11 @@ def calibration(truth: Array, predictions: Array, bins: int = 10) -> list[Entry]
 def calibration_error(bins: Sequence[Entry]) -> float | None:
     """Return the expected calibration error: how far prediction and observation are apart in a row's bin."""
     total = sum(entry["n"] for entry in bins)
-    return sum(entry["n"] * abs(entry["predicted"] - entry["observed"]) for entry in bins) / total if total else None
+    return (
+        sum(entry["n"] * abs(entry["predicted"] - entry["observed"]) for entry in bins) / total
+        if total
+        else None
+    )
 
 
 def _bin(truth: Array, predictions: Array) -> Entry:

@@ -2,13 +2,13 @@
 
 In:   BASE/processing/input/model/model.tar.gz      the candidate, as training left it
       BASE/processing/input/test/*.parquet          rows that no training has seen
-      BASE/processing/input/champion/champion.json  {"package": null} on a first release, else model.tar.gz beside it
+      BASE/processing/input/champion/champion.json  {"package": null} at first, else model.tar.gz beside it
 Out:  BASE/processing/output/evaluation/            evaluation.json, golden.json, model_report.html
       BASE/processing/output/artifact/model.tar.gz  what gets registered and served
-Run:  python -m training.evaluate --task binary --label income --key row_id --slices-only sex,race --policy '{...}'
+Run:  python -m training.evaluate --task binary --label income --key row_id --slices-only sex --policy '{}'
 
-A model that is refused is an answer, not a failure: the job ends with 0 whenever it could judge. Otherwise it writes
-one message to BASE/output/message and ends with 1. BASE is $SAGEMAKER_BASE_DIR or /opt/ml.
+A refused model is an answer, not a failure: the job ends with 0 whenever it could judge. Else it writes one
+message to BASE/output/message and ends with 1. BASE is $SAGEMAKER_BASE_DIR or /opt/ml.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--task", required=True, choices=METRICS)
     parser.add_argument("--label", required=True)
     parser.add_argument("--key", required=True)
-    parser.add_argument("--slices-only", default="", type=lambda text: [name for name in text.split(",") if name])
+    parser.add_argument(
+        "--slices-only", default="", type=lambda text: [name for name in text.split(",") if name]
+    )
     parser.add_argument("--policy", required=True, help="[gate] of mlops.toml as JSON")
     args = parser.parse_args(argv)
     try:

@@ -70,7 +70,9 @@ def _answers(predictor: Predictor, instances: list[Row]) -> list[Any]:
 def _traits(column: np.ndarray) -> np.ndarray:
     """Return which row (rows) has which trait (columns) of one encoded feature."""
     if column.dtype.kind == "i":
-        return column[:, None] == np.unique(column)  # code 0 is a trait too: missing, or not in the vocabulary
+        return column[:, None] == np.unique(
+            column
+        )  # code 0 is a trait too: missing, or not in the vocabulary
     missing = np.isnan(column)
     if missing.all():
         return missing[:, None]

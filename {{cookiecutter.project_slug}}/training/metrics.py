@@ -100,7 +100,7 @@ def _average_precision(truth: Array, predictions: Array, weights: Array) -> floa
 
 
 def _brier(truth: Array, predictions: Array, weights: Array) -> float:
-    return sk.brier_score_loss(truth, predictions, sample_weight=weights)
+    return sk.brier_score_loss(truth, normal(predictions), sample_weight=weights)
 
 
 def _rmse(truth: Array, predictions: Array, weights: Array) -> float:

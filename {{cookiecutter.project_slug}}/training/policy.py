@@ -17,7 +17,7 @@ class PolicyError(ValueError):
 
 @dataclass(frozen=True)
 class Policy:
-    """What a candidate must reach. A loss is counted in the metric's worse direction, so it is never negative."""
+    """What a candidate must reach. A loss counts in the metric's worse direction: it is never negative."""
 
     metric: str  # its name in training/metrics.py
     max_regression: float  # loss against the champion that is still a tie
@@ -45,7 +45,13 @@ class Policy:
         known = {field.name for field in fields(cls)}
         for key in given.keys() - known:
             raise PolicyError(key, f"no such key (known: {', '.join(sorted(known))})")
-        for key in ("metric", "max_regression", "slice_max_regression", "slice_min_rows", "slice_min_positives"):
+        for key in (
+            "metric",
+            "max_regression",
+            "slice_max_regression",
+            "slice_min_rows",
+            "slice_min_positives",
+        ):
             if key not in given:
                 raise PolicyError(key, "a value, it is missing")
         return cls(**given)
@@ -70,7 +76,9 @@ class Policy:
     @property
     def possible_regression(self) -> float:
         """Return the loss that the interval of the difference must rule out."""
-        return 10 * self.max_regression if self.max_possible_regression is None else self.max_possible_regression
+        return (
+            10 * self.max_regression if self.max_possible_regression is None else self.max_possible_regression
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The metrics of `metrics.py` for many resamples at once: a bootstrap in one pass instead of a thousand calls.
+"""The metrics of `metrics.py` for many resamples at once: one pass instead of a thousand calls.
 
 A resample is a row of weights: how often each row of the test data was drawn. Each function takes the
 truth (n,), the predictions (n,) or (n, classes) and weights (resamples, n) and returns (resamples,).
@@ -34,28 +34,34 @@ def mean_of(
 
 
 def row_log_loss(truth: Array, predictions: Array) -> Array:
+    """Return each row's surprise at its true class."""
     wide = normal(predictions)
     chosen = wide[np.arange(len(truth)), truth] if wide.ndim == 2 else np.where(truth == 1, wide, 1.0 - wide)
     return -np.log(np.clip(chosen, EPSILON, 1.0))
 
 
 def row_correct(truth: Array, predictions: Array) -> Array:
+    """Return 1 for each row whose predicted class is the true one."""
     return (labels(predictions) == truth).astype(np.float64)
 
 
 def row_squared(truth: Array, predictions: Array) -> Array:
+    """Return each row's squared error."""
     return (truth - predictions.astype(np.float64)) ** 2
 
 
 def row_absolute(truth: Array, predictions: Array) -> Array:
+    """Return each row's absolute error."""
     return np.abs(truth - predictions.astype(np.float64))
 
 
 def rmses(truth: Array, predictions: Array, weights: Array) -> Array:
+    """Return the root of the mean squared error."""
     return np.sqrt(mean_of(row_squared, truth, predictions, weights))
 
 
 def r2s(truth: Array, predictions: Array, weights: Array) -> Array:
+    """Return the share of the variance that is explained."""
     centred = truth - truth.mean()  # r2 does not move with the origin; the sums below lose fewer digits
     mean = weights @ centred / weights.sum(axis=1)
     variance = weights @ centred**2 / weights.sum(axis=1) - mean**2
@@ -84,7 +90,7 @@ def average_precisions(truth: Array, predictions: Array, weights: Array) -> Arra
 
 
 def _cumulated(chosen: Array, score: Array, weights: Array) -> tuple[Array, Array]:
-    """Return the weights of the chosen rows added up by rising score, (chosen + 1, resamples), and the scores."""
+    """Return weights of the chosen rows added up by rising score, (chosen + 1, resamples), and scores."""
     rows = np.flatnonzero(chosen)
     rows = rows[np.argsort(score[rows])]
     mass = np.zeros((len(rows) + 1, len(weights)))
@@ -93,11 +99,13 @@ def _cumulated(chosen: Array, score: Array, weights: Array) -> tuple[Array, Arra
 
 
 def macro_aucs(truth: Array, predictions: Array, weights: Array) -> Array:
+    """Return the mean AUC of each class against the rest."""
     columns = enumerate(predictions.T)
     return np.mean([aucs((truth == k).astype(np.int64), column, weights) for k, column in columns], axis=0)
 
 
 def macro_f1s(truth: Array, predictions: Array, weights: Array) -> Array:
+    """Return the mean F1 of the classes; a class that is neither there nor predicted counts 0."""
     classes = np.arange(predictions.shape[1])
     actual = (truth[:, None] == classes).astype(np.float64)
     said = (labels(predictions)[:, None] == classes).astype(np.float64)

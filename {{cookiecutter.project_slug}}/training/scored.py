@@ -65,7 +65,7 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
     whether the candidate is worse.
 
     Raises:
-        JobError: champion.json is missing or unreadable, so a first release cannot be told from a lost champion.
+        JobError: champion.json is unreadable, so a first release cannot be told from a lost champion.
     """
     try:
         about = json.loads((source / "champion.json").read_bytes())
@@ -109,5 +109,3 @@ def in_order(predictions: np.ndarray, champion: Contract, candidate: Contract) -
     if predictions.ndim < 2:
         return predictions
     return predictions[:, [champion.classes.index(name) for name in candidate.classes]]
-
-
