@@ -1,6 +1,7 @@
-"""The verbs: `python -m pipelines VERB`. Make targets and workflows call these and hold no logic of their own.
+"""The verbs: `python -m pipelines VERB`. Make targets and workflows call these and hold no logic.
 
-Exit: 0 done, 2 data refused, 3 gate refused, 4 rolled back or not proven, 5 settings, 6 AWS access, 130 interrupted, 1 else.
+Exit codes: 0 done, 2 data refused, 3 gate refused, 4 rolled back or not proven, 5 settings, 6 AWS access,
+130 interrupted, 1 anything else.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def definition(
     write: Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")] = False,
     check: Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")] = False,
 ) -> None:
-    """Build the pipeline's definition with the SageMaker SDK; print it, write it, or check the golden file."""
+    """Build the pipeline's definition with the SageMaker SDK; print it, write it, or check the file."""
     run: Run = context.obj
     text = definitions.render(definitions.build(run.settings))
     if write:

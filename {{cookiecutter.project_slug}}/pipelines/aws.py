@@ -1,4 +1,4 @@
-"""The one door to AWS: the only file that imports boto3. Clients are made once, on first use, and passed down.
+"""The one door to AWS: the only file that imports boto3. Clients are made once and passed down.
 
 boto3 itself honours AWS_ENDPOINT_URL, profiles, roles and tokens; nothing here asks where AWS is.
 """
@@ -22,8 +22,16 @@ from pipelines.errors import AccessError, MLOpsError, SettingsError
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
 REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
-STALE = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
-         "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature"}  # fmt: skip
+STALE = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "AuthFailure",
+    "IncompleteSignature",
+}
 
 
 @dataclass(frozen=True)
@@ -111,8 +119,13 @@ def connect(region: str) -> tuple[Aws, str]:
     if region not in known:
         near = difflib.get_close_matches(region, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known)[:6])} and more"
-        raise SettingsError("E506", f"'{region}' is not a region with SageMaker", "mlops.toml, key project.region",
-                            hint, "correct it; for a region newer than this botocore, update botocore")  # fmt: skip
+        raise SettingsError(
+            "E506",
+            f"'{region}' is not a region with SageMaker",
+            "mlops.toml, key project.region",
+            hint,
+            "correct it; for a region newer than this botocore, update botocore",
+        )
     aws = Aws(region)
     return aws, aws.account()
 
@@ -153,27 +166,66 @@ def missing(error: boto.ClientError) -> bool:
 def translate(error: Exception) -> MLOpsError | None:
     """Return our error for one of botocore's, or None for a stranger."""
     where = "the credentials that boto3 finds"
-    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
-                          boto.ProfileNotFound, boto.SSOTokenLoadError, boto.TokenRetrievalError,
-                          boto.UnauthorizedSSOTokenError)):  # fmt: skip
-        return AccessError("E601", "there are no AWS credentials", where, str(error),
-                           "log in (aws configure, aws sso login), or run it here without AWS: make local-test")  # fmt: skip
+    if isinstance(
+        error,
+        (
+            boto.NoCredentialsError,
+            boto.PartialCredentialsError,
+            boto.CredentialRetrievalError,
+            boto.ProfileNotFound,
+            boto.SSOTokenLoadError,
+            boto.TokenRetrievalError,
+            boto.UnauthorizedSSOTokenError,
+        ),
+    ):
+        return AccessError(
+            "E601",
+            "there are no AWS credentials",
+            where,
+            str(error),
+            "log in (aws configure, aws sso login), or run it here without AWS: make local-test",
+        )
     if isinstance(error, boto.ClientError):
         operation = error.operation_name
         if code(error) in STALE:
-            return AccessError("E601", "AWS does not accept these credentials", where, f"{operation}: {code(error)}",
-                               "log in again and repeat; nothing was started")  # fmt: skip
+            return AccessError(
+                "E601",
+                "AWS does not accept these credentials",
+                where,
+                f"{operation}: {code(error)}",
+                "log in again and repeat; nothing was started",
+            )
         message = error.response["Error"].get("Message", "")
         if code(error) in REFUSED:
-            return AccessError("E602", f"AWS refused {operation}", where, message,
-                               "give the role this permission (infra/stack.yml names what each needs), then repeat")  # fmt: skip
-        return MLOpsError("E103", f"AWS answered {operation} with {code(error)}", f"operation {operation}", message,
-                          "repeat the verb: it goes on where it stopped")  # fmt: skip
+            return AccessError(
+                "E602",
+                f"AWS refused {operation}",
+                where,
+                message,
+                "give the role this permission (infra/stack.yml names what each needs), then repeat",
+            )
+        return MLOpsError(
+            "E103",
+            f"AWS answered {operation} with {code(error)}",
+            f"operation {operation}",
+            message,
+            "repeat the verb: it goes on where it stopped",
+        )
     if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
         address = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
-        return AccessError("E603", "AWS cannot be reached", address, type(error).__name__,
-                           "check network, proxy, region and AWS_ENDPOINT_URL, then repeat")  # fmt: skip
+        return AccessError(
+            "E603",
+            "AWS cannot be reached",
+            address,
+            type(error).__name__,
+            "check network, proxy, region and AWS_ENDPOINT_URL, then repeat",
+        )
     if isinstance(error, boto.BotoCoreError):
-        return AccessError("E604", "boto3 could not make the request", "the AWS configuration of this machine",
-                           str(error), "correct it and repeat")  # fmt: skip
+        return AccessError(
+            "E604",
+            "boto3 could not make the request",
+            "the AWS configuration of this machine",
+            str(error),
+            "correct it and repeat",
+        )
     return None

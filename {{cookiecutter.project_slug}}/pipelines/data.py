@@ -1,4 +1,4 @@
-"""The data on its way to the bucket: what data.lock names and the bucket lacks, with its sha256 checked on both sides."""
+"""The data's way to the bucket: what data.lock names and the bucket lacks, sha256 checked on both sides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.story import Step
 
 
 def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str, str | None]:
-    """Upload what is missing; return the object version of each key. Raise DataRefused E201 for other bytes."""
+    """Upload what is missing; return each key's object version. Raise DataRefused E201 for other bytes."""
     versions: dict[str, str | None] = {}
     sent = 0
     for file in lock.files:
@@ -55,14 +55,23 @@ def _upload(aws: Aws, bucket: str, lock: Lock, file: LockedFile, root: Path) -> 
     """Put one file, refused here when it is not the locked one, and by S3 when it arrives damaged."""
     path = root / lock.prefix / file.key
     if not path.is_file():
-        raise SettingsError("E502", f"{lock.prefix}/{file.key} is neither in the bucket nor here", str(path),
-                            "data.lock names it", "fetch it into the working tree, then: python -m pipelines data push")  # fmt: skip
+        raise SettingsError(
+            "E502",
+            f"{lock.prefix}/{file.key} is neither in the bucket nor here",
+            str(path),
+            "data.lock names it",
+            "fetch it into the working tree, then: python -m pipelines data push",
+        )
     body = path.read_bytes()
     digest = hashlib.sha256(body)
     if digest.hexdigest() != file.sha256:
-        raise DataRefused("E201", f"{lock.prefix}/{file.key} is not the file that data.lock names", str(path),
-                          f"sha256 {digest.hexdigest()[:12]}, locked is {file.sha256[:12]}",
-                          "restore the file, or move the lock: python -m data_checks.lock")  # fmt: skip
+        raise DataRefused(
+            "E201",
+            f"{lock.prefix}/{file.key} is not the file that data.lock names",
+            str(path),
+            f"sha256 {digest.hexdigest()[:12]}, locked is {file.sha256[:12]}",
+            "restore the file, or move the lock: python -m data_checks.lock",
+        )
     return aws.s3.put_object(
         Bucket=bucket,
         Key=f"{lock.prefix}/{file.key}",

@@ -1,7 +1,8 @@
 """The pipeline: built with the SageMaker SDK, kept as a golden file in git, sent with boto3.
 
-The SDK is imported inside one function and only by `python -m pipelines definition`; a release reads the golden
-file, puts real names in place of the sentinels and sends it. So a pull request shows the pipeline's change as a diff.
+The SDK is imported inside one function and only by `python -m pipelines definition`; a release reads the
+golden file, puts real names in place of the sentinels and sends it. So a pull request shows the pipeline's
+change as a diff.
 
 Run:  python -m pipelines definition --write
 """
@@ -20,7 +21,6 @@ from pipelines.settings import Settings
 GOLDEN = Path(__file__).with_name("definition.json")
 ROLE = "arn:aws:iam::000000000000:role/${PROJECT}-execution"  # the SDK wants a whole ARN, or it asks IAM
 SENTINEL = re.compile(r"\$\{[A-Z_]+\}|:000000000000:")
-PARAMETERS = (
     "ReleaseId",
     "CodeId",
     "SnapshotId",
@@ -44,11 +44,21 @@ def golden(settings: Settings, path: Path = GOLDEN) -> str:
         text = path.read_text("utf-8")
         built_from = json.loads(text)["Metadata"]["settings_sha256"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        raise SettingsError("E503", "the pipeline's golden definition is missing or damaged", "pipelines/definition.json",
-                            "a release sends this file and nothing else", refresh) from None  # fmt: skip
+        raise SettingsError(
+            "E503",
+            "the pipeline's golden definition is missing or damaged",
+            "pipelines/definition.json",
+            "a release sends this file and nothing else",
+            refresh,
+        ) from None
     if built_from != settings.digest():
-        raise SettingsError("E503", "the golden definition was built from other settings", "pipelines/definition.json",
-                            f"it carries {built_from[:12]}, mlops.toml gives {settings.digest()[:12]}", refresh)  # fmt: skip
+        raise SettingsError(
+            "E503",
+            "the golden definition was built from other settings",
+            "pipelines/definition.json",
+            f"it carries {built_from[:12]}, mlops.toml gives {settings.digest()[:12]}",
+            refresh,
+        )
     return text
 
 
@@ -58,8 +68,13 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         text = text.replace(sentinel, value)
     left = SENTINEL.search(text)
     if left:
-        raise SettingsError("E503", f"the sentinel {left[0]} has no value", "pipelines/definition.json",
-                            "release knows no name for it", "correct pipelines/steps.py or pipelines/release.py")  # fmt: skip
+        raise SettingsError(
+            "E503",
+            f"the sentinel {left[0]} has no value",
+            "pipelines/definition.json",
+            "release knows no name for it",
+            "correct pipelines/steps.py or pipelines/release.py",
+        )
     return json.dumps(json.loads(text), separators=(",", ":"))
 
 
@@ -81,6 +96,10 @@ def build(settings: Settings) -> dict[str, Any]:
 def check(text: str, path: Path = GOLDEN) -> None:
     """Raise SettingsError E503 unless the golden file is what the SDK builds now."""
     if not path.is_file() or path.read_text("utf-8") != text:
-        raise SettingsError("E503", "the golden definition differs from what is built now", "pipelines/definition.json",
-                            "settings, pipelines/steps.py or the SDK have changed",
-                            "run: python -m pipelines definition --write, and read its diff")  # fmt: skip
+        raise SettingsError(
+            "E503",
+            "the golden definition differs from what is built now",
+            "pipelines/definition.json",
+            "settings, pipelines/steps.py or the SDK have changed",
+            "run: python -m pipelines definition --write, and read its diff",
+        )

@@ -1,4 +1,4 @@
-"""Everything that can stop a verb, as one tree; the class decides the exit code, the message ends with the next step.
+"""Everything that can stop a verb, as one tree; every message ends with the next step.
 
 MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained

@@ -1,6 +1,6 @@
 """One execution of the pipeline per release: started once, attached to while it runs, reused when it is over.
 
-The display name ties an execution to its release; ClientRequestToken makes a start that was lost or doubled harmless.
+The display name ties an execution to its release; ClientRequestToken makes a lost or doubled start harmless.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Choice:
 
 
 def choose(found: list[Execution], refused: bool, retry: bool) -> Choice:
-    """Decide from the executions of one release, newest first. `refused`: the newest ended in a verdict, not a fault."""
+    """Decide from a release's executions, newest first. `refused`: the newest ended in a verdict."""
     failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in found)
     newest = found[0] if found else None
     if newest is None:
@@ -88,8 +88,14 @@ def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
         raise
     mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
     mine.sort(key=lambda item: item["StartTime"], reverse=True)
-    return [Execution(item["PipelineExecutionArn"], item["PipelineExecutionStatus"],
-                      item["PipelineExecutionDisplayName"]) for item in mine]  # fmt: skip
+    return [
+        Execution(
+            item["PipelineExecutionArn"],
+            item["PipelineExecutionStatus"],
+            item["PipelineExecutionDisplayName"],
+        )
+        for item in mine
+    ]
 
 
 def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
@@ -134,8 +140,10 @@ def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     return fails[0] if fails else None
 
 
-def follow(aws: Aws, execution: Execution, story: Story, tell: Callable[[str], str] = str) -> list[dict[str, Any]]:
-    """Show the steps until the execution is over and return them; raise MLOpsError E101 where a job failed."""
+def follow(
+    aws: Aws, execution: Execution, story: Story, tell: Callable[[str], str] = str
+) -> list[dict[str, Any]]:
+    """Show the steps until the execution is over, return them; raise MLOpsError E101 where a job failed."""
     shown: dict[str, Step] = {}
     changed = time.monotonic()
     before: list[tuple[str, str]] = []
@@ -155,7 +163,9 @@ def follow(aws: Aws, execution: Execution, story: Story, tell: Callable[[str], s
     return found
 
 
-def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Callable[[str], str]) -> None:
+def show(
+    found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Callable[[str], str]
+) -> None:
     """Bring the story's steps up to what AWS says; `tell` knows what a finished step has found."""
     outcome = {
         step["StepName"]: step.get("Metadata", {}).get("Condition", {}).get("Outcome") for step in found
@@ -185,5 +195,10 @@ def package_arn(found: list[dict[str, Any]]) -> str:
     for step in found:
         if "RegisterModel" in step.get("Metadata", {}):
             return step["Metadata"]["RegisterModel"]["Arn"]
-    raise MLOpsError("E102", "the execution succeeded without registering a model", "step Register",
-                     "its steps name no package", "look at the pipeline's definition: pipelines/steps.py")  # fmt: skip
+    raise MLOpsError(
+        "E102",
+        "the execution succeeded without registering a model",
+        "step Register",
+        "its steps name no package",
+        "look at the pipeline's definition: pipelines/steps.py",
+    )

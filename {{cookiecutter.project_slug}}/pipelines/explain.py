@@ -28,13 +28,23 @@ def failure(aws: Aws, arn: str, status: dict[str, Any], found: list[dict[str, An
     step = next((item for item in found if item["StepStatus"] == "Failed"), None)
     if step is None:
         state = status["PipelineExecutionStatus"]
-        return MLOpsError("E102", f"the execution ended as {state}", arn,
-                          status.get("FailureReason") or "no step failed", "repeat: python -m pipelines release")  # fmt: skip
+        return MLOpsError(
+            "E102",
+            f"the execution ended as {state}",
+            arn,
+            status.get("FailureReason") or "no step failed",
+            "repeat: python -m pipelines release",
+        )
     kind = next((key for key in LOG_GROUPS if key in step.get("Metadata", {})), None)
     job = job_name(step)
     where = f"job {job}, log group {LOG_GROUPS[kind]}" if kind else arn
-    error = MLOpsError("E101", f"the step {step['StepName']} failed", where, step.get("FailureReason") or "no reason given",
-                       "correct it and release again: nothing was registered, the endpoint is as it was")  # fmt: skip
+    error = MLOpsError(
+        "E101",
+        f"the step {step['StepName']} failed",
+        where,
+        step.get("FailureReason") or "no reason given",
+        "correct it and release again: nothing was registered, the endpoint is as it was",
+    )
     error.detail = log_tail(aws, LOG_GROUPS[kind], job) if kind and job else []
     return error
 
@@ -66,7 +76,7 @@ def refused(results: Results, fail_step: str) -> MLOpsError:
 
 
 def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
-    """Return the refusal of data: its first reason in full, the others by code and column. Keys and counts only."""
+    """Return the refusal of data: first reason in full, others by code and column. Keys and counts only."""
     first, *others = reasons
     keys = ", ".join(str(key) for key in first.get("row_keys", []))
     why = f"rule {first['rule']}, {first['count']} rows" + (f", the first: {keys}" if keys else "")
@@ -74,8 +84,13 @@ def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
         why += f"; and {len(others)} more: " + ", ".join(
             f"{r['code']} {r['column'] or r['rule']}" for r in others[:8]
         )
-    return DataRefused(first["code"], f"data refused: {first['message']}", uri, why,
-                       "correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained")  # fmt: skip
+    return DataRefused(
+        first["code"],
+        f"data refused: {first['message']}",
+        uri,
+        why,
+        "correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained",
+    )
 
 
 def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
@@ -84,5 +99,10 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     number = "E302" if any(rule.get("value") is None for rule in failed) else "E301"
     first, *others = verdict["reasons"] or ["no reason given"]
     why = "; ".join(others) or "; ".join(str(rule.get("needs")) for rule in failed) or "the gate fails closed"
-    return ModelRefused(number, f"model refused: {first}", uri, why,
-                        "change model or data, or [gate] in mlops.toml; nothing was registered, the champion serves")  # fmt: skip
+    return ModelRefused(
+        number,
+        f"model refused: {first}",
+        uri,
+        why,
+        "change model or data, or [gate] in mlops.toml; nothing was registered, the champion serves",
+    )

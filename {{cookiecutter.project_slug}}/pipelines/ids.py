@@ -49,7 +49,7 @@ def release_id(code: str, snapshot: str) -> str:
 
 
 def code_id(settings: Settings, root: Path) -> str:
-    """Return the hash of every file that goes into the images, the pipeline and the settings that steer jobs."""
+    """Return the hash of all that goes into the images, of the pipeline and of the settings that steer."""
     total = hashlib.sha256(settings.digest().encode())
     for path in sorted(code_files(root)):
         content = hashlib.sha256((root / path).read_bytes()).hexdigest()
@@ -71,7 +71,7 @@ def code_files(root: Path) -> Iterator[Path]:
 
 
 def commit_sha(root: Path) -> str:
-    """Return the commit at HEAD of the repository that starts at `root`; "uncommitted" where there is none."""
+    """Return the commit at HEAD of the repository at `root`; "uncommitted" where there is none."""
     if "GITHUB_SHA" in os.environ:
         return os.environ["GITHUB_SHA"]
     if not (root / ".git").exists():  # a folder inside another repository must not carry that one's commit

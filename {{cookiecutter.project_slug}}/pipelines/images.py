@@ -1,4 +1,4 @@
-"""The two images of one Dockerfile: built and pushed when their tag, the hash of their code, is missing in ECR."""
+"""The two images of one Dockerfile: built and pushed when ECR lacks their tag, the hash of their code."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ def require(aws: Aws, stack: Stack, code_id: str) -> dict[str, str]:
     found = digests(aws, stack, code_id)
     lacking = [tag for target, tag in names.image_tags(code_id).items() if target not in found]
     if lacking:
-        raise SettingsError("E505", f"the image {lacking[0]} is not in ECR", stack.repository,
-                            "jobs and endpoint run it", "build and push it: python -m pipelines image")  # fmt: skip
+        raise SettingsError(
+            "E505",
+            f"the image {lacking[0]} is not in ECR",
+            stack.repository,
+            "jobs and endpoint run it",
+            "build and push it: python -m pipelines image",
+        )
     return found
 
 
@@ -76,8 +81,9 @@ def _docker(*arguments: str, password: str | None = None) -> None:
     try:
         done = subprocess.run(command, input=password, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise SettingsError("E505", f"there is no {command[0]}", "this machine's PATH",
-                            "images are built with it", todo) from None  # fmt: skip
+        raise SettingsError(
+            "E505", f"there is no {command[0]}", "this machine's PATH", "images are built with it", todo
+        ) from None
     if done.returncode:
         tail = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-20:]
         error = SettingsError(

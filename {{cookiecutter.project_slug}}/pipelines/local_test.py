@@ -1,7 +1,7 @@
 """The whole release against whatever AWS_ENDPOINT_URL names: stack, image, release, request.
 
-The same verbs that a workflow runs, one after the other. It creates and changes things without asking, so it refuses to run
-where no endpoint is named: nobody does this to a real account by accident.
+The same verbs that a workflow runs, one after the other. It creates and changes things without asking, so it
+refuses to run where no endpoint is named: nobody does this to a real account by accident.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ def require_endpoint() -> str:
     """Return AWS_ENDPOINT_URL, or raise SettingsError E507."""
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     if not url:
-        raise SettingsError("E507", "local-test runs against an emulator only", "the variable AWS_ENDPOINT_URL",
-                            "it is empty: this would create and change things in an AWS account",
-                            "run: make local-test")  # fmt: skip
+        raise SettingsError(
+            "E507",
+            "local-test runs against an emulator only",
+            "the variable AWS_ENDPOINT_URL",
+            "it is empty: this would create and change things in an AWS account",
+            "run: make local-test",
+        )
     return url
 
 

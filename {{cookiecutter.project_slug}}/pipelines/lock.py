@@ -1,4 +1,4 @@
-"""data.lock as the release reads it: which files, which bytes. The jobs check the same file against what they get."""
+"""data.lock as the release reads it: which files, which bytes. The jobs check what they get against it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Deployed means proven: the right state, and live answers that are right and carry the release.
 
-SageMaker rolls back silently: an endpoint that is InService may serve the old config. Every line below is one lie it tells.
+SageMaker rolls back silently: an endpoint that is InService may serve the old config. Each check below is for
+one lie it tells.
 """
 
 from __future__ import annotations
@@ -30,8 +31,13 @@ def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
     if status != "InService":
         raise DeployFailed("E402", f"the endpoint is {status}", name, reason or "no reason given", todo)
     if endpoint["EndpointConfigName"] != config:
-        raise DeployFailed("E401", "SageMaker rolled the release back", name,
-                           f"it serves {endpoint['EndpointConfigName']}: {reason or 'no reason given'}", todo)  # fmt: skip
+        raise DeployFailed(
+            "E401",
+            "SageMaker rolled the release back",
+            name,
+            f"it serves {endpoint['EndpointConfigName']}: {reason or 'no reason given'}",
+            todo,
+        )
     if reason and asked:
         raise DeployFailed("E401", "the endpoint reports a failure", name, reason, todo)
     if endpoint.get("PendingDeploymentSummary"):
@@ -47,14 +53,19 @@ def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:
-    """Send every golden request; return their number, or raise DeployFailed E402 at the first wrong answer."""
+    """Send every golden request; return how many, or raise DeployFailed E402 at the first wrong answer."""
     cases = requests["cases"]
     for number, case in enumerate(cases, 1):
         body, attributes = ask(aws, endpoint, case["body"], requests["content_type"])
         why = wrong(body, attributes, case["predictions"], requests["tolerance"], package)
         if why:
-            raise DeployFailed("E402", f"golden request {number} of {len(cases)} was not answered rightly", endpoint,
-                               why, "the archive or the server differs from what was evaluated: release again")  # fmt: skip
+            raise DeployFailed(
+                "E402",
+                f"golden request {number} of {len(cases)} was not answered rightly",
+                endpoint,
+                why,
+                "the archive or the server differs from what was evaluated: release again",
+            )
     if not cases:
         raise DeployFailed(
             "E402", "there are no golden requests", endpoint, "nothing was proven", "release again"
@@ -63,7 +74,7 @@ def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Packa
 
 
 def ask(aws: Aws, endpoint: str, body: Any, content_type: str = "application/json") -> tuple[Any, str]:
-    """Send one request; return the answer and its custom attributes. Raise DeployFailed E402 where none came."""
+    """Send one request; return answer and custom attributes, or raise DeployFailed E402 where none came."""
     try:
         answer = aws.runtime.invoke_endpoint(
             EndpointName=endpoint, ContentType=content_type, Body=json.dumps(body)
@@ -71,8 +82,13 @@ def ask(aws: Aws, endpoint: str, body: Any, content_type: str = "application/jso
         return json.loads(answer["Body"].read()), answer.get("CustomAttributes", "")
     except (ClientError, BotoCoreError, ValueError) as error:
         what = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        raise DeployFailed("E402", "the endpoint did not answer a request", endpoint, str(what),
-                           "look at /aws/sagemaker/Endpoints, then release again") from error  # fmt: skip
+        raise DeployFailed(
+            "E402",
+            "the endpoint did not answer a request",
+            endpoint,
+            str(what),
+            "look at /aws/sagemaker/Endpoints, then release again",
+        ) from error
 
 
 def wrong(

@@ -74,7 +74,7 @@ def find(aws: Aws, group: str, release_id: str) -> Package | None:
 
 
 def served(aws: Aws, group: str, endpoint: str) -> Package | None:
-    """Return the package that an endpoint serves, or None where there is no endpoint or it serves something else."""
+    """Return the package that an endpoint serves; None where there is no endpoint, or no package of ours."""
     try:
         found = aws.sagemaker.describe_endpoint(EndpointName=endpoint)
         config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
@@ -92,7 +92,7 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
 
 
 def champion(aws: Aws, project: str, group: str) -> Package | None:
-    """Return what a candidate is compared with: what production serves, else the newest Approved, else nothing."""
+    """Return what a candidate is compared with: what production serves, else the newest Approved."""
     serving = served(aws, group, names.endpoint(project, "production"))
     return serving or next(iter(newest(aws, group, "Approved")), None)
 

@@ -1,7 +1,7 @@
 """The release of what lies in the working tree: the story of every merge, on AWS or against the emulator.
 
 ids -> data -> pipeline (validate, train, evaluate, gate, register) -> staging -> approve -> production
-Each part starts from what is there already: running it again attaches, retries or reuses, and never trains twice.
+Each part starts from what is there: running it again attaches, retries or reuses, and never trains twice.
 """
 
 from __future__ import annotations
@@ -63,13 +63,17 @@ def release(
 
 
 def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) -> None:
-    """Say that a package is reused; raise DeployFailed E403 where it was rejected and nobody asked for a retry."""
+    """Reuse a package; raise DeployFailed E403 where it was rejected and nobody asked for a retry."""
     with story.step("reuse") as step:
         step.note = f"version {package.version} is this release ({package.approval}): nothing is trained"
         if package.approval == "Rejected" and not retry:
-            raise DeployFailed("E403", f"release {names.short(package.release_id)} was rejected earlier", package.arn,
-                               "the same code and data would fail the same way",
-                               "change code or data, or say --retry where the fault was not the model's")  # fmt: skip
+            raise DeployFailed(
+                "E403",
+                f"release {names.short(package.release_id)} was rejected earlier",
+                package.arn,
+                "the same code and data would fail the same way",
+                "change code or data, or say --retry where the fault was not the model's",
+            )
         step.verdict = "reused"
     story.facts |= Results(aws, bucket, package.release_id, package.metadata["execution_id"]).facts()
 
@@ -136,8 +140,14 @@ def champion(aws: Aws, settings: Settings, made: Stack, prefix: str) -> str:
     return uri
 
 
-def tell(work: Tree, package: Package, running: execution.Execution, digests: dict[str, str],
-         versions: dict[str, str | None], evaluation: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def tell(
+    work: Tree,
+    package: Package,
+    running: execution.Execution,
+    digests: dict[str, str],
+    versions: dict[str, str | None],
+    evaluation: dict[str, Any],
+) -> dict[str, Any]:
     """Return release.json: the whole story of a release, for whoever asks later."""
     metric = work.settings.gate.metric
     return {
@@ -150,10 +160,13 @@ def tell(work: Tree, package: Package, running: execution.Execution, digests: di
         "settings": work.settings.steering(),
         "metrics": evaluation["candidate"]["metrics"],
         "champion": (evaluation.get("champion") or {}).get("package"),
-        "gate": {"metric": metric, "value": evaluation["candidate"]["metrics"][metric]["value"],
-                 "verdict": evaluation["verdict"]},
+        "gate": {
+            "metric": metric,
+            "value": evaluation["candidate"]["metrics"][metric]["value"],
+            "verdict": evaluation["verdict"],
+        },
         "artifact": evaluation["artifact"],
-    }  # fmt: skip
+    }
 
 
 def prove_on_staging(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
@@ -176,8 +189,11 @@ def approve(aws: Aws, package: Package, story: Story, why: str) -> Package:
 def hold(settings: Settings, package: Package, story: Story) -> Package:
     """Leave the package pending: somebody else lets it into production."""
     with story.step("approve") as step:
-        step.verdict = "waiting"
-        step.note = f"version {package.version} waits ({settings.project.approval}): python -m pipelines promote {names.short(package.release_id)}"
+        verb = f"python -m pipelines promote {names.short(package.release_id)}"
+        step.verdict, step.note = (
+            "waiting",
+            f"version {package.version} ({settings.project.approval}): {verb}",
+        )
     return package
 
 
@@ -198,13 +214,18 @@ def to_production(aws: Aws, settings: Settings, made: Stack, package: Package, s
 
 
 def retell(aws: Aws, work: Tree, story: Story) -> None:
-    """Read again what the last execution of the working tree's release left; raise SettingsError E508 without one."""
+    """Read again what the release's last execution left; raise SettingsError E508 where there is none."""
     made = stack.outputs(aws, work.settings.project.slug)
     story.facts["ids"] = work.ids.__dict__
     found = execution.of_release(aws, work.settings.project.slug, work.ids.release_id)
     if not found:
-        raise SettingsError("E508", "this release has not run yet", f"release {names.short(work.ids.release_id)}",
-                            "no execution carries its id", "run it: python -m pipelines release")  # fmt: skip
+        raise SettingsError(
+            "E508",
+            "this release has not run yet",
+            f"release {names.short(work.ids.release_id)}",
+            "no execution carries its id",
+            "run it: python -m pipelines release",
+        )
     results = Results(aws, made.bucket, work.ids.release_id, found[0].id)
     steps = execution.follow(aws, found[0], story, results.note)
     story.facts |= {"execution": found[0].arn, **results.facts()}
@@ -227,8 +248,13 @@ def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Pack
             if package is None
             else f"version {package.version} is {package.approval}, not proven"
         )
-        raise DeployFailed("E402", f"release {release_id} cannot be promoted", f"registry group {made.group}", state,
-                           "release it first: python -m pipelines release")  # fmt: skip
+        raise DeployFailed(
+            "E402",
+            f"release {release_id} cannot be promoted",
+            f"registry group {made.group}",
+            state,
+            "release it first: python -m pipelines release",
+        )
     if package.approval != "Approved":
         package = approve(aws, package, story, "promoted by hand")
     return to_production(aws, settings, made, package, story)
@@ -243,9 +269,13 @@ def rollback(aws: Aws, settings: Settings, story: Story) -> Package:
     approved = registry.newest(aws, made.group, "Approved")
     earlier = [item for item in approved if serving is None or item.version < serving.version]
     if not earlier:
-        raise DeployFailed("E404", "there is no earlier approved release", f"registry group {made.group}",
-                           f"production serves {f'version {serving.version}' if serving else 'nothing'}",
-                           "git revert the change and release: an earlier content is served without training")  # fmt: skip
+        raise DeployFailed(
+            "E404",
+            "there is no earlier approved release",
+            f"registry group {made.group}",
+            f"production serves {f'version {serving.version}' if serving else 'nothing'}",
+            "git revert the change and release: an earlier content is served without training",
+        )
     package = to_production(aws, settings, made, earlier[0], story)
     if serving:
         registry.judge(aws, serving, "Rejected", f"rolled back by hand to version {package.version}")

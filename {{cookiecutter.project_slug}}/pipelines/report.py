@@ -60,17 +60,29 @@ def render(story: Story, settings: Settings, facts: dict[str, Any]) -> str:
     """Return the page. Everything is escaped; the model's report stands in a frame that may run nothing."""
     # Brackets instead of braces: the repository is itself made by a template that reads braces.
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
-        comment_start_string="[#", comment_end_string="#]",
-    )  # fmt: skip
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        variable_start_string="[[",
+        variable_end_string="]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+    )
     environment.filters["number"] = number
     longest = max((step["seconds"] for step in facts["steps"]), default=1) or 1
     return environment.from_string(PAGE.read_text("utf-8")).render(
-        project=settings.project, facts=facts, longest=longest, now=datetime.now(UTC),
-        validation=story.facts.get("validation"), evaluation=story.facts.get("evaluation"),
-        model_report=story.facts.get("model_report"), gate=settings.gate,
-    )  # fmt: skip
+        project=settings.project,
+        facts=facts,
+        longest=longest,
+        now=datetime.now(UTC),
+        validation=story.facts.get("validation"),
+        evaluation=story.facts.get("evaluation"),
+        model_report=story.facts.get("model_report"),
+        gate=settings.gate,
+    )
 
 
 def number(value: Any) -> str:

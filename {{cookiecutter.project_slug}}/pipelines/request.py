@@ -19,8 +19,13 @@ def request(aws: Aws, settings: Settings, story: Story, environment: str = "prod
     with story.step("request") as step:
         package = registry.served(aws, made.group, endpoint)
         if package is None:
-            raise DeployFailed("E402", f"{environment} serves nothing", endpoint, "there is no endpoint of that name",
-                               "release first: python -m pipelines release")  # fmt: skip
+            raise DeployFailed(
+                "E402",
+                f"{environment} serves nothing",
+                endpoint,
+                "there is no endpoint of that name",
+                "release first: python -m pipelines release",
+            )
         case = proof.golden(aws, made.bucket, package)["cases"][0]
         one = {"instances": case["body"]["instances"][:1]}
         answer, attributes = proof.ask(aws, endpoint, one)

@@ -25,7 +25,7 @@ UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing 
 
 
 def container(package: Package) -> dict[str, Any]:
-    """Return what CreateModel runs: the package once approved, before that the very same image and archive."""
+    """Return what CreateModel runs: the package once approved, before that the same image and archive."""
     environment = {"MODEL_PACKAGE_VERSION": str(package.version)}
     if package.approval == "Approved":
         return {"ModelPackageName": package.arn, "Environment": environment}
@@ -127,15 +127,25 @@ def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
     while True:
         found = describe(aws, endpoint)
         if found is None:
-            raise DeployFailed("E402", f"the endpoint {endpoint} has disappeared", endpoint, "somebody deleted it",
-                               "release again")  # fmt: skip
+            raise DeployFailed(
+                "E402",
+                f"the endpoint {endpoint} has disappeared",
+                endpoint,
+                "somebody deleted it",
+                "release again",
+            )
         if found["EndpointStatus"] not in MOVING and not found.get("PendingDeploymentSummary"):
             return found
         waited = time.monotonic() - started
         step.note = f"{endpoint} {found['EndpointStatus']}"
         if waited > UPDATE_MINUTES * 60:
-            raise DeployFailed("E402", f"{endpoint} is still {found['EndpointStatus']}", endpoint,
-                               f"waited {UPDATE_MINUTES} minutes", "look at the endpoint's log, then release again")  # fmt: skip
+            raise DeployFailed(
+                "E402",
+                f"{endpoint} is still {found['EndpointStatus']}",
+                endpoint,
+                f"waited {UPDATE_MINUTES} minutes",
+                "look at the endpoint's log, then release again",
+            )
         time.sleep(pause(waited))
 
 
@@ -144,9 +154,13 @@ def check_archive(aws: Aws, package: Package) -> None:
     wanted = package.metadata.get("artifact_sha256")
     found = hashlib.sha256(aws.read_bytes(package.model_data)).hexdigest()
     if found != wanted:
-        raise DeployFailed("E402", f"version {package.version} is not the model that was evaluated", package.model_data,
-                           f"sha256 {found[:12]}, evaluated was {(wanted or 'nothing')[:12]}",
-                           "find out who changed the object; release again to train it anew")  # fmt: skip
+        raise DeployFailed(
+            "E402",
+            f"version {package.version} is not the model that was evaluated",
+            package.model_data,
+            f"sha256 {found[:12]}, evaluated was {(wanted or 'nothing')[:12]}",
+            "find out who changed the object; release again to train it anew",
+        )
 
 
 def delete(aws: Aws, endpoint: str) -> None:

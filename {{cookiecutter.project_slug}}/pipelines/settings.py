@@ -21,8 +21,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[int, Field(ge=1)]
 
 
-# What each task can be gated on, and whether more is better; the same names as in training/metrics.py (a test holds
-# them equal). To gate on a metric of your own, compute it there and add it here.
+# What each task can be gated on, and whether more is better; the names of training/metrics.py (a test holds them
+# equal). To gate on a metric of your own, compute it there and add it here.
 TASKS: dict[str, dict[str, bool]] = {
     "binary": {"auc": True, "average_precision": True, "log_loss": False, "brier": False, "accuracy": True},
     "multiclass": {"accuracy": True, "macro_f1": True, "log_loss": False, "macro_auc": True},
@@ -161,14 +161,24 @@ class Settings(Table):
         table = getattr(self.environments, name, None)
         if not isinstance(table, Environment):
             known = ", ".join(Environments.model_fields)
-            raise SettingsError("E501", f"there is no environment '{name}'", "mlops.toml, [environments]",
-                                f"known are: {known}", "name one of them")  # fmt: skip
+            raise SettingsError(
+                "E501",
+                f"there is no environment '{name}'",
+                "mlops.toml, [environments]",
+                f"known are: {known}",
+                "name one of them",
+            )
         return table
 
     def steering(self) -> dict[str, Any]:
         """Return the tables that steer the jobs; what belongs to endpoints or the project is left out."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, include={"data", "training", "gate", "jobs"},
-                               exclude={"training": {"tracking_uri"}})  # fmt: skip
+        return self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            include={"data", "training", "gate", "jobs"},
+            exclude={"training": {"tracking_uri"}},
+        )
 
     def digest(self) -> str:
         """Return the sha256 of the steering tables: what the golden definition was built from."""
@@ -180,8 +190,13 @@ def load(path: Path) -> Settings:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingsError("E501", f"there is no settings file {path}", str(path.absolute()),
-                            "every verb reads it first", "run from the repository's root, or pass --settings PATH") from None  # fmt: skip
+        raise SettingsError(
+            "E501",
+            f"there is no settings file {path}",
+            str(path.absolute()),
+            "every verb reads it first",
+            "run from the repository's root, or pass --settings PATH",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             "E501", f"{path} is not TOML", str(path), str(error), "fix that line, then repeat"
@@ -197,8 +212,13 @@ def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
         first, *others = [_complaint(tables, item) for item in error.errors()]
         more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
         key, value, wanted = first
-        raise SettingsError("E501", f"{source}: {key} is {value}", f"{source}, key {key}", f"wanted: {wanted}{more}",
-                            "correct it and repeat; nothing was started") from None  # fmt: skip
+        raise SettingsError(
+            "E501",
+            f"{source}: {key} is {value}",
+            f"{source}, key {key}",
+            f"wanted: {wanted}{more}",
+            "correct it and repeat; nothing was started",
+        ) from None
 
 
 def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:

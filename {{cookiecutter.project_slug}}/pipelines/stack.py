@@ -37,8 +37,13 @@ def outputs(aws: Aws, project: str) -> Stack:
     made = {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", [])}
     if not all(made.get(key) for key in names.STACK_OUTPUTS):
         state = found["StackStatus"] if found else "there is none"
-        raise SettingsError("E504", f"the stack '{project}' is not there yet", f"CloudFormation in {aws.region}",
-                            f"its state: {state}", "make it: python -m pipelines stack")  # fmt: skip
+        raise SettingsError(
+            "E504",
+            f"the stack '{project}' is not there yet",
+            f"CloudFormation in {aws.region}",
+            f"its state: {state}",
+            "make it: python -m pipelines stack",
+        )
     return Stack(*(made[key] for key in names.STACK_OUTPUTS))
 
 
@@ -107,12 +112,17 @@ def wait(aws: Aws, project: str, step: Step) -> None:
         resource, reason = first_failure(
             aws.cloudformation.describe_stack_events(StackName=project)["StackEvents"]
         )
-        raise SettingsError("E504", f"the stack '{project}' ended as {state}", f"resource {resource}", reason,
-                            "correct infra/stack.yml or the account, then repeat: python -m pipelines stack")  # fmt: skip
+        raise SettingsError(
+            "E504",
+            f"the stack '{project}' ended as {state}",
+            f"resource {resource}",
+            reason,
+            "correct infra/stack.yml or the account, then repeat: python -m pipelines stack",
+        )
 
 
 def first_failure(events: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return (resource, reason) of what failed first; later failures are mostly cancellations. Newest event first."""
+    """Return (resource, reason) of what failed first: later failures are cancellations; newest come first."""
     for event in reversed(events):
         if event["ResourceStatus"].endswith("_FAILED"):
             return event["LogicalResourceId"], event.get("ResourceStatusReason", "no reason given")

@@ -26,8 +26,12 @@ def status(aws: Aws, settings: Settings) -> Table:
         package = registry.served(aws, made.group, endpoint)
         table.add_row(f"endpoint {environment}", *_endpoint(found, package))
     for package in registry.newest(aws, made.group)[:10]:
-        table.add_row(f"version {package.version}", package.approval, names.short(package.release_id),
-                      package.metadata.get("metric", ""))  # fmt: skip
+        table.add_row(
+            f"version {package.version}",
+            package.approval,
+            names.short(package.release_id),
+            package.metadata.get("metric", ""),
+        )
     return table
 
 
@@ -52,18 +56,30 @@ def plan(aws: Aws, account: str, work: Tree, root: Path = Path()) -> Table:
         table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
         return table
     found = images.digests(aws, made, work.ids.code_id)
-    table.add_row("images", f"{names.short(work.ids.code_id)}: {len(found)} of 2 in ECR",
-                  "use them" if len(found) == 2 else "stop: python -m pipelines image comes first")  # fmt: skip
+    table.add_row(
+        "images",
+        f"{names.short(work.ids.code_id)}: {len(found)} of 2 in ECR",
+        "use them" if len(found) == 2 else "stop: python -m pipelines image comes first",
+    )
     lacking = data.missing(aws, made.bucket, work.lock)
-    table.add_row("data", f"{len(work.lock.files)} files, {work.lock.rows:,} rows",
-                  f"upload {len(lacking)}" if lacking else "use them")  # fmt: skip
+    table.add_row(
+        "data",
+        f"{len(work.lock.files)} files, {work.lock.rows:,} rows",
+        f"upload {len(lacking)}" if lacking else "use them",
+    )
     package = registry.find(aws, made.group, release_id)
-    table.add_row("package", f"version {package.version}, {package.approval}" if package else "none",
-                  "reuse it: nothing is trained" if package else _pipeline(aws, project, release_id))  # fmt: skip
+    table.add_row(
+        "package",
+        f"version {package.version}, {package.approval}" if package else "none",
+        "reuse it: nothing is trained" if package else _pipeline(aws, project, release_id),
+    )
     serving = registry.served(aws, made.group, names.endpoint(project, "production"))
     same = serving is not None and serving.release_id == release_id
-    table.add_row("production", f"version {serving.version}" if serving else "nothing",
-                  "prove it again" if same else _production(work.settings))  # fmt: skip
+    table.add_row(
+        "production",
+        f"version {serving.version}" if serving else "nothing",
+        "prove it again" if same else _production(work.settings),
+    )
     for environment in ("staging", "production"):
         machines = work.settings.environment(environment)
         kept = "only while it is proven" if environment == "staging" else "always: it costs money while idle"

@@ -1,11 +1,11 @@
-"""What a verb shows: its steps, each with a verdict and seconds; a live table on a terminal, plain lines elsewhere."""
+"""What a verb shows: steps with verdict and seconds; a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -13,8 +13,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-MARKS = {"running": ("…", "cyan"), "done": ("✓", "green"), "reused": ("↺", "green"), "waiting": ("◷", "yellow"),
-         "refused": ("✗", "red"), "failed": ("✗", "red"), "stopped": ("■", "yellow")}  # fmt: skip
+MARKS = {
+    "running": ("…", "cyan"),
+    "done": ("✓", "green"),
+    "reused": ("↺", "green"),
+    "waiting": ("◷", "yellow"),
+    "refused": ("✗", "red"),
+    "failed": ("✗", "red"),
+    "stopped": ("■", "yellow"),
+}
 
 
 @dataclass
@@ -99,8 +106,10 @@ class Story:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the steps for a file."""
-        kept = [{k: v for k, v in asdict(step).items() if k != "started"} for step in self.steps]
-        return [step | {"seconds": round(step["seconds"], 3)} for step in kept]
+        return [
+            {"name": step.name, "verdict": step.verdict, "seconds": round(step.seconds, 3), "note": step.note}
+            for step in self.steps
+        ]
 
 
 def line(step: Step) -> Text:
@@ -110,5 +119,5 @@ def line(step: Step) -> Text:
 
 
 def pause(waited: float, most: float = 15.0) -> float:
-    """Return the seconds to the next look at AWS: a twentieth of what was waited, so that short waits end in time."""
+    """Return the seconds to the next look: a twentieth of the wait, so that short waits end in time."""
     return min(most, max(0.2, waited / 20))
