@@ -22,11 +22,11 @@ from botocore.exceptions import ClientError, ParamValidationError
 from sagemaker_emulator import seams
 from sagemaker_emulator.executor.errors import ResolutionError
 from sagemaker_emulator.executor.steps import Kind
+from sagemaker_emulator.jobs import table
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.04
-ENDED = frozenset({"Completed", "Failed", "Stopped"})
+LOOK_SECONDS = 0.1  # the end of a job wakes us; only a request to stop is looked for
 MAX_NAME = 63
 
 
@@ -86,24 +86,21 @@ def create(kind: Kind, region: str, arguments: dict[str, Any], naming: Naming) -
     return name, answer[kind.arn_member]
 
 
-def wait(kind: Kind, region: str, name: str, stop: threading.Event, stopping: Callable[[], None]) -> dict[str, Any]:
+def wait(kind: Kind, region: str, name: str, arn: str, stop: threading.Event, stopping: Callable[[], None]) -> dict[str, Any]:
     """Wait until the job has ended and return its description. Raises StepFailed or StepStopped."""
-    asked = False
-    while True:
-        described = call("sagemaker", region, kind.describe, **{kind.name_member: name})
-        status = described.get(kind.status_member, "Completed") if kind.status_member else "Completed"
-        if status in ENDED:
-            break
-        if stop.is_set() and not asked and kind.stop:
-            stopping()
-            asked = _ask_to_stop(kind, region, name)
-        # After the request to stop there is nothing left to be woken by: plain waiting.
-        threading.Event().wait(POLL_SECONDS) if stop.is_set() else stop.wait(POLL_SECONDS)
+    if kind.status_member is not None:
+        asked = False
+        while not table.wait(arn, LOOK_SECONDS).finished.is_set():
+            if stop.is_set() and not asked:
+                stopping()
+                asked = _ask_to_stop(kind, region, name)
+    described = call("sagemaker", region, kind.describe, **{kind.name_member: name})
+    described.pop("ResponseMetadata", None)
+    status = described.get(kind.status_member or "", "Completed")
     if status == "Failed":
         raise StepFailed(described.get("FailureReason") or f"{name} failed")
     if status == "Stopped":
         raise StepStopped
-    described.pop("ResponseMetadata", None)
     return described
 
 

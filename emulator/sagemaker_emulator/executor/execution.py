@@ -159,7 +159,7 @@ class Execution:
         if kind is not None:
             name, arn = calls.create(kind, self.region, resolve(dict(step.arguments), context), self._naming(step))
             run.metadata = {kind.metadata: {"Arn": arn}}
-            run.described = calls.wait(kind, self.region, name, self._stop, lambda: self._stopping(run))
+            run.described = calls.wait(kind, self.region, name, arn, self._stop, lambda: self._stopping(run))
         elif step.type == steps.CONDITION:
             outcome = conditions.evaluate(step.arguments["Conditions"], context)
             run.described = {"Outcome": str(outcome)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import seams, tags
 from sagemaker_emulator.executor import calls, checks, store
 from sagemaker_emulator.executor.definition import Definition
 from sagemaker_emulator.executor.errors import DefinitionError
@@ -37,11 +37,11 @@ def create_pipeline(call: Call) -> dict[str, Any]:
         call.params.get("PipelineDisplayName", name),
         call.params.get("PipelineDescription"),
         call.params.get("ParallelismConfiguration"),
-        list(call.params.get("Tags", [])),
         token,
         versions=[text],
     )
     store.pipelines(call)[name] = made
+    tags.keep(made.arn, call.params.get("Tags"))
     return {"PipelineArn": made.arn}
 
 
@@ -112,6 +112,7 @@ def delete_pipeline(call: Call) -> dict[str, Any]:
     if running:
         raise AwsError("ConflictException", f"Pipeline {found.pipeline_name} has running executions: {running}")
     del store.pipelines(call)[found.pipeline_name]
+    tags.drop(found.arn)
     return {"PipelineArn": found.arn}
 
 

@@ -1,6 +1,6 @@
 """The pipelines of one account and region, and their executions.
 
-A record lies in moto's own `backend.pipelines`, with the attributes that moto's tags and search read there.
+They lie in moto's own `backend.pipelines`, so that whatever resets moto resets them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ class Pipeline:
     pipeline_display_name: str
     pipeline_description: str | None = None
     parallelism_configuration: dict[str, int] | None = None
-    tags: list[dict[str, str]] = field(default_factory=list)
     token: str | None = None  # of the CreatePipeline that made it
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_modified_time: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import seams
-from sagemaker_emulator.executor.paging import page
-from sagemaker_emulator.hosting import listing, models, names
+from sagemaker_emulator import seams, tags
+from sagemaker_emulator.listing import page
+from sagemaker_emulator.hosting import models, names
 from sagemaker_emulator.seams import Call
 
 # Members that would change what an endpoint does, and that nothing here acts on yet: refused, not ignored.
@@ -24,7 +24,6 @@ class EndpointConfig:
     arn: str
     request: dict[str, Any]
     containers: dict[str, dict[str, Any]]  # variant: what it runs, whatever becomes of the model
-    tags: list[dict[str, str]] = field(default_factory=list)
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -47,8 +46,9 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     containers = {each["VariantName"]: models.get(call, each["ModelName"]).container for each in variants}
     request = {key: copy.deepcopy(value) for key, value in call.params.items() if key not in ("Tags",)}
     arn = call.arn(f"endpoint-config/{name}")
-    made = EndpointConfig(name, arn, request, containers, list(call.params.get("Tags", [])))
+    made = EndpointConfig(name, arn, request, containers)
     call.backend.endpoint_configs[name] = made
+    tags.keep(made.arn, call.params.get("Tags"))
     return {"EndpointConfigArn": made.arn}
 
 
@@ -62,23 +62,22 @@ def describe_endpoint_config(call: Call) -> dict[str, Any]:
 @seams.operation("DeleteEndpointConfig")
 def delete_endpoint_config(call: Call) -> None:
     """Delete a config; endpoints that use it go on (AWS warns against it and allows it)."""
-    get(call, call.params["EndpointConfigName"])
+    tags.drop(get(call, call.params["EndpointConfigName"]).arn)
     del call.backend.endpoint_configs[call.params["EndpointConfigName"]]
 
 
 @seams.operation("ListEndpointConfigs")
 def list_endpoint_configs(call: Call) -> dict[str, Any]:
     """List configs, newest first unless told otherwise."""
-    every = list(call.backend.endpoint_configs.values())
     rows = [
         {
             "EndpointConfigName": each.endpoint_config_name,
             "EndpointConfigArn": each.arn,
             "CreationTime": each.creation_time,
         }
-        for each in listing.choose(call, every, lambda each: each.endpoint_config_name)
+        for each in call.backend.endpoint_configs.values()
     ]
-    return page(rows, call.params, "EndpointConfigs")
+    return page(rows, call.params, "EndpointConfigs", name="EndpointConfigName", status="")
 
 
 def get(call: Call, name: str) -> EndpointConfig:

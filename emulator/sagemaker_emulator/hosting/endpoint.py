@@ -31,7 +31,6 @@ class Endpoint:
     account: str
     region: str
     config: EndpointConfig
-    tags: list[dict[str, str]] = field(default_factory=list)
     status: str = "Creating"
     failure_reason: str | None = None
     last_deployment: dict[str, Any] | None = None
@@ -46,11 +45,6 @@ class Endpoint:
         """Count fleets, so that each has a folder of its own."""
         self._generation = 0
         self._thread: threading.Thread | None = None
-
-    @property
-    def endpoint_status(self) -> str:
-        """Return the status under the name that moto's search reads."""
-        return self.status
 
     def create(self) -> None:
         """Bring the first fleet up, in a thread."""

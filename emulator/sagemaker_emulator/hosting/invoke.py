@@ -6,22 +6,24 @@ import http.client
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sagemaker_emulator import seams
 from sagemaker_emulator.hosting import metrics
 from sagemaker_emulator.hosting.endpoint import Endpoint
 from sagemaker_emulator.hosting.fleet import Fleet, NoInstance, NoVariant, Variant
 from sagemaker_emulator.hosting.instance import Instance
+from sagemaker_emulator.hosting.wire import ContainerAnswer
 from sagemaker_emulator.seams import AwsError, Call
 
 MAX_BODY_BYTES = 25 * 1024 * 1024  # AWS: real-time inference takes payloads of up to 25 MB
 TIMEOUT_SECONDS = 60.0  # AWS: containers must answer within 60 seconds
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+SESSION_HEADERS = ("X-Amzn-SageMaker-New-Session-Id", "X-Amzn-SageMaker-Closed-Session-Id")
 # Members of the request that reach the container, under the header that carries each. AWS strips the rest.
 FORWARDED = {
     "ContentType": "Content-Type",
     "Accept": "Accept",
-    "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
+    "CustomAttributes": CUSTOM_ATTRIBUTES,
     "TargetModel": "X-Amzn-SageMaker-Target-Model",
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
     "SessionId": "X-Amzn-SageMaker-Session-Id",
@@ -42,7 +44,7 @@ class Answer:
 
 
 @seams.operation("InvokeEndpoint", service="sagemaker-runtime")
-def invoke_endpoint(call: Call) -> dict[str, Any]:
+def invoke_endpoint(call: Call) -> ContainerAnswer:
     """Send the body to an instance of the endpoint and return its answer."""
     endpoint = _endpoint(call)
     body = _body(call)
@@ -59,15 +61,16 @@ def invoke_endpoint(call: Call) -> dict[str, Any]:
     metrics.record(call.region, where, answer.status, model_seconds, overhead_seconds)
     if not 200 <= answer.status < 300:
         raise _model_error(call, endpoint, answer)
-    members = {
-        "Body": answer.body,
-        "ContentType": answer.headers.get("Content-Type"),
-        "InvokedProductionVariant": variant.name,
-        "CustomAttributes": answer.headers.get("X-Amzn-SageMaker-Custom-Attributes"),
-        "NewSessionId": answer.headers.get("X-Amzn-SageMaker-New-Session-Id"),
-        "ClosedSessionId": answer.headers.get("X-Amzn-SageMaker-Closed-Session-Id"),
-    }
-    return {key: value for key, value in members.items() if value is not None}
+    session = {name: answer.headers.get(name) for name in SESSION_HEADERS}
+    return ContainerAnswer(
+        answer.body,
+        answer.headers.get("Content-Type"),
+        {
+            "x-Amzn-Invoked-Production-Variant": variant.name,
+            CUSTOM_ATTRIBUTES: answer.headers.get(CUSTOM_ATTRIBUTES),
+            **session,
+        },
+    )
 
 
 def _endpoint(call: Call) -> Endpoint:

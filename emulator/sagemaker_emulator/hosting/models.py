@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sagemaker_emulator import seams
-from sagemaker_emulator.executor.paging import page
-from sagemaker_emulator.hosting import artifacts, listing, names
+from sagemaker_emulator import seams, tags
+from sagemaker_emulator.listing import page
+from sagemaker_emulator.hosting import artifacts, names
 from sagemaker_emulator.images.store import ImageMissing, Store
 from sagemaker_emulator.seams import AwsError, Call
 
@@ -27,13 +27,12 @@ KEPT = (
 
 @dataclass
 class Model:
-    """One model, as created; lies in moto's `backend._models`, whose tags and search read `arn` and `tags`."""
+    """One model, as created; lies in moto's `backend._models`."""
 
     model_name: str
     arn: str
     request: dict[str, Any]
     container: dict[str, Any]  # what an instance runs: packages resolved
-    tags: list[dict[str, str]] = field(default_factory=list)
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -65,8 +64,9 @@ def create_model(call: Call) -> dict[str, Any]:
     container = _resolved(call, given[0])
     _check(call, container)
     request = {key: copy.deepcopy(call.params[key]) for key in KEPT if key in call.params}
-    made = Model(name, call.arn(f"model/{name}"), request, container, list(call.params.get("Tags", [])))
+    made = Model(name, call.arn(f"model/{name}"), request, container)
     call.backend._models[name] = made
+    tags.keep(made.arn, call.params.get("Tags"))
     return {"ModelArn": made.arn}
 
 
@@ -79,18 +79,18 @@ def describe_model(call: Call) -> dict[str, Any]:
 @seams.operation("DeleteModel")
 def delete_model(call: Call) -> None:
     """Delete a model; endpoints that serve it go on."""
-    get(call, call.params["ModelName"])
+    tags.drop(get(call, call.params["ModelName"]).arn)
     del call.backend._models[call.params["ModelName"]]
 
 
 @seams.operation("ListModels")
 def list_models(call: Call) -> dict[str, Any]:
     """List models, newest first unless told otherwise."""
-    chosen = listing.choose(call, list(call.backend._models.values()), lambda each: each.model_name)
     rows = [
-        {"ModelName": each.model_name, "ModelArn": each.arn, "CreationTime": each.creation_time} for each in chosen
+        {"ModelName": each.model_name, "ModelArn": each.arn, "CreationTime": each.creation_time}
+        for each in call.backend._models.values()
     ]
-    return page(rows, call.params, "Models")
+    return page(rows, call.params, "Models", name="ModelName", status="")
 
 
 def get(call: Call, name: str) -> Model:

@@ -6,9 +6,9 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import seams
-from sagemaker_emulator.executor.paging import page
-from sagemaker_emulator.hosting import configs, listing, names
+from sagemaker_emulator import seams, tags
+from sagemaker_emulator.listing import page
+from sagemaker_emulator.hosting import configs, names
 from sagemaker_emulator.hosting.configs import EndpointConfig
 from sagemaker_emulator.hosting.endpoint import Endpoint
 from sagemaker_emulator.seams import Call
@@ -23,11 +23,10 @@ def create_endpoint(call: Call) -> dict[str, Any]:
     config = configs.get(call, call.params["EndpointConfigName"])
     deployment = call.params.get("DeploymentConfig")
     _check_deployment(deployment)
-    made = Endpoint(
-        name, call.arn(f"endpoint/{name}"), call.account, call.region, config, list(call.params.get("Tags", []))
-    )
+    made = Endpoint(name, call.arn(f"endpoint/{name}"), call.account, call.region, config)
     made.last_deployment = copy.deepcopy(deployment)
     call.backend.endpoints[name] = made
+    tags.keep(made.arn, call.params.get("Tags"))
     seams.at_shutdown(made.shutdown)
     made.create()
     return {"EndpointArn": made.arn}
@@ -71,7 +70,12 @@ def delete_endpoint(call: Call) -> None:
         raise names.busy(found.arn)
     if found.status != "Deleting":
         endpoints = call.backend.endpoints
-        found.delete(lambda: endpoints.pop(found.endpoint_name, None))
+
+        def gone() -> None:
+            endpoints.pop(found.endpoint_name, None)
+            tags.drop(found.arn)
+
+        found.delete(gone)
 
 
 @seams.operation("DescribeEndpoint")
@@ -104,8 +108,6 @@ def describe_endpoint(call: Call) -> dict[str, Any]:
 @seams.operation("ListEndpoints")
 def list_endpoints(call: Call) -> dict[str, Any]:
     """List endpoints, newest first unless told otherwise."""
-    chosen = listing.choose(call, list(call.backend.endpoints.values()), lambda each: each.endpoint_name)
-    status = call.params.get("StatusEquals")
     rows = [
         {
             "EndpointName": each.endpoint_name,
@@ -114,10 +116,9 @@ def list_endpoints(call: Call) -> dict[str, Any]:
             "CreationTime": each.creation_time,
             "LastModifiedTime": each.last_modified_time,
         }
-        for each in chosen
-        if status in (None, each.status)
+        for each in call.backend.endpoints.values()
     ]
-    return page(rows, call.params, "Endpoints")
+    return page(rows, call.params, "Endpoints", name="EndpointName", status="EndpointStatus")
 
 
 def get(call: Call, name: str) -> Endpoint:
