@@ -23,9 +23,9 @@ def git(folder, *words):
 
 
 def template_folder(context, here):
-    """Return the folder this project was made from; cookiecutter names it as seen from where it was called."""
-    called_from = (here, context["_output_dir"], os.environ.get("PWD", here))
-    for base in called_from:
+    """Return the folder this project was made from; cookiecutter names it as seen from the caller."""
+    out = Path(context["_output_dir"])
+    for base in (os.environ.get("PWD", here), out, *out.parents):
         folder = Path(base, context["_repo_dir"]).resolve()
         if (folder / "cookiecutter.json").is_file() and (folder / "hooks").is_dir():
             return folder
@@ -35,7 +35,7 @@ def template_folder(context, here):
 def origin(context, folder):
     """Return (template, commit) as cruft wants them, or (None, why not)."""
     if folder is None:
-        return None, "the template's folder is not there any more"
+        return None, "the template's folder cannot be seen from here"
     if git(folder, "rev-parse", "--show-toplevel") != str(folder):
         return None, "the template is no git repository"
     commit = git(folder, "rev-parse", "HEAD")
@@ -65,7 +65,7 @@ def link(context, folder, project):
 
 
 def commit_first(project, name):
-    """Make `project` a repository with one commit, unless it stands in one; return a line if git would not."""
+    """Make `project` a repository with one commit, unless it is inside one; return a line if git fails."""
     if git(project, "rev-parse", "--is-inside-work-tree") == "true":
         return ""
     if git(project, "init", "--quiet") is None:

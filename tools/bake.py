@@ -14,8 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from cookiecutter.main import cookiecutter
-
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}")
 
@@ -28,23 +26,25 @@ def main() -> None:
             f"{out} holds changes that were made after the bake. Move or delete it, then run this again."
         )
     began = time.perf_counter()
-    project = bake(out.parent, answers)
-    shutil.rmtree(out, ignore_errors=True)
-    project.rename(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as template, tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        copy_tracked(Path(template))
+        project = bake(Path(template), Path(folder), answers)
+        shutil.rmtree(out, ignore_errors=True)
+        project.rename(out)
     commit(out)
     print(f"baked into {out} in {time.perf_counter() - began:.1f} s")
 
 
-def bake(folder: Path, answers: dict[str, str]) -> Path:
-    """Return the project baked into a new folder inside `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as template:
-        copy_tracked(Path(template))
-        into = tempfile.mkdtemp(prefix=".bake-", dir=folder)
-        project = cookiecutter(
-            template, no_input=True, extra_context=answers, output_dir=into, default_config=True
-        )
-    return Path(project)
+def bake(template: Path, folder: Path, answers: dict[str, str]) -> Path:
+    """Return the project baked into `folder`, as a user would; stop with cookiecutter's words if it fails."""
+    words = [f"{name}={value}" for name, value in answers.items()]
+    where = ["--default-config", "--output-dir", str(folder)]
+    command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", *where, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return next(folder.iterdir())
 
 
 def copy_tracked(target: Path) -> None:

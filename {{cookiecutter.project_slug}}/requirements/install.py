@@ -114,7 +114,7 @@ def install_torch(python: Path, index: str) -> None:
     cuda = cuda_packages(candidate.get("requires_dist", []), sys.platform)
     if cuda:
         raise Refused(
-            "pip would take a CUDA build of PyTorch here: {} NVIDIA packages, several GB that nothing here uses.\n"
+            "pip would take a CUDA build of PyTorch here: {} NVIDIA packages, several GB that nothing uses.\n"
             "The CPU build: make setup TORCH_INDEX={}".format(len(cuda), CPU_INDEX)
         )
     run([python, "-m", "pip", "install", "-q", *source])

@@ -1,0 +1,50 @@
+"""What template tests share: one copy of the tracked template, one default bake, and a maker of others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tools import bake as tool
+
+ROOT = tool.ROOT
+INNER = ROOT / "{{cookiecutter.project_slug}}"
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A copy of the template's tracked files that is a git repository of its own."""
+    folder = tmp_path_factory.mktemp("template")
+    tool.copy_tracked(folder)
+    tool.commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def default_bake(template, tmp_path_factory):
+    """The project that the default answers give. Read only: every test shares it."""
+    return tool.bake(template, tmp_path_factory.mktemp("default"), {})
+
+
+@pytest.fixture
+def cookiecutter(template, tmp_path):
+    """Return a function that bakes answers into an empty folder and gives cookiecutter's exit and words."""
+
+    def call(*options, into=None, **answers):
+        words = [f"{name}={value}" for name, value in answers.items()]
+        where = ["--default-config", "-o", str(into or tmp_path)]
+        command = [
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            str(template),
+            "--no-input",
+            *where,
+            *options,
+            *words,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    return call
