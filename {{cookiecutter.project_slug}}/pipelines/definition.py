@@ -21,15 +21,6 @@ from pipelines.settings import Settings
 GOLDEN = Path(__file__).with_name("definition.json")
 ROLE = "arn:aws:iam::000000000000:role/${PROJECT}-execution"  # the SDK wants a whole ARN, or it asks IAM
 SENTINEL = re.compile(r"\$\{[A-Z_]+\}|:000000000000:")
-    "ReleaseId",
-    "CodeId",
-    "SnapshotId",
-    "CommitSha",
-    "DataPrefix",
-    "LockUri",
-    "ChampionUri",
-    "TrackingUri",
-)
 
 
 def render(definition: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """What we use of the SageMaker SDK v3, imported so that it asks nobody and tells nobody.
 
-Left alone, the SDK asks for a region at import, looks into accounts for roles and buckets, reads config files in
-homes, takes over the log and reports its use. The only module that imports it.
+Left alone, the SDK asks for a region at import, looks into accounts for roles and buckets, reads config files
+in homes, takes over the log and reports its use. The only module that imports it.
 """
+# ruff: noqa: F401 - what is imported here is handed on by name
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from pipelines.aws import offline_session
 
 
 def load() -> Any:
-    """Import the SDK (3 s) and return the classes we use by name; its own annotations are not to be relied on."""
+    """Import the SDK (3 s) and return what we use by name; its own annotations are not to be relied on."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # classes make clients in their bodies
     os.environ["SAGEMAKER_VALIDATE_ROLE"] = "false"  # else it simulates the role's policies
     logging.getLogger().addHandler(logging.NullHandler())  # else basicConfig(INFO) at import

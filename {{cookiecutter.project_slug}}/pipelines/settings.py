@@ -21,8 +21,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[int, Field(ge=1)]
 
 
-# What each task can be gated on, and whether more is better; the names of training/metrics.py (a test holds them
-# equal). To gate on a metric of your own, compute it there and add it here.
+# What each task can be gated on, and whether more is better; the names of training/metrics.py (a test holds
+# them equal). To gate on a metric of your own, compute it there and add it here.
 TASKS: dict[str, dict[str, bool]] = {
     "binary": {"auc": True, "average_precision": True, "log_loss": False, "brier": False, "accuracy": True},
     "multiclass": {"accuracy": True, "macro_f1": True, "log_loss": False, "macro_auc": True},

@@ -97,7 +97,7 @@ class Maker:
         return ["--key", data.key, "--label", data.label, "--task", self.settings.training.task, *slices]
 
     def processing(self, name: str, module: str, job: Job, arguments: list[str], **io: Any) -> Any:
-        """Return a step that runs `python -m MODULE`; `inputs`, `outputs` and one `report` that conditions read."""
+        """Return a step that runs `python -m MODULE`, with inputs, outputs and one report for conditions."""
         shapes, file = self.sdk.shapes, io["report"]
         processor = self.sdk.Processor(
             role=self.role,
