@@ -49,17 +49,15 @@ def main() -> None:
     say("3 of 3: everything else, by uv, checked against hashes")
     run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", HERE / "uv.txt"])
     sources = [word for file in files for word in ("-r", file.resolve())]
-    uv = [
-        python.absolute(),
-        "-m",
-        "uv",
-        "pip",
-        "install",
+    # From the project's root, where paths of vendored wheels begin; the emulator changes under one version.
+    options = [
         "--python",
         python.absolute(),
         "--compile-bytecode",
+        "--reinstall-package",
+        "sagemaker-emulator",
     ]
-    run([*uv, *sources], folder=HERE.parent)  # the project's root, where the paths of vendored wheels begin
+    run([python.absolute(), "-m", "uv", "pip", "install", *options, *sources], folder=HERE.parent)
     stamp.write_text(json.dumps(wanted, indent=2) + "\n")
     say("done")
 
