@@ -15,6 +15,8 @@ How to wrap a method of moto's SageMakerModelBackend (called by moto's own code 
     @seams.backend_method("create_model")
     def create_model(original, backend, *args, **kwargs): ...; return original(backend, *args, **kwargs)
 
+How to wrap any other function or method of moto: @seams.wrap("moto.s3.models", "FakeBucket.get_permission").
+
 `call.backend` is moto's SageMakerModelBackend of the caller's account and region. A module registers by being
 imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs `function()` when
 the emulator stops, newest first: end your processes and threads there. `seams.home()` is the state folder (images/,
@@ -26,6 +28,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import logging
 import os
 import threading
@@ -46,7 +49,13 @@ log = logging.getLogger(__name__)
 
 ACCOUNT = "123456789012"
 MODULES = (
+    "sagemaker_emulator.constraints",
+    "sagemaker_emulator.tags",
     "sagemaker_emulator.jobs",
+    "sagemaker_emulator.registry",
+    "sagemaker_emulator.stacks",
+    "sagemaker_emulator.bucket_policy",
+    "sagemaker_emulator.images.ecr",
     "sagemaker_emulator.executor",
     "sagemaker_emulator.hosting",
 )
@@ -70,6 +79,7 @@ class Call:
     account: str
     region: str
     headers: Any
+    service: str
     _response: BaseResponse = field(repr=False)
 
     @property
@@ -86,7 +96,7 @@ Handler = Callable[[Call], "dict[str, Any] | ActionResult | None"]
 Check = Callable[[Call], None]
 
 _operations: dict[tuple[str, str], Handler] = {}
-_backend_methods: dict[str, Callable[..., Any]] = {}
+_wraps: dict[tuple[str, str], Callable[..., Any]] = {}
 _originals: dict[tuple[str, str], Callable[..., Any]] = {}
 _checks: list[Check] = []
 _shutdown: list[Callable[[], None]] = []
@@ -109,10 +119,25 @@ def backend_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., An
     """Register a wrapper around a method of moto's SageMakerModelBackend; it gets the original first."""
 
     def register(wrapper: Callable[..., Any]) -> Callable[..., Any]:
-        _backend_methods[name] = wrapper
+        return wrap("moto.sagemaker.models", f"SageMakerModelBackend.{name}")(wrapper)
+
+    return register
+
+
+def wrap(module: str, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a wrapper around a function `name` or a method `Class.name` of a module; it gets the original first."""
+
+    def register(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        _wraps[module, path] = wrapper
         return wrapper
 
     return register
+
+
+def places() -> list[str]:
+    """Return the name of each place in moto that is replaced or wrapped, for the test that watches over them."""
+    operations = [f"{service}:{name}" for service, name in _operations]
+    return sorted([*operations, *(f"{module}:{path}" for module, path in _wraps)])
 
 
 def before_each(check: Check) -> Check:
@@ -186,13 +211,13 @@ def install() -> None:
     if _installed:
         return
     # Moto warns of error codes that a service's model does not list; AWS answers with such codes all the time.
-    warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
+    warnings.filterwarnings("ignore", message=".*does not match an error shape.*|Unable to delete .*")
     for module in MODULES:
         importlib.import_module(module)
     for (service, name), handler in _operations.items():
         _install_operation(service, name, handler)
-    for name, wrapper in _backend_methods.items():
-        _install_backend_method(name, wrapper)
+    for (module, path), wrapper in _wraps.items():
+        _install_wrap(module, path, wrapper)
     BaseResponse.call_action = _answer_or_say_why(BaseResponse.call_action)
     _installed = True
 
@@ -226,7 +251,7 @@ def _install_operation(service: str, name: str, handler: Handler) -> None:
         if not self.automated_parameter_parsing:
             self.parse_parameters(self.normalized_request)
         params = {**(self.uri_match or {}), **self.params}
-        call = Call(name, params, self.current_account, self.region, self.headers, self)
+        call = Call(name, params, self.current_account, self.region, self.headers, service, self)
         for check in _checks:
             check(call)
         result = handler(call)
@@ -236,14 +261,19 @@ def _install_operation(service: str, name: str, handler: Handler) -> None:
     setattr(target, method_name, answer)
 
 
-def _install_backend_method(name: str, wrapper: Callable[..., Any]) -> None:
-    inner = getattr(SageMakerModelBackend, name)
+def _install_wrap(module: str, path: str, wrapper: Callable[..., Any]) -> None:
+    *holders, name = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for holder in holders:
+        owner = getattr(owner, holder)
+    static = inspect.getattr_static(owner, name)
+    inner = static.__func__ if isinstance(static, classmethod | staticmethod) else static
 
-    def method(self: SageMakerModelBackend, *args: Any, **kwargs: Any) -> Any:
-        return wrapper(inner, self, *args, **kwargs)
+    @functools.wraps(inner)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return wrapper(inner, *args, **kwargs)
 
-    method.__name__ = name
-    setattr(SageMakerModelBackend, name, method)
+    setattr(owner, name, type(static)(wrapped) if isinstance(static, classmethod | staticmethod) else wrapped)
 
 
 def _answer_or_say_why(call_action: Callable[[BaseResponse], Any]) -> Callable[[BaseResponse], Any]:

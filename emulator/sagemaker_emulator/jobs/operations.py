@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import seams, tags
 from sagemaker_emulator.jobs import table
 from sagemaker_emulator.jobs.job import Job
 from sagemaker_emulator.jobs.processing import ProcessingJob
@@ -19,14 +18,14 @@ ENDED = ("Completed", "Failed", "Stopped")
 def create_training_job(call: seams.Call) -> dict[str, Any]:
     """Start a training job. Raises AwsError."""
     _refuse_training(call.params)
-    return _create(call, TrainingJob(call), call.backend.training_jobs)
+    return _create(TrainingJob(call))
 
 
 @seams.operation("CreateProcessingJob")
 def create_processing_job(call: seams.Call) -> dict[str, Any]:
     """Start a processing job. Raises AwsError."""
     _refuse_processing(call.params)
-    return _create(call, ProcessingJob(call), call.backend.processing_jobs)
+    return _create(ProcessingJob(call))
 
 
 @seams.operation("DescribeTrainingJob")
@@ -65,7 +64,7 @@ def list_processing_jobs(call: seams.Call) -> dict[str, Any]:
     return _list(ProcessingJob, call, "ProcessingJob", ("ProcessingEndTime", "FailureReason", "ExitMessage"))
 
 
-def _create(call: seams.Call, job: Job, tagged: dict[str, Any]) -> dict[str, Any]:
+def _create(job: Job) -> dict[str, Any]:
     try:
         table.add(job)
     except table.Duplicate:
@@ -73,7 +72,7 @@ def _create(call: seams.Call, job: Job, tagged: dict[str, Any]) -> dict[str, Any
             "ResourceInUse",
             f"Job name must be unique within an AWS account and region, and a job with this name already exists ({job.arn})",
         ) from None
-    tagged[job.name] = SimpleNamespace(arn=job.arn, tags=list(job.tags))  # where moto's tag operations look
+    tags.keep(job.arn, job.tags)
     job.start()
     return {f"{job.status_key.removesuffix('Status')}Arn": job.arn}
 

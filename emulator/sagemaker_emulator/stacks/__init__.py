@@ -1,0 +1,7 @@
+"""CloudFormation that fails when it should, with the resource types that moto lacks."""
+
+from sagemaker_emulator.stacks import bucket as bucket
+from sagemaker_emulator.stacks import failing as failing
+from sagemaker_emulator.stacks import operations as operations
+from sagemaker_emulator.stacks import repository as repository
+from sagemaker_emulator.stacks import types as types
