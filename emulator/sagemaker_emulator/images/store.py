@@ -73,6 +73,10 @@ class Store:
         for name in (uri, *aliases):
             self._name("pushed", name, digest)
 
+    def withdraw(self, uri: str) -> None:
+        """Take an image away from jobs; what runs keeps its copy."""
+        (self._root / "pushed" / _file(uri)).unlink(missing_ok=True)
+
     def local(self, uri: str) -> Image:
         """Return a built image. Raises ImageMissing."""
         return self._load(self._digest_of("local", uri))
@@ -83,10 +87,6 @@ class Store:
             return self._load(self._digest_of("pushed", uri))
         except ImageMissing:
             return self._from_table(uri)
-
-    def in_table(self, uri: str) -> bool:
-        """Return whether the table, and not a push, provides this image."""
-        return not (self._root / "pushed" / _file(uri)).is_file()
 
     def _from_table(self, uri: str) -> Image:
         """Look the URI up in images.json: {"uri or pattern": {"entrypoint": [...], "cmd": [...], "env": {...}}}."""

@@ -4,4 +4,5 @@ from sagemaker_emulator.stacks import bucket as bucket
 from sagemaker_emulator.stacks import failing as failing
 from sagemaker_emulator.stacks import operations as operations
 from sagemaker_emulator.stacks import repository as repository
+from sagemaker_emulator.stacks import role as role
 from sagemaker_emulator.stacks import types as types

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
 from moto.cloudformation import parsing
 from moto.core.exceptions import ServiceException
 
@@ -80,6 +81,8 @@ def _or_fail(logical_id: str, resource_type: str, function: Any, *args: Any, **k
         raise
     except ServiceException as error:
         raise ResourceFailed(logical_id, resource_type, error.message) from error
+    except ClientError as error:
+        raise ResourceFailed(logical_id, resource_type, error.response["Error"]["Message"]) from error
     except KeyError as error:
         reason = f"Encountered a missing property: {error.args[0]}"
         raise ResourceFailed(logical_id, resource_type, reason) from error
