@@ -1,0 +1,19 @@
+"""One world for all stories, with a champion in production; each story puts back what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stories.world import World, copy_project, started
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return a world in which one whole release has been made."""
+    root = copy_project(tmp_path_factory.mktemp("world"))
+    with started(root) as world:
+        released = world.run("pipelines", "local-test")
+        assert released.code == 0, released.output
+        yield world

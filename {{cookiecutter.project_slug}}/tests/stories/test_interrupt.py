@@ -1,0 +1,55 @@
+"""Ctrl-C in the middle of a release: exit 130, and no process, file or lock stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.stories.world import LOCAL, OWN_AWS, copy_project
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of the processes whose environment names the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes()
+            if str(folder).encode() in environment and int(entry.name) != os.getpid():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # it ended, or is not ours
+    return found
+
+
+def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
+    root, home = copy_project(tmp_path), tmp_path / "state"
+    environment = {name: value for name, value in os.environ.items() if name not in OWN_AWS} | LOCAL
+    command = [sys.executable, "-m", "sagemaker_emulator", "run", "--home", str(home), "--"]
+    command += [sys.executable, "-m", "pipelines", "local-test"]
+    process = subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )  # fmt: skip
+    guard = threading.Timer(180, process.kill)
+    guard.start()
+    try:
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            if "validate" in line and "✓" in line:  # the training job starts now
+                break
+        time.sleep(1)
+        assert any("training.train" in item for item in processes_of(home)), lines
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate()[0]
+    finally:
+        guard.cancel()
+        process.kill()
+    assert process.returncode == 130, "".join(lines) + rest
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+    assert processes_of(home) == []

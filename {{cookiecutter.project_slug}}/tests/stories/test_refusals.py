@@ -1,0 +1,185 @@
+"""Whatever goes wrong: the right exit code, four lines that say what to do, and nothing in AWS is touched."""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tests.stories.world import Ended, World
+
+MARKER = "zq-planted-7731"  # stands for a value that must never leave the data
+NUMBER = 77_310_077.5
+
+Change = Callable[[pa.Table], pa.Table]
+
+
+def put(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """Return the table with one column replaced."""
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+def with_first(table: pa.Table, name: str, first: list[object], kind: pa.DataType | None = None) -> pa.Table:
+    """Return the table with the first values of a column replaced."""
+    column = table[name].cast(kind) if kind else table[name]
+    kept = column.slice(len(first)).combine_chunks()
+    return put(table, name, pa.concat_arrays([pa.array(first, column.type), kept]))
+
+
+def without_age(table: pa.Table) -> pa.Table:
+    return table.drop_columns(["age"])
+
+
+def age_as_text(table: pa.Table) -> pa.Table:
+    return with_first(table, "age", [MARKER], pa.string())
+
+
+def no_rows(table: pa.Table) -> pa.Table:
+    return table.slice(0, 0)
+
+
+def one_class(table: pa.Table) -> pa.Table:
+    return put(table, "income", pa.array(["<=50K"] * table.num_rows))
+
+
+def nan_and_infinities(table: pa.Table) -> pa.Table:
+    return with_first(table, "capital_gain", [math.nan, math.inf, -math.inf, NUMBER], pa.float64())
+
+
+def duplicate_keys(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([table, table.slice(0, 3)])
+
+
+def unknown_values(table: pa.Table) -> pa.Table:
+    return with_first(table, "occupation", [MARKER, MARKER])
+
+
+def nulls(table: pa.Table) -> pa.Table:
+    return put(table, "education", pc.if_else(pc.less(table["row_id"], 40), None, table["education"]))
+
+
+BAD_DATA = [
+    pytest.param(without_age, "E202", id="a missing column"),
+    pytest.param(age_as_text, "E202", id="a wrong type"),
+    pytest.param(no_rows, "E201", id="a file without rows"),
+    pytest.param(one_class, "E209", id="one class only"),
+    pytest.param(nan_and_infinities, "E204", id="NaN and infinities"),
+    pytest.param(duplicate_keys, "E206", id="duplicate keys"),
+    pytest.param(unknown_values, "E205", id="values outside the set"),
+    pytest.param(nulls, "E203", id="nulls"),
+]
+
+
+def assert_message(ended: Ended, exit_code: int, code: str) -> None:
+    """Assert the exit code, and a last message of four lines with its code first."""
+    assert ended.code == exit_code, ended.output
+    message = ended.message()
+    assert len(message) == 4, message
+    assert message[0].startswith(f"✗ {code} ")
+    assert all(line.startswith("  ") and line.strip() for line in message[1:]), message
+    assert "Traceback" not in ended.output
+    assert MARKER not in ended.output
+    assert "7731007" not in ended.output
+
+
+@pytest.mark.parametrize(("change", "code"), BAD_DATA)
+def test_bad_data_is_refused_before_anything_is_trained(world: World, change: Change, code: str) -> None:
+    before = world.live()
+    with world.data(change):
+        ended = world.release()
+    assert_message(ended, 2, code)
+    assert world.live() == before
+
+
+def test_a_file_cut_short_after_it_was_locked_is_refused(world: World) -> None:
+    before = world.live()
+    file = next((world.root / "data" / "adult").rglob("*.parquet"))
+    content = file.read_bytes()
+    try:
+        file.write_bytes(b"")
+        ended = world.release()
+    finally:
+        file.write_bytes(content)
+    assert_message(ended, 2, "E201")
+    assert world.live() == before
+
+
+def raises_in_training(source: str) -> str:
+    return source.replace("bins = self.spread(numbers)", 'raise RuntimeError("the story stops here")')
+
+
+def without_perceptron(source: str) -> str:
+    """The linear part alone: above the absolute bar, and clearly worse than the champion."""
+    return source.replace("return wide + self.perceptron", "return wide + 0 * self.perceptron")
+
+
+def with_nan_auc(source: str) -> str:
+    return source.replace('Metric("auc", _auc, True, resampled.aucs)', 'Metric("auc", lambda *_: float("nan"))')
+
+
+def test_a_training_that_raises_ends_red_with_the_end_of_its_log(world: World) -> None:
+    before = world.live()
+    with world.edited("training/model.py", raises_in_training):
+        ended = world.release()
+    assert_message(ended, 1, "E101")
+    assert "the story stops here" in ended.output
+    assert world.live() == before
+
+
+def test_a_worse_model_is_refused_by_the_gate_and_the_champion_serves_on(world: World) -> None:
+    before = world.live()
+    with world.edited("training/model.py", without_perceptron):
+        ended = world.release()
+    assert_message(ended, 3, "E301")
+    assert world.live() == before
+    assert world.run("pipelines", "request").code == 0
+
+
+def test_a_metric_that_is_nan_is_refused_by_the_gate(world: World) -> None:
+    before = world.live()
+    with world.edited("training/metrics.py", with_nan_auc):
+        ended = world.release()
+    assert_message(ended, 3, "E301")
+    assert world.live() == before
+
+
+def test_an_unknown_setting_stops_everything_before_it_starts(world: World) -> None:
+    before = world.live()
+    with world.edited("mlops.toml", lambda text: text.replace("epochs =", "epoch =")):
+        ended = world.run("pipelines", "release")
+    assert_message(ended, 5, "E501")
+    assert "training.epoch" in ended.output
+    assert world.live() == before
+
+
+def test_without_credentials_nothing_starts(world: World) -> None:
+    nobody = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "HOME": str(world.root / "nobody")}
+    ended = world.run("pipelines", "release", environment=nobody)
+    assert_message(ended, 6, "E601")
+
+
+def test_an_unknown_region_stops_everything_before_it_starts(world: World) -> None:
+    before = world.live()
+    with world.edited("mlops.toml", moved_to_mars):
+        ended = world.run("pipelines", "release")
+    assert_message(ended, 5, "E50")
+    assert "mars-north-1" in ended.output
+    assert world.live() == before
+
+
+def moved_to_mars(text: str) -> str:
+    lines = ['region = "mars-north-1"' if line.startswith("region =") else line for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_taken_port_is_named(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = world.run("sagemaker_emulator", "run", "--port", str(port), "--", "true")
+    assert ended.code == 5, ended.output
+    assert str(port) in ended.output
+    assert len(ended.output.rstrip().splitlines()) == 4
