@@ -1,7 +1,7 @@
 # The verbs of the template itself. `make` alone lists them; the generated project has its own.
 VENV ?= .venv
 PYTHON3 ?= python3
-PYTHON = "$(VENV)/bin/python"
+PYTHON = "$(abspath $(VENV))/bin/python"
 INNER = {{cookiecutter.project_slug}}
 JOBS ?= 2
 
@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED = false
 
 # A laptop's AWS profile must not reach a test.
 OFFLINE = env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL
-PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile
+PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check bake demo local-test test test-all bench vendor
@@ -23,25 +23,23 @@ help:  ## Show this list
 setup:  ## Make .venv with the pinned packages; again only when a pin has moved
 	@$(PYTHON3) "$(INNER)/requirements/install.py" "$(VENV)" requirements/dev.txt
 
-check: setup  ## Lint and types of the template, its inner project where it lies, and the emulator
+check: setup  ## Lint and types of the template and of the emulator
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pyrefly check --summary=none
-	cd "$(INNER)" && "$(CURDIR)/$(VENV)/bin/python" -m pyrefly check --summary=none
-	cd "$(INNER)" && "$(CURDIR)/$(VENV)/bin/lint-imports" --no-cache
 
 bake: setup  ## Bake the default answers into build/demo, from the files that git tracks
 	@$(PYTHON) tools/bake.py build/demo
 
 demo: bake  ## Bake the default answers and run the whole release of the result on this machine
-	@$(MAKE) --no-print-directory -C build/demo local-test VENV="$$(cd "$(VENV)" && pwd)"
+	@$(MAKE) --no-print-directory -C build/demo local-test VENV="$(abspath $(VENV))"
 	@printf '\nOpen next:\n  build/demo/build/report.html   what just happened\n  build/demo/README.md           what you would own\n'
 
 local-test: demo
 
-test: check  ## Every test but the slow ones: template, emulator, inner project where it lies and baked
+test: check  ## Every test but the slow ones: template, inner project where it lies and baked, emulator
 	$(PYTEST) tests
-	cd emulator && $(OFFLINE) "$(CURDIR)/$(VENV)/bin/python" -m pytest -n $(JOBS) --dist loadfile
+	cd emulator && $(PYTEST)
 
 test-all: test  ## The slow ones too: the image really built, each set of pins alone
 	$(OFFLINE) $(PYTHON) -m pytest -m slow tests

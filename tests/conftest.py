@@ -48,3 +48,8 @@ def cookiecutter(template, tmp_path):
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
 
     return call
+
+
+def pytest_collection_modifyitems(items):
+    """Start what takes longest first: with two workers the whole then takes little more than that."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

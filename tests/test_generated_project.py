@@ -1,0 +1,31 @@
+"""The project that the default answers give passes its own `make check` and `make test`, stories included."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+
+def make(project, target):
+    """Run a target as its user would, in this environment: its pins are ours, so nothing is to be set up."""
+    command = ["make", "--old-file=setup", target, f"VENV={sys.prefix}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("target", ["check", "test"])
+def test_a_fresh_bake_passes_its_own(default_bake, target):
+    done = make(default_bake, target)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def test_its_checks_and_tests_leave_nothing_for_git_to_find(default_bake):
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=default_bake, capture_output=True, text=True
+    )
+    assert status.stdout == ""

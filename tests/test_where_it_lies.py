@@ -1,0 +1,30 @@
+"""The inner project is linted, type-checked and unit-tested unrendered, where its authors edit it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import INNER
+
+TOOLS = Path(sys.prefix, "bin")
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+CHECKS = [
+    pytest.param(["ruff", "check", "."], id="lint"),
+    pytest.param(["ruff", "format", "--check", "."], id="format"),
+    pytest.param(["pyrefly", "check"], id="types"),
+    pytest.param(["lint-imports", "--no-cache"], id="import contracts"),
+    pytest.param(["pytest", "-q", "-p", "no:cacheprovider", "--ignore", "tests/stories"], id="unit tests"),
+]
+
+
+@pytest.mark.parametrize("command", CHECKS)
+def test_it_passes(command):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    words = [str(TOOLS / command[0]), *command[1:]]
+    done = subprocess.run(words, cwd=INNER, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
