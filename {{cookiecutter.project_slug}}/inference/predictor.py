@@ -154,7 +154,9 @@ def prove(predictor: Predictor, golden: Path) -> int:
         except ValueError as error:  # an EncodeError: the model refuses what it once answered
             raise ModelError(f"golden request {number} of {len(cases)} was refused: {error}") from error
         except Exception as error:  # ONNX Runtime's errors have no common type
-            raise ModelError(f"golden request {number} of {len(cases)} failed ({type(error).__name__})") from error
+            raise ModelError(
+                f"golden request {number} of {len(cases)} failed ({type(error).__name__})"
+            ) from error
         if not matches(answer, expected, tolerance):
             raise ModelError(f"golden request {number} of {len(cases)} got another answer than was recorded")
     return len(cases)

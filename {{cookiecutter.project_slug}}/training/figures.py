@@ -9,22 +9,26 @@ from typing import Any
 MINUS = "\N{MINUS SIGN}"
 
 
-def figure(value: float, apart_from: float | None = None, sign: bool = False) -> str:
+def figure(value: float, apart_from: float | None = None, sign: bool = False, pad: bool = False) -> str:
     """Return a number in four digits, or in as many as it needs to differ in print from another one.
 
-    `sign` puts a plus before a positive number, for differences.
+    `sign` puts a plus before a positive number, for differences; `pad` keeps zeros at the end, for columns.
     """
     text = ""
     for digits in (4, 6, 9):
-        text = _digits(abs(value), digits)
-        if apart_from is None or abs(value) == abs(apart_from) or text != _digits(abs(apart_from), digits):
+        text = _digits(abs(value), digits, pad)
+        if (
+            apart_from is None
+            or abs(value) == abs(apart_from)
+            or text != _digits(abs(apart_from), digits, pad)
+        ):
             break
     return {True: MINUS, False: "+" if sign and value > 0 else ""}[value < 0] + text
 
 
 def spread(low: float, high: float, sign: bool = False) -> str:
     """Return an interval in words."""
-    return f"95% interval {figure(low, sign=sign)} to {figure(high, sign=sign)}"
+    return f"95% interval {figure(low, sign=sign, pad=True)} to {figure(high, sign=sign, pad=True)}"
 
 
 def number(value: Any) -> float | None:
@@ -39,11 +43,14 @@ def interval(entry: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if low is None or high is None or low > high else (low, high)
 
 
-def _digits(value: float, digits: int) -> str:
+def _digits(value: float, digits: int, pad: bool) -> str:
+    if not value:
+        return "0"
     if value >= 10**digits:
         return f"{value:,.0f}"
     # Digits behind the point, not significant ones: 0.8912 beside 0.8900, and 0.0004 beside both.
     places = digits if value < 1 else max(0, digits - len(f"{value:.0f}"))
     text = f"{value:,.{places}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{value:.2g}" if text == "0" and value else text
+    if not float(text.replace(",", "")):
+        return f"{value:.2g}"  # smaller than its last place
+    return text if pad or "." not in text else text.rstrip("0").rstrip(".")

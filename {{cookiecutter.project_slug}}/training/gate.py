@@ -20,7 +20,7 @@ What it cannot stop: many small losses in a row, each within the tolerance. The 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from training.figures import figure, interval, number, spread
@@ -102,9 +102,11 @@ def _rules(policy: Policy, evaluation: Document, directions: Mapping[str, bool])
         return
     better = 1.0 if directions[metric] else -1.0
     difference = _entry(evaluation, "difference", metric)
-    yield _loss("loss", metric, "", policy.max_regression, difference, better)
-    yield _possible_loss(policy, difference, better)
-    yield from _slices(policy, evaluation.get("slices") or [], better)
+    loss = _loss("loss", metric, "", policy.max_regression, difference, better)
+    yield loss
+    if loss.passed:  # a loss that is clear need not be possible as well
+        yield _possible_loss(policy, difference, better)
+    yield _slices(policy, evaluation.get("slices") or [], better)
 
 
 def _bar(policy: Policy, entry: Document, higher: bool) -> Rule:
@@ -121,7 +123,7 @@ def _bar(policy: Policy, entry: Document, higher: bool) -> Rule:
         message = f"{metric} has no value or no interval; {needs} is needed."
         return Rule("bar", metric, None, needs, False, message)
     passed = value >= bound - SLACK if higher else value <= bound + SLACK
-    measured = f"{metric} is {figure(value, bound)} ({spread(*ends)}, {entry.get('n', 0):,} rows)"
+    measured = f"{metric} is {figure(value, bound, pad=True)} ({spread(*ends)}, {entry.get('n', 0):,} rows)"
     message = f"{measured}; {needs} is needed."
     return Rule("bar", metric, value, needs, passed, message)
 
@@ -136,7 +138,7 @@ def _loss(rule: str, metric: str, where: str, allowed: float, difference: Docume
         return Rule(rule, metric, None, needs, False, message)
     too_much = -better * value > allowed + SLACK
     clear = max(better * end for end in ends) < 0
-    change = f"{metric}{where} differs from the champion's by {figure(value, allowed, sign=True)}"
+    change = f"{metric}{where} differs from the champion's by {figure(value, allowed, sign=True, pad=True)}"
     change = f"{change} ({spread(*ends, sign=True)})"
     if too_much and clear:
         message = f"{change}: clearly worse, and at most {figure(allowed)} may be lost."
@@ -151,19 +153,18 @@ def _possible_loss(policy: Policy, difference: Document, better: float) -> Rule:
     """Refuse when the test rows leave a large loss possible, whatever the difference is."""
     metric, limit, ends = policy.metric, policy.possible_regression, interval(difference)
     needs = f"a possible loss of at most {figure(limit)}"
-    if ends is None:
-        message = f"How much of {metric} may be lost is unknown: the difference has no interval."
-        return Rule("possible_loss", metric, None, needs, False, message)
-    worst = max(0.0, *(-better * end for end in ends))
-    message = f"At worst {figure(worst, limit)} of {metric} is lost, by the interval"
-    if worst > limit + SLACK:
-        message = f"{message}: too few rows to rule out more than {figure(limit)} (max_possible_regression)."
+    worst = max(0.0, *(-better * end for end in ends)) if ends else None
+    if worst is None or worst > limit + SLACK:
+        lost = "an unknown part" if worst is None else figure(worst, limit, pad=True)
+        message = f"{metric} may have lost {lost}: too few test rows to rule out more than {figure(limit)}."
         return Rule("possible_loss", metric, worst, needs, False, message)
-    return Rule("possible_loss", metric, worst, needs, True, f"{message}; it may be {figure(limit)}.")
+    lost = figure(worst, limit, pad=True) if worst else "nothing"
+    message = f"{metric} may have lost {lost} at most; more than {figure(limit)} had to be ruled out."
+    return Rule("possible_loss", metric, worst, needs, True, message)
 
 
-def _slices(policy: Policy, slices: list[Document], better: float) -> Iterator[Rule]:
-    """Yield a rule for each gated slice that lost too much, or else for the worst one."""
+def _slices(policy: Policy, slices: list[Document], better: float) -> Rule:
+    """Hold the rule of a loss against every slice that is large enough; tell of the worst one."""
     metric, allowed = policy.metric, policy.slice_max_regression
     rules = []
     for part in slices:
@@ -173,10 +174,12 @@ def _slices(policy: Policy, slices: list[Document], better: float) -> Iterator[R
             rules.append(_loss("slice_loss", metric, where, allowed, difference, better))
     if not rules:
         needs = f"a loss of at most {figure(allowed)}"
-        yield Rule("slice_loss", metric, None, needs, True, "No slice is large enough to gate on.")
-        return
-    worst = min(rules, key=lambda rule: better * (rule.value or 0.0))
-    yield from [rule for rule in rules if not rule.passed] or [worst]
+        return Rule("slice_loss", metric, None, needs, True, "No slice is large enough to gate on.")
+    worst = min(rules, key=lambda rule: (rule.passed, better * (rule.value or 0.0)))
+    others = sum(not rule.passed for rule in rules) - 1
+    if others > 0:
+        return replace(worst, message=f"{worst.message} Slices that fail besides: {others}.")
+    return worst
 
 
 def _entry(container: Any, key: str, metric: str) -> Document:

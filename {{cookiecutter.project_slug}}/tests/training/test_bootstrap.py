@@ -77,7 +77,9 @@ def test_all_metrics_of_both_models_on_five_thousand_rows_take_about_a_second():
 
 
 def test_a_metric_of_ones_own_gets_an_interval_too():
-    share = Metric("share", lambda truth, predictions, weights: float(np.average(predictions > 0.5, weights=weights)))
+    share = Metric(
+        "share", lambda truth, predictions, weights: float(np.average(predictions > 0.5, weights=weights))
+    )
     entry = compare([share], *make_rows("binary", rows=100)).candidate["share"]
     assert entry["low"] < entry["value"] < entry["high"]
 

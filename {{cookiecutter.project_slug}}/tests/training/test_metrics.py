@@ -29,10 +29,15 @@ def make_rows(task: str, rows: int = ROWS, seed: int = 3) -> tuple[np.ndarray, n
 def make_weights(rows: int = ROWS, resamples: int = 5) -> np.ndarray:
     """Return how often each row was drawn, for a few resamples."""
     random = np.random.default_rng(5)
-    return np.stack([np.bincount(random.integers(0, rows, rows), minlength=rows) for _ in range(resamples)]) * 1.0
+    return (
+        np.stack([np.bincount(random.integers(0, rows, rows), minlength=rows) for _ in range(resamples)])
+        * 1.0
+    )
 
 
-CASES = [pytest.param(task, metric, id=f"{task} {metric.name}") for task in METRICS for metric in METRICS[task]]
+CASES = [
+    pytest.param(task, metric, id=f"{task} {metric.name}") for task in METRICS for metric in METRICS[task]
+]
 
 
 @pytest.mark.parametrize(("task", "metric"), CASES)
