@@ -6,6 +6,8 @@ Out:  FOLDER/batch=<n>/part-0.parquet
 Run:  python tools/make_sample.py adult-uci.csv.gz '{{cookiecutter.project_slug}}/data/adult'
 """
 
+# ruff: noqa: S608  (the names in the SQL are those below)
+
 from __future__ import annotations
 
 import argparse
@@ -15,12 +17,26 @@ import duckdb
 
 BATCHES = 4
 ROWS = 32_561
-STRINGS = ("workclass", "education", "marital_status", "occupation", "relationship", "race", "sex", "native_country")
+STRINGS = (
+    "workclass",
+    "education",
+    "marital_status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "native_country",
+)
 DOLLARS = ("capital_gain", "capital_loss")
+TEXTS = (
+    "workclass", "education", "marital_status", "occupation", "relationship", "race", "sex", "native_country",
+    "income",
+)  # fmt: skip
 # The order of adult.names; the source writes them with a hyphen.
 SOURCE_COLUMNS = (
-    "age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship",
-    "race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country", "income",
+    "age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation",
+    "relationship", "race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country",
+    "income",
 )  # fmt: skip
 
 
@@ -41,7 +57,7 @@ def main() -> None:
 
 def load(connection: duckdb.DuckDBPyConnection, csv: Path) -> int:
     """Make the table `adult` in the order of the source and return its row count."""
-    types = {name: "VARCHAR" if name in (*STRINGS, "income") else "BIGINT" for name in SOURCE_COLUMNS}
+    types = {name: "VARCHAR" if name in TEXTS else "BIGINT" for name in SOURCE_COLUMNS}
     connection.execute(
         f"""
         CREATE TABLE adult AS
@@ -57,18 +73,17 @@ def clean(name: str) -> str:
     """Return the SQL of one column: text without its leading space, '?' as null, dollars as DOUBLE."""
     if name in DOLLARS:
         return f"{name}::DOUBLE AS {name}"
-    return f"nullif(trim({name}), '?') AS {name}" if name in (*STRINGS, "income") else name
+    return f"nullif(trim({name}), '?') AS {name}" if name in TEXTS else name
 
 
 def write(connection: duckdb.DuckDBPyConnection, path: Path, batch: int) -> None:
     """Write one batch: consecutive rows, as if they had arrived one delivery after the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     size = -(-ROWS // BATCHES)
+    rows = f"row_id > {(batch - 1) * size} AND row_id <= {batch * size}"
     connection.execute(
-        f"""
-        COPY (SELECT * FROM adult WHERE row_id > {(batch - 1) * size} AND row_id <= {batch * size} ORDER BY row_id)
-        TO '{path}' (FORMAT parquet, COMPRESSION zstd)
-        """
+        f"COPY (SELECT * FROM adult WHERE {rows} ORDER BY row_id) "
+        f"TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
     )
 
 

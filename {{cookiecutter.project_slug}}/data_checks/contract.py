@@ -1,6 +1,6 @@
 """The words a suite is written in: columns, expectations, and the reasons for which data is refused.
 
-Nothing here imports Great Expectations, so training and inference may read a suite at no cost.
+Nothing here imports Great Expectations, so training and inference read a suite at no cost.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 LogicalType = Literal["integer", "number", "string", "boolean"]
 Severity = Literal["critical", "warning", "info"]
+Value = str | int | bool
 
 # What a refusal is called in messages and reports, by the name of the rule that is broken.
 CODES: Mapping[str, str] = {
@@ -31,14 +32,16 @@ CODES: Mapping[str, str] = {
     "expect_column_median_to_be_between": "E207",
     "expect_column_stdev_to_be_between": "E207",
     "expect_column_quantile_values_to_be_between": "E207",
-    "expect_column_proportion_of_non_null_values_to_be_between": "E207",
+    "expect_column_kl_divergence_to_be_less_than": "E207",
     "expect_table_row_count_to_be_between": "E207",
+    "every_split_has_rows": "E207",
     "unexpected_rows_expectation": "E208",
     "expect_column_pair_values_to_be_equal": "E208",
     "expect_column_pair_values_to_be_in_set": "E208",
     "expect_column_pair_values_a_to_be_greater_than_b": "E208",
     "expect_multicolumn_sum_to_equal": "E208",
     "label_balance": "E209",
+    "every_split_has_two_classes": "E209",
     "no_row_in_two_splits": "E210",
 }
 OTHER_CODE = "E299"
@@ -59,6 +62,14 @@ class Column:
     values: tuple[str, ...] | None = None  # the closed set, in the order of its codes; None: any value
     unit: str = ""  # for readers and messages
 
+    def typed_values(self) -> list[Value]:
+        """Return `values` as the data holds them: an integer label is written ("0", "1") in the suite."""
+        if self.type == "integer":
+            return [int(value) for value in self.values or ()]
+        if self.type == "boolean":
+            return [value == "true" for value in self.values or ()]
+        return list(self.values or ())
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -69,7 +80,22 @@ class Expectation:
     settings: Mapping[str, Any] = field(default_factory=dict)
     severity: Severity = "critical"  # only critical ones refuse the data
     title: str = ""  # what it means, for messages; must hold no data value
-    code: str = ""  # E2xx, where the rule's own code (CODES) says too little
+    own_code: str = ""  # E2xx, where the rule's usual code says too little
+
+    @property
+    def code(self) -> str:
+        """Return the code (E2xx) under which this rule is reported when it is broken."""
+        return self.own_code or CODES.get(self.rule, OTHER_CODE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One rule and how it went."""
+
+    rule: Expectation
+    success: bool
+    count: int = 0  # rows concerned; 0 where the rule is about a column or the table as a whole
+    row_keys: tuple[Any, ...] = ()  # the first of them
 
 
 @dataclass(frozen=True)
@@ -84,7 +110,9 @@ class Reason:
     message: str
 
 
-def expect(rule: str, column: str | None = None, *, severity: Severity = "critical", **settings: Any) -> Expectation:
+def expect(
+    rule: str, column: str | None = None, *, severity: Severity = "critical", **settings: Any
+) -> Expectation:
     """Return any expectation of Great Expectations by its own name, with its own settings."""
     return Expectation(rule, column, settings, severity)
 
@@ -105,8 +133,3 @@ def no_row_in_two_splits(maximum_share: float = 0.0, *, severity: Severity = "cr
     Rows are the same when they agree in everything but the key.
     """
     return Expectation("no_row_in_two_splits", None, {"maximum_share": maximum_share}, severity)
-
-
-def code_of(rule: str) -> str:
-    """Return the code (E2xx) under which a broken rule is reported."""
-    return CODES.get(rule, OTHER_CODE)

@@ -1,19 +1,18 @@
 """DuckDB for SQLAlchemy, as far as Great Expectations asks: its own types and SQL on a shared connection.
 
-Great Expectations 1.24 has no DuckDB, and with the package duckdb-engine almost every check fails: results are
-read after their connection went back, when the pool's rollback has emptied them. Here the dialect says it is
-PostgreSQL (whose SQL DuckDB speaks), every cursor is a connection of its own, and rollback does nothing.
+Great Expectations 1.24 has no DuckDB, and with the package duckdb-engine almost every check fails: results
+are read after their connection went back, when the pool's rollback has emptied them. Here the dialect says it
+is PostgreSQL (whose SQL DuckDB speaks), every cursor is a connection of its own, and rollback does nothing.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 
 SCHEME = "datachecks"
 _SHARED: dict[str, duckdb.DuckDBPyConnection] = {}
@@ -44,17 +43,25 @@ class DuckDBCompiler(PGCompiler):
         return form.format(self.process(element.left, **kw), self.process(element.right, **kw))
 
 
+class DuckDBPreparer(PGIdentifierPreparer):
+    """Names in quotes, always: DuckDB reserves words that PostgreSQL does not, such as pivot."""
+
+    def _requires_quotes(self, value: str) -> bool:
+        return True
+
+
 class DuckDBDialect(PGDialect):
     """The few questions that Great Expectations asks a database about itself."""
 
     driver = "duckdb"
     statement_compiler = DuckDBCompiler
+    preparer = DuckDBPreparer
     default_paramstyle = "qmark"
     supports_statement_cache = True
     supports_native_boolean = True
 
     @classmethod
-    def import_dbapi(cls) -> ModuleType:
+    def import_dbapi(cls) -> Any:
         """Return the DB-API module."""
         return duckdb
 
@@ -76,11 +83,18 @@ class DuckDBDialect(PGDialect):
 
     do_commit = do_rollback = do_begin
 
-    def get_columns(self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
+    def get_columns(
+        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
+    ) -> Any:
         """Return the names and types of a view's columns."""
         rows = connection.exec_driver_sql(f'DESCRIBE "{table_name}"').fetchall()
         return [
-            {"name": row[0], "type": _TYPES.get(row[1], sa.types.NullType)(), "nullable": True, "default": None}
+            {
+                "name": row[0],
+                "type": _TYPES.get(row[1], sa.types.NullType)(),
+                "nullable": True,
+                "default": None,
+            }
             for row in rows
         ]
 
@@ -90,7 +104,9 @@ class DuckDBDialect(PGDialect):
 
     get_view_names = get_table_names
 
-    def has_table(self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any) -> bool:
+    def has_table(
+        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
+    ) -> bool:
         """Say whether a table or view of this name exists."""
         return str(table_name) in self.get_table_names(connection)
 
@@ -98,6 +114,8 @@ class DuckDBDialect(PGDialect):
         """Return the one schema there is."""
         return ["main"]
 
-    def get_pk_constraint(self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
+    def get_pk_constraint(
+        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
+    ) -> Any:
         """Return no key: Parquet has none."""
         return {"constrained_columns": [], "name": None}

@@ -58,7 +58,9 @@ def read(path: Path) -> Lock:
     except FileNotFoundError:
         raise LockError(f"{path.name} is not there; python -m data_checks.lock writes it") from None
     except (OSError, ValueError):
-        raise LockError(f"{path.name} cannot be read as JSON; python -m data_checks.lock writes it anew") from None
+        raise LockError(
+            f"{path.name} cannot be read as JSON; python -m data_checks.lock writes it anew"
+        ) from None
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise LockError(f"{path.name}: schema_version is not {SCHEMA_VERSION}")
     try:
@@ -97,7 +99,9 @@ def check_key(key: str) -> None:
 
 def write(lock: Lock, path: Path) -> None:
     """Write data.lock in one stable form, so that a diff shows what changed and nothing else."""
-    path.write_text(json.dumps({"schema_version": SCHEMA_VERSION} | asdict(lock), indent=2) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"schema_version": SCHEMA_VERSION} | asdict(lock), indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def problems(lock: Lock, folder: Path) -> Iterator[tuple[str, str]]:
@@ -134,30 +138,27 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
     Raises:
         LockError: no files, an unreadable one, files that disagree on their columns, or no key column.
     """
-    from data_checks import files
+    from data_checks import files  # here: reading a lock must not cost an import of DuckDB
 
-    keys = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet") if path.is_file())
-    if not keys:
-        raise LockError(f"{folder} holds no Parquet files")
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.parquet"))}
     versions = {(file.key, file.sha256): file.version_id for file in (known.files if known else ())}
-    entries, schemas = [], {}
-    for name in keys:
+    locked, types = [], {}
+    for name, path in paths.items():
         check_key(name)
-        found = files.inspect(folder / name)
-        if isinstance(found, str):
-            raise LockError(f"{name} {found}")
-        digest = sha256(folder / name)
-        entries.append(LockFile(name, (folder / name).stat().st_size, found.rows, digest, versions.get((name, digest))))
-        schemas[name] = found.types
-    first = schemas[keys[0]]
-    for name, types in schemas.items():
-        if types != first:
-            columns = sorted(dict(types.items() ^ first.items()))
-            raise LockError(f"{name} and {keys[0]} disagree on columns or types: {', '.join(columns)}")
-    if key not in first:
-        raise LockError(f"the files have no column {key!r} to identify a row by")
-    schema = tuple({"name": column, "type": kind} for column, kind in first.items())
-    return Lock(prefix, key, sum(entry.rows for entry in entries), schema, tuple(entries))
+        try:
+            found = files.inspect(path)
+        except files.UnreadableError as error:
+            raise LockError(f"{name} {error}") from None
+        types = types or dict(found.types)
+        if found.types != types:
+            columns = sorted({column for column, _ in found.types.items() ^ types.items()})
+            raise LockError(f"{name} and {next(iter(paths))} disagree on {', '.join(columns)}")
+        digest = sha256(path)
+        locked.append(LockFile(name, path.stat().st_size, found.rows, digest, versions.get((name, digest))))
+    if key not in types:
+        raise LockError(f"{folder} holds no Parquet files with the key column {key!r}")
+    schema = tuple({"name": column, "type": kind} for column, kind in types.items())
+    return Lock(prefix, key, sum(file.rows for file in locked), schema, tuple(locked))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -171,10 +172,10 @@ def main(argv: list[str] | None = None) -> int:
         known = read(args.lock) if args.lock.exists() else None
         lock = make(args.folder, args.key, args.folder.as_posix(), known)
     except LockError as error:
-        print(f"data.lock not written: {error}", file=sys.stderr)
+        sys.stderr.write(f"data.lock not written: {error}\n")
         return 1
     write(lock, args.lock)
-    print(f"{args.lock}: {len(lock.files)} files, {lock.rows} rows, {len(lock.schema)} columns")
+    sys.stdout.write(f"{args.lock}: {len(lock.files)} files, {lock.rows} rows, {len(lock.schema)} columns\n")
     return 0
 
 
