@@ -18,12 +18,8 @@ import numpy as np
 SCHEMA_VERSION = 1
 FLOAT32_MAX = float(np.finfo(np.float32).max)  # a double beyond it would become infinite in the graph
 # Types are compared by identity: bool is a subclass of int in Python, and true is not the number 1.
-ACCEPTS: dict[str, set[type]] = {
-    "integer": {int, float},
-    "number": {int, float},
-    "string": {str},
-    "boolean": {bool},
-}
+NUMBER = frozenset({int, float})
+ACCEPTS = {"integer": NUMBER, "number": NUMBER, "string": frozenset({str}), "boolean": frozenset({bool})}
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Feature:
     @cached_property
     def accepts(self) -> frozenset[type]:
         """Return the Python types that a value of this feature may have in a request."""
-        return frozenset(ACCEPTS[self.type] | ({type(None)} if self.nullable else set()))
+        return ACCEPTS[self.type] | ({type(None)} if self.nullable else set())
 
 
 @dataclass(frozen=True)
@@ -67,25 +63,24 @@ class Contract:
     @classmethod
     def read(cls, path: Path) -> Contract:
         """Read model.json. Raises ValueError when it is of another schema version."""
-        content = json.loads(Path(path).read_text())
+        content: dict[str, Any] = json.loads(Path(path).read_text())
         version = content.pop("schema_version", None)
         if version != SCHEMA_VERSION:
             raise ValueError(f"{Path(path).name}: schema_version is {version}; expected {SCHEMA_VERSION}")
-        features = tuple(
+        features = [
             Feature(**(entry | {"vocabulary": tuple(entry.get("vocabulary", ()))}))
             for entry in content.pop("features")
-        )
-        return cls(**(content | {"classes": tuple(content["classes"]), "features": features}))
+        ]
+        return cls(classes=tuple(content.pop("classes")), features=tuple(features), **content)
 
     def document(self) -> dict[str, Any]:
         """Return what model.json holds; each kind of feature with its own keys only."""
         foreign = {"number": ("vocabulary", "open"), "category": ("minimum", "maximum")}
-        content = {"schema_version": SCHEMA_VERSION} | asdict(self)
-        content["features"] = [
-            {key: value for key, value in entry.items() if key not in foreign[entry["kind"]]}
-            for entry in content["features"]
+        features = [
+            {key: value for key, value in asdict(feature).items() if key not in foreign[feature.kind]}
+            for feature in self.features
         ]
-        return content
+        return {"schema_version": SCHEMA_VERSION} | asdict(self) | {"features": features}
 
     @cached_property
     def numbers(self) -> tuple[Feature, ...]:
@@ -104,7 +99,7 @@ class Contract:
 
     @cached_property
     def limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return lowest and highest allowed value and "whole numbers only" of each number feature, as columns."""
+        """Return the lowest value, the highest, and "whole only" of each number feature, as columns."""
         low = [-FLOAT32_MAX if feature.minimum is None else feature.minimum for feature in self.numbers]
         high = [FLOAT32_MAX if feature.maximum is None else feature.maximum for feature in self.numbers]
         whole = [feature.type == "integer" for feature in self.numbers]

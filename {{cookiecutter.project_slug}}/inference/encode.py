@@ -3,9 +3,9 @@
 In:   a Contract (model.json) and records: the rows of a request, or whole columns of a table
 Out:  {"numbers": float32 (n, number features), "categories": int64 (n, category features)}
 
-Numbers keep NaN for "missing"; the graph handles it. Category code 0 is "missing or unknown", 1.. is the vocabulary's
-order. Rows come from a client and are checked strictly; columns come from validated data and are encoded leniently.
-Numpy only: this runs in the serving process as well as in training.
+Numbers keep NaN for "missing"; the graph handles it. Category code 0 is "missing or unknown", 1.. is the
+order of the vocabulary. Rows come from a client and are checked strictly; columns come from validated data
+and are encoded leniently. Numpy only: this runs in the serving process as well as in training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EncodeError(ValueError):
 
 @dataclass(frozen=True)
 class Coded:
-    """A category column as a table library holds it: an index per row into a few distinct values; -1 is missing."""
+    """A category column as Arrow holds it: an index per row into a few distinct values; -1 is missing."""
 
     indices: np.ndarray
     values: Sequence[Any]
@@ -63,10 +63,10 @@ def encode_rows(contract: Contract, rows: Sequence[Any]) -> dict[str, np.ndarray
 def encode_columns(
     contract: Contract, columns: Mapping[str, np.ndarray | Coded], unknown: dict[str, int] | None = None
 ) -> dict[str, np.ndarray]:
-    """Encode whole columns without a loop over rows; `unknown` is filled with the count of unknown categories.
+    """Encode whole columns without a loop over rows; `unknown` is filled with counts of unknown categories.
 
-    Numbers are arrays with NaN for missing, categories are `Coded` or arrays with None for missing. Null, out of range
-    and unknown are let through, since the data was validated: unknown becomes code 0.
+    Numbers are arrays with NaN for missing, categories are `Coded` or arrays with None for missing. Null,
+    out of range and unknown are let through, since the data was validated: unknown becomes code 0.
 
     Raises:
         EncodeError: a column is missing, or is not of numbers where numbers are needed.
@@ -127,7 +127,7 @@ def _positional(contract: Contract, rows: Sequence[Any]) -> Sequence[Any]:
 
 
 def _misfits(contract: Contract, rows: Sequence[dict[str, Any]]) -> Iterator[EncodeError]:
-    """Yield an error for each row whose columns are not the contract's; a foreign name is the client's own word."""
+    """Yield an error for each row whose columns are not the contract's."""
     for index, row in enumerate(rows):
         for name in contract.names:
             if name not in row:
@@ -166,7 +166,7 @@ def _as_float(value: Any) -> float:
 
 
 def _within_limits(contract: Contract, values: np.ndarray, nulls: Any) -> np.ndarray:
-    """Return values (features, rows) as a float32 matrix (rows, features); raise for the first one out of limits."""
+    """Return values (features, rows) as float32 (rows, features); raise for the first one out of limits."""
     low, high, whole = contract.limits
     good = (values >= low) & (values <= high) & ((values == np.rint(values)) | ~whole) | nulls
     if not good.all():

@@ -1,9 +1,9 @@
-"""Checkpoints that a killed job can trust: written whole or not at all, checked by sha256, tied to one training.
+"""Checkpoints that a killed job can trust: written whole or not at all, checked, tied to one training.
 
 In and out:  BASE/checkpoints/epoch-00012.checkpoint: one line of JSON (fingerprint, sha256), then the state
 
-SageMaker keeps the folder on S3 and gives it to the job that is started again. The previous checkpoint stays, for the case
-that the newest one arrived damaged.
+SageMaker keeps the folder on S3 and gives it to the job that is started again. The previous checkpoint
+stays, for the case that the newest one arrived damaged.
 """
 
 from __future__ import annotations

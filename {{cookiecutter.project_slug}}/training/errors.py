@@ -1,8 +1,8 @@
-"""What can go wrong in training, in words that name no data value.
+"""What can go wrong in training and evaluation, in words that name no data value.
 
 JobError
 ├── SettingsError   a hyperparameter is wrong          nothing was read
-├── DataError       the split cannot be trained on     nothing was trained
+├── DataError       the rows cannot be used            nothing was trained
 ├── FitError        the loss is no longer a number     nothing was saved
 └── ParityError     ONNX and PyTorch disagree          nothing was written
 """
@@ -12,7 +12,9 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-# Python's and Arrow's errors of these kinds quote the value they stumbled over ("could not convert string ...").
+from inference.encode import EncodeError
+
+# Python's and Arrow's errors of these kinds quote the value that they stumbled over.
 QUOTE_VALUES = (ValueError, LookupError, OverflowError)
 
 
@@ -28,11 +30,11 @@ class SettingsError(JobError):
 
 
 class DataError(JobError):
-    """A split cannot be trained on."""
+    """The rows cannot be used."""
 
 
 class FitError(JobError):
-    """The loss is no longer a finite number."""
+    """The loss or the metric is no longer a finite number."""
 
 
 class ParityError(JobError):
@@ -41,7 +43,7 @@ class ParityError(JobError):
 
 def explain(error: BaseException) -> str:
     """Return the lines of the failure file: what happened and where, without values from the data."""
-    if isinstance(error, JobError):
+    if isinstance(error, JobError | EncodeError):
         return str(error)
     words = "(its message may quote data and is left out)" if isinstance(error, QUOTE_VALUES) else str(error)
     frames = traceback.extract_tb(error.__traceback__)[-3:]

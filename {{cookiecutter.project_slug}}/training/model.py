@@ -1,12 +1,12 @@
 """The network: edit this file to try another one.
 
-In:   numbers float32 (n, numbers), NaN where missing; categories int64 (n, categories), code 0 where missing or unknown;
-      an input is None where the data has no such columns
+In:   numbers float32 (n, numbers), NaN where missing; categories int64 (n, categories), code 0 where
+      missing or unknown; an input is None where the data has no such columns
 Out:  scores float32 (n, outputs): logits for binary and multiclass, the standardised label for regression
 
-Preprocessing is part of the network, so that training, evaluation and the endpoint cannot differ in it. Whatever replaces
-`TabularNet` keeps the argument of `__init__` and the two of `forward`, and uses operations that ONNX knows; the export
-compares both and says so if it does not.
+Preprocessing is part of the network, so that training, evaluation and the endpoint cannot differ in it.
+Whatever replaces `TabularNet` keeps the argument of `__init__` and the two of `forward`, and uses
+operations that ONNX knows; the export compares the answers of both and refuses the model if they differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Shape:
 
     edges: (
         np.ndarray
-    )  # float32 (numbers, bins + 1): rising bin edges of each number, padded with its last one
+    )  # float32 (numbers, bins + 1): rising edges of each number's bins, the last one repeated
     medians: np.ndarray  # float32 (numbers,): stands in for a missing number
     cardinalities: tuple[int, ...]  # codes of each category, code 0 included
     outputs: int
@@ -36,7 +36,7 @@ class Shape:
 class PiecewiseLinear(nn.Module):
     """Spread each number over its bins: 1 in bins below it, 0 in bins above it, the fraction in its own.
 
-    A linear layer on top is a piecewise-linear function of the number (Gorishniy et al. 2022, arXiv:2203.05556).
+    A linear layer on top is a piecewise-linear function of the number (Gorishniy et al., arXiv:2203.05556).
     """
 
     def __init__(self, edges: np.ndarray, medians: np.ndarray) -> None:
@@ -57,7 +57,7 @@ class PiecewiseLinear(nn.Module):
 
 
 class Categories(nn.Module):
-    """One vector per category code, all columns in one table; two sizes of them for the two parts of the network."""
+    """A linear effect and a vector for each category code; all columns share one table of each."""
 
     def __init__(self, cardinalities: tuple[int, ...], outputs: int, size: int) -> None:
         super().__init__()

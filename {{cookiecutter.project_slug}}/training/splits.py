@@ -47,8 +47,8 @@ class Split:
     def shuffled(self, mask: float) -> Split:
         """Return the rows in random order with a share of the values hidden.
 
-        Hiding teaches the network what to answer when a value is missing or unknown, even in columns where that never
-        happens in training.
+        Hiding teaches the network what to answer when a value is missing or unknown, even in columns where
+        that never happens in training.
         """
         order = torch.randperm(len(self.target))
         numbers, categories = self.numbers, self.categories

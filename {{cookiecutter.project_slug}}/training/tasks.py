@@ -1,7 +1,7 @@
 """What differs between binary, multiclass and regression, in one table. Add a task by adding a row.
 
-Each row: the loss on scores, how scores become answers, and the metric that early stopping watches. The metrics by which
-a release is judged stand in metrics.py.
+Each row: the loss on scores, how scores become answers, and the metric that early stopping watches. The
+metrics by which a release is judged stand in metrics.py.
 """
 
 from __future__ import annotations
@@ -29,19 +29,28 @@ class Task:
     has_classes: bool  # the label is one of a few classes, not a number
 
 
-def _once(metric: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., float]:
-    """Return a metric for many resamples as a metric of all rows, each of weight 1."""
-    return lambda truth, answers: float(metric(truth, answers, np.ones((1, len(truth))))[0])
+def binary_loss(scores: Tensor, target: Tensor) -> Tensor:
+    """Return the mean cross entropy of one logit per row."""
+    return functional.binary_cross_entropy_with_logits(scores.squeeze(1), target.float())
+
+
+def auc(truth: np.ndarray, answers: np.ndarray) -> float:
+    """Return the area under the ROC curve; NaN where one class is missing."""
+    both = 0 < truth.sum() < len(truth)
+    return float(resampled.aucs(truth, answers, np.ones((1, len(truth))))[0]) if both else float("nan")
+
+
+def rmse(truth: np.ndarray, answers: np.ndarray) -> float:
+    """Return the root of the mean squared error, in the label's unit."""
+    return float(np.sqrt(resampled.row_squared(truth, answers).mean()))
 
 
 TASKS = {
     "binary": Task(
-        loss=lambda scores, target: functional.binary_cross_entropy_with_logits(
-            scores.squeeze(1), target.float()
-        ),
+        loss=binary_loss,
         answers=lambda scores: torch.sigmoid(scores.squeeze(1)),
         metric="auc",
-        measure=_once(resampled.aucs),
+        measure=auc,
         higher_is_better=True,
         has_classes=True,
     ),
@@ -57,7 +66,7 @@ TASKS = {
         loss=lambda scores, target: functional.mse_loss(scores.squeeze(1), target),
         answers=lambda scores: scores.squeeze(1),
         metric="rmse",
-        measure=_once(resampled.rmses),
+        measure=rmse,
         higher_is_better=False,
         has_classes=False,
     ),
@@ -68,21 +77,25 @@ class Answers(nn.Module):
     """The network with the task's last step: what is exported, and what the endpoint answers."""
 
     def __init__(self, network: nn.Module, task: str, mean: float = 0.0, std: float = 1.0) -> None:
-        """Wrap a network; a regression learns the label standardised, so mean and std bring its unit back."""
+        """Wrap a network; a regression learns the label standardised, mean and std bring its unit back."""
         super().__init__()
         self.network = network
-        self.task = task
+        self.task = TASKS[task]
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     def forward(self, numbers: Tensor | None = None, categories: Tensor | None = None) -> Tensor:
         """Return probabilities (n,) or (n, classes), or values (n,) in the label's unit."""
-        task = TASKS[self.task]
-        answers = task.answers(self.network(numbers, categories))
-        return answers if task.has_classes else answers * self.std + self.mean
+        return self.read(self.network(numbers, categories))
 
-    def loss(self, numbers: Tensor | None, categories: Tensor | None, target: Tensor) -> Tensor:
-        """Return the loss of a batch; the target is a class number or a value in the label's unit."""
-        task = TASKS[self.task]
-        wanted = target if task.has_classes else (target - self.mean) / self.std
-        return task.loss(self.network(numbers, categories), wanted)
+    def read(self, scores: Tensor) -> Tensor:
+        """Return the answers that scores stand for."""
+        answers = self.task.answers(scores)
+        return answers if self.task.has_classes else answers * self.std + self.mean
+
+    def loss(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of scores; the target is a class number or a value in the label's unit."""
+        wanted = target if self.task.has_classes else (target - self.mean) / self.std
+        return self.task.loss(scores, wanted)

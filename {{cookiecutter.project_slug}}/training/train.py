@@ -1,7 +1,7 @@
 """Train one model from two splits and leave it where SageMaker looks for it.
 
 In:   BASE/input/config/hyperparameters.json, BASE/input/data/{train,validation}/*.parquet
-Out:  BASE/model/{model.onnx,model.safetensors,model.json}, BASE/checkpoints/; BASE/output/failure when it fails
+Out:  BASE/model/{model.onnx,model.safetensors,model.json}, BASE/checkpoints/; or BASE/output/failure
 Run:  SAGEMAKER_BASE_DIR=/tmp/job python -m training.train
 
 BASE is SAGEMAKER_BASE_DIR, or /opt/ml in the container. Progress is one event a line, key=value.
@@ -24,9 +24,10 @@ import torch
 
 from data_checks.suite import COLUMNS
 from inference.encode import Contract
+from training.arrow import read_split
 from training.checkpoint import Checkpoints
 from training.errors import JobError, explain
-from training.export import GraphDrawing, to_onnx, write_model
+from training.export import Drawing, to_onnx, write_model
 from training.features import (
     bin_edges,
     encode_label,
@@ -34,9 +35,8 @@ from training.features import (
     feature_columns,
     learn_classes,
     learn_features,
-    read_split,
 )
-from training.fit import Epoch, best_epoch, fit
+from training.fit import Epoch, as_line, best_of, fit
 from training.model import Shape, TabularNet
 from training.settings import Hyperparameters
 from training.splits import Split
@@ -47,22 +47,29 @@ if TYPE_CHECKING:
     from data_checks.contract import Column
 
 log = logging.getLogger("training")
+REASON_LENGTH = 1024  # SageMaker cuts FailureReason there
 
 
 def main() -> int:
-    """Run the job in its base directory; on failure leave the reason in output/failure."""
+    """Run the job in its base directory."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # a spot interruption: end the processes beside us, too
-    base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+    for stop in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a spot interruption, Ctrl-C: end the processes beside us, too
+        signal.signal(stop, lambda number, _: sys.exit(128 + number))
+    return run(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")), COLUMNS)
+
+
+def run(base: Path, columns: Sequence[Column]) -> int:
+    """Train; on failure leave the reason in output/failure and return 1."""
     try:
-        train(base, read_settings(base), COLUMNS)
-    except Exception as error:  # the edge: everything ends as a failure file
+        train(base, read_settings(base), columns)
+    except Exception as error:  # the edge: whatever happened ends as a failure file
         reason = explain(error)
         (base / "output").mkdir(parents=True, exist_ok=True)
-        (base / "output" / "failure").write_text(reason + "\n")
-        log.error("training failed: %s", reason)
+        (base / "output" / "failure").write_text(reason[:REASON_LENGTH])
+        log.error("training=failed reason: %s", reason)
         return 1
     return 0
 
@@ -74,60 +81,68 @@ def train(base: Path, settings: Hyperparameters, columns: Sequence[Column]) -> l
     torch.use_deterministic_algorithms(True, warn_only=True)
     contract, train_rows, validation_rows = read_rows(base / "input" / "data", settings, columns)
     shape = network_shape(contract, train_rows, settings)
-    drawing = GraphDrawing(shape, settings.task)
-    tags = {"release_id": settings.release_id, "commit": settings.commit_sha}
-    tracker = Tracker.start(settings.tracking_uri, settings.experiment, settings.as_params(), tags)
+    mean, std = label_scale(train_rows, settings.task)
+    drawing = Drawing(shape, settings.task, mean, std)
+    tracker = start_tracker(settings)
     try:
-        model = new_model(shape, train_rows, settings)
+        torch.manual_seed(settings.seed)
+        model = Answers(TabularNet(shape), settings.task, mean, std)
         checkpoints = Checkpoints(
-            base / "checkpoints", settings.fingerprint(train_rows.sha256(), validation_rows.sha256())
+            base / "checkpoints", fingerprint(model, settings, train_rows, validation_rows)
         )
         history = fit(model, train_rows, validation_rows, settings, checkpoints, tracker.epoch)
+        best = best_of(history, model)
         graph = to_onnx(model, validation_rows, drawing.take())
         write_model(base / "model", graph, model, contract, settings.network())
-        best = best_epoch(history, settings.task)
         tracker.finish(best)
     finally:
         drawing.close()
         tracker.close()
-    figures = " ".join(f"{name}={value:.5f}" for name, value in best.items() if name != "epoch")
-    log.info("best_epoch=%d epochs=%d %s", best["epoch"], len(history), figures)
-    log.info("model=%s seconds=%.1f", base / "model", time.monotonic() - started)
+    log.info("epochs=%d best_%s", len(history), as_line(best))
+    log.info("model=written seconds=%.1f", time.monotonic() - started)
     return history
+
+
+def read_settings(base: Path) -> Hyperparameters:
+    """Read the hyperparameters. Raises JobError when the file or one of them is wrong."""
+    path = base / "input" / "config" / "hyperparameters.json"
+    try:
+        raw = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise JobError("input/config/hyperparameters.json is missing or is not JSON") from None
+    if not isinstance(raw, dict):
+        raise JobError("input/config/hyperparameters.json is not an object of names and values")
+    return Hyperparameters.parse(raw)
 
 
 def read_rows(
     data: Path, settings: Hyperparameters, columns: Sequence[Column]
 ) -> tuple[Contract, Split, Split]:
     """Read both channels; the contract is learned from the training rows alone."""
-    seen = feature_columns(
-        columns, without=(settings.label, *filter(None, (settings.key, *settings.slices_only)))
-    )
+    seen = feature_columns(columns, without=settings.not_features)
     label = next(column for column in columns if column.name == settings.label)
     names = [column.name for column in (*seen, label)]
-    train_table, validation_table = (read_split(data / name, names) for name in ("train", "validation"))
+    tables = [read_split(data / channel, names) for channel in ("train", "validation")]
     contract = Contract(
         task=settings.task,
         label=label.name,
-        classes=learn_classes(train_table, label, settings.task),
-        features=learn_features(train_table, seen, settings.max_categories),
+        classes=learn_classes(tables[0], label, settings.task),
+        features=learn_features(tables[0], seen, settings.max_categories),
         release_id=settings.release_id,
         commit_sha=settings.commit_sha,
     )
     unknown: dict[str, int] = {}
-    rows = [
-        Split.of(encode_table(table, contract, unknown), encode_label(table, contract))
-        for table in (train_table, validation_table)
-    ]
-    log.info("rows=%d validation_rows=%d features=%d", len(rows[0].target), len(rows[1].target), len(seen))
-    if any(unknown.values()):
-        counts = " ".join(f"{name}={count}" for name, count in unknown.items() if count)
-        log.info("unknown_categories %s", counts)
-    return contract, rows[0], rows[1]
+    train_rows, validation_rows = (
+        Split.of(encode_table(table, contract, unknown), encode_label(table, contract)) for table in tables
+    )
+    counts = "".join(f" unknown_{name}={count}" for name, count in unknown.items() if count)
+    sizes = len(train_rows.target), len(validation_rows.target), len(seen)
+    log.info("rows=%d validation_rows=%d features=%d%s", *sizes, counts)
+    return contract, train_rows, validation_rows
 
 
 def network_shape(contract: Contract, rows: Split, settings: Hyperparameters) -> Shape:
-    """Return what the network must know about the data."""
+    """Return what the network must know about the data and the settings."""
     numbers = np.zeros((0, 0)) if rows.numbers is None else rows.numbers.numpy()
     edges, medians = bin_edges(numbers, settings.bins)
     return Shape(
@@ -141,26 +156,24 @@ def network_shape(contract: Contract, rows: Split, settings: Hyperparameters) ->
     )
 
 
-def new_model(shape: Shape, rows: Split, settings: Hyperparameters) -> Answers:
-    """Return the untrained network with the task's answers on top."""
-    torch.manual_seed(settings.seed)
-    network = TabularNet(shape)
-    if settings.task != "regression":
-        return Answers(network, settings.task)
-    spread = float(rows.target.std(correction=0))
-    return Answers(network, settings.task, float(rows.target.mean()), spread or 1.0)
+def label_scale(rows: Split, task: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a regression's label; 0 and 1 for classes."""
+    if task != "regression":
+        return 0.0, 1.0
+    return float(rows.target.mean()), float(rows.target.std(correction=0)) or 1.0
 
 
-def read_settings(base: Path) -> Hyperparameters:
-    """Read the hyperparameters. Raises SettingsError when the file or one of them is wrong."""
-    path = base / "input" / "config" / "hyperparameters.json"
-    try:
-        raw = json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise JobError("input/config/hyperparameters.json is missing or no JSON") from None
-    if not isinstance(raw, dict):
-        raise JobError("input/config/hyperparameters.json is no object of names and values")
-    return Hyperparameters.parse(raw)
+def fingerprint(model: Answers, settings: Hyperparameters, *splits: Split) -> str:
+    """Return the hash that ties a checkpoint to this training: settings, data, network and library."""
+    network = str([(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()])
+    return settings.fingerprint(network, torch.__version__, *(split.sha256() for split in splits))
+
+
+def start_tracker(settings: Hyperparameters) -> Tracker:
+    """Start recording the run, if a tracking server is named."""
+    tags = {"release_id": settings.release_id, "commit": settings.commit_sha}
+    # The address stays out of the parameters: it may hold a password.
+    return Tracker.start(settings.tracking_uri, settings.experiment, settings.named("tracking_uri"), tags)
 
 
 if __name__ == "__main__":
