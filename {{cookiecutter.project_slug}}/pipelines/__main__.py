@@ -28,7 +28,7 @@ from pipelines import settings as facts
 from pipelines.aws import Aws
 from pipelines.errors import MLOpsError
 from pipelines.settings import Settings
-from pipelines.story import Story
+from pipelines.story import Story, make_console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
@@ -195,7 +195,7 @@ def test_locally(context: typer.Context) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; turn whatever stops it into four lines and an exit code."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True)
     arguments = sys.argv[1:] if argv is None else argv
     try:
         app(arguments or ["--help"], prog_name="python -m pipelines")

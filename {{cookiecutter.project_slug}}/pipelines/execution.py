@@ -27,6 +27,7 @@ SHOWN = {
     "Gate": "gate",
     "Register": "register",
 }
+Tell = Callable[[str], tuple[str, str]]  # a finished step's name to its verdict and what it found
 VERDICTS = {"Succeeded": "done", "Failed": "failed", "Stopped": "stopped", "Stopping": "stopped"}
 
 
@@ -140,9 +141,7 @@ def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     return fails[0] if fails else None
 
 
-def follow(
-    aws: Aws, execution: Execution, story: Story, tell: Callable[[str], str] = str
-) -> list[dict[str, Any]]:
+def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dict[str, Any]]:
     """Show the steps until the execution is over, return them; raise MLOpsError E101 where a job failed."""
     shown: dict[str, Step] = {}
     changed = time.monotonic()
@@ -163,13 +162,8 @@ def follow(
     return found
 
 
-def show(
-    found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Callable[[str], str]
-) -> None:
+def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Tell) -> None:
     """Bring the story's steps up to what AWS says; `tell` knows what a finished step has found."""
-    outcome = {
-        step["StepName"]: step.get("Metadata", {}).get("Condition", {}).get("Outcome") for step in found
-    }
     for step in found:
         name, status = step["StepName"], step["StepStatus"]
         if name not in SHOWN:
@@ -178,9 +172,8 @@ def show(
             shown[name] = story.begin(SHOWN[name])
             shown[name].note = explain.job_name(step) or ""
         if status in VERDICTS and shown[name].verdict == "running":
-            verdict = "refused" if outcome.get(name) == "False" else VERDICTS[status]
-            if status == "Succeeded":
-                shown[name].note = tell(name) or shown[name].note
+            verdict, note = tell(name) if status == "Succeeded" else (VERDICTS[status], "")
+            shown[name].note = note or shown[name].note
             story.end(shown[name], verdict, _seconds(step))
 
 

@@ -98,7 +98,8 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     failed = [rule for rule in verdict.get("rules", []) if not rule["passed"]]
     number = "E302" if any(rule.get("value") is None for rule in failed) else "E301"
     first, *others = verdict["reasons"] or ["no reason given"]
-    why = "; ".join(others) or "; ".join(str(rule.get("needs")) for rule in failed) or "the gate fails closed"
+    more = f" And {len(others) - 1} more in that report." if len(others) > 1 else ""
+    why = others[0] + more if others else "that is the only reason"
     return ModelRefused(
         number,
         f"model refused: {first}",

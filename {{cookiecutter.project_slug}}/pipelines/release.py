@@ -75,7 +75,8 @@ def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) ->
                 "change code or data, or say --retry where the fault was not the model's",
             )
         step.verdict = "reused"
-    story.facts |= Results(aws, bucket, package.release_id, package.metadata["execution_id"]).facts()
+    results = Results(aws, bucket, package.release_id, package.metadata["execution_id"])
+    story.facts |= {"validation": results.validation, "evaluation": results.evaluation, **results.facts()}
 
 
 def produce(
@@ -101,8 +102,10 @@ def produce(
         step.note = f"definition {change}; {choice.action}: {choice.why}"
     story.facts["execution"] = running.arn
     results = Results(aws, made.bucket, release_id, running.id)
-    steps = execution.follow(aws, running, story, results.note)
-    story.facts |= results.facts()
+    try:
+        steps = execution.follow(aws, running, story, results.of)
+    finally:
+        story.facts |= results.facts()
     fail = execution.refusal(steps)
     if fail:
         raise explain.refused(results, fail["StepName"])
@@ -227,7 +230,7 @@ def retell(aws: Aws, work: Tree, story: Story) -> None:
             "run it: python -m pipelines release",
         )
     results = Results(aws, made.bucket, work.ids.release_id, found[0].id)
-    steps = execution.follow(aws, found[0], story, results.note)
+    steps = execution.follow(aws, found[0], story, results.of)
     story.facts |= {"execution": found[0].arn, **results.facts()}
     if execution.refusal(steps) is None:
         package = registry.describe(aws, execution.package_arn(steps))

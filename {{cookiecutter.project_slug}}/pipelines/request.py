@@ -34,9 +34,7 @@ def request(aws: Aws, settings: Settings, story: Story, environment: str = "prod
             raise DeployFailed(
                 "E402", "the answer carries no release", endpoint, "its header is missing", "release again"
             )
-        step.note = (
-            f"{endpoint} answered: release {names.short(stamp['release'])}, version {stamp['package']}"
-        )
+        step.note = f"{environment} answers as {names.short(stamp['release'])}, version {stamp['package']}"
     result = {
         "endpoint": endpoint,
         "release_id": stamp["release"],

@@ -35,30 +35,37 @@ class Results:
         """Metrics of candidate and champion, the gate's verdict."""
         return self.aws.read_json(self.evaluation_uri)
 
-    def note(self, step: str) -> str:
-        """Return what a finished step has found, in a few words; nothing for a step without a report."""
+    def of(self, step: str) -> tuple[str, str]:
+        """Return (verdict, note) of a step that has finished; an empty note for a step without a report."""
         if step == "Validate":
             checks = self.validation["expectations"]
             passed = sum(check["success"] for check in checks)
-            return f"{passed} of {len(checks)} expectations, {self.validation['rows']:,} rows"
+            note = f"{passed} of {len(checks)} expectations, {self.validation['rows']:,} rows"
+            return _verdict(self.validation), note
         if step == "Evaluate":
             name, metric = next(iter(self.evaluation["candidate"]["metrics"].items()))
             low, value, high = (_short(metric[key]) for key in ("low", "value", "high"))
-            return f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
+            return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":
             verdict = self.evaluation["verdict"]
-            if not verdict["accepted"]:
-                return verdict["reasons"][0]
-            return "absolute bar, first release" if verdict["first_release"] else "no worse than the champion"
-        return ""
+            first = (
+                "absolute bar, first release" if verdict["first_release"] else "no worse than the champion"
+            )
+            return _verdict(self.evaluation), first if verdict["accepted"] else verdict["reasons"][0]
+        return "done", ""
 
     def facts(self) -> dict[str, Any]:
-        """Return what the report shows: all that was reached."""
-        if not self.validation["verdict"]["accepted"]:
-            return {"validation": self.validation}
-        page = self.aws.read_bytes(f"{self.root}/evaluate/evaluation/model_report.html").decode()
-        return {"validation": self.validation, "evaluation": self.evaluation, "model_report": page}
+        """Return what the report shows: the verdicts that were read, and the model's own page."""
+        facts = {name: self.__dict__[name] for name in ("validation", "evaluation") if name in self.__dict__}
+        if "evaluation" in facts:
+            page = f"{self.root}/evaluate/evaluation/model_report.html"
+            facts["model_report"] = self.aws.read_bytes(page).decode()
+        return facts
 
 
 def _short(value: float | None) -> str:
     return "none" if value is None else f"{value:.4f}"
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    return "done" if report["verdict"]["accepted"] else "refused"

@@ -44,7 +44,7 @@ class Story:
     """The steps of one verb, shown as they happen."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or make_console()
         self.steps: list[Step] = []
         self.facts: dict[str, Any] = {}  # what the report shows beside the steps
         self.started = time.monotonic()
@@ -121,3 +121,11 @@ def line(step: Step) -> Text:
 def pause(waited: float, most: float = 15.0) -> float:
     """Return the seconds to the next look: a twentieth of the wait, so that short waits end in time."""
     return min(most, max(0.2, waited / 20))
+
+
+def make_console(stderr: bool = False) -> Console:
+    """Return a console: as wide as the terminal, wide enough for one line a step elsewhere."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return (
+        console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=160)
+    )
