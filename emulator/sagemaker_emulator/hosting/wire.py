@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.cloudwatch.models import MetricDatumBase
 from moto.core.responses import ActionResult
+
+from sagemaker_emulator import seams
 
 
 class ContainerAnswer(ActionResult):
@@ -22,20 +23,13 @@ class ContainerAnswer(ActionResult):
         return 200, dict(self._headers), self._body
 
 
-def tell_metrics_apart() -> None:
+@seams.wrap("moto.cloudwatch.models", "MetricDatumBase.filter")
+def wanted(original: Any, datum: Any, namespace: Any, name: Any, dimensions: Any, *rest: Any, **named: Any) -> bool:
     """Make GetMetricStatistics want all dimensions, as CloudWatch does: to moto, two of three are enough.
 
     Without it a metric that is published with and without the config's name counts twice.
     """
-    loose = MetricDatumBase.filter
-
-    def strict(self: MetricDatumBase, namespace: Any, name: Any, dimensions: Any, *rest: Any) -> bool:
-        statistics = namespace is None and name is None  # only GetMetricStatistics asks like this
-        if statistics and dimensions and len(dimensions) != len(self.dimensions):
-            return False
-        return loose(self, namespace, name, dimensions, *rest)
-
-    MetricDatumBase.filter = strict  # type: ignore[method-assign]
-
-
-tell_metrics_apart()
+    statistics = namespace is None and name is None  # only GetMetricStatistics asks like this
+    if statistics and dimensions and len(dimensions) != len(datum.dimensions):
+        return False
+    return original(datum, namespace, name, dimensions, *rest, **named)
