@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
-import time
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -160,13 +160,12 @@ def test_at_most_six_questions_are_asked_and_each_has_words():
     assert sorted(asked["__prompts__"]) == sorted(questions)
 
 
-def test_a_bake_takes_under_two_seconds(template, tmp_path):
-    seconds = []
-    for turn in range(3):  # the best of three: the machine may be busy with something else
-        began = time.perf_counter()
-        tool.bake(template, tmp_path / str(turn), {})
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 2
+def test_a_bake_takes_under_two_seconds_of_processor_time(template, tmp_path):
+    # Not by the clock, since other tests run beside this one; `make bench` measures that.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    tool.bake(template, tmp_path, {})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
 def test_a_bake_never_reaches_for_the_network(cookiecutter, tmp_path, monkeypatch):

@@ -1,0 +1,181 @@
+"""Time the data checks against one hand-written scan that answers the same questions, in the same run.
+
+In:   --rows and --repeat; the generated table has 31 columns: a key, 24 numbers, 5 categories, a label
+Out:  a table of CPU seconds, wall seconds and peak memory, and the ratio of the two; with --json also as JSON
+Run:  .venv/bin/python benchmarks/data_checks.py --rows 1000000
+
+Both sides run in processes of their own on the same Parquet files, turn by turn, and both must accept them.
+`judged` is the time from the open view to the verdict; `process` adds start and imports.
+"""
+
+# ruff: noqa: S608  (SQL from the names below; a benchmark talks to a person)
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+INNER = ROOT / ("{" * 2 + "cookiecutter.project_slug" + "}" * 2)
+PARTS = 4
+NUMBERS = [f"n{i}" for i in range(24)]
+SETS = {"c0": 3, "c1": 8, "c2": 20, "c3": 50, "c4": 5}  # category -> how many values
+LABEL = ("no", "yes")
+sys.path.insert(0, str(INNER))
+
+
+def main() -> None:
+    """Generate the files once, then measure both sides in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument(
+        "--folder", type=Path, help="keep the generated files here, or use those that lie here"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument("--side", choices=tuple(SIDES), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.side:
+        measure(args.side, args.folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="data-checks-") as scratch:
+        folder = args.folder or Path(scratch)
+        generate(folder, args.rows)
+        runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+        for _ in range(args.repeat):
+            for side in SIDES:
+                runs[side].append(child(side, folder))
+    tell(runs, args.rows, args.json)
+
+
+def generate(folder: Path, rows: int) -> None:
+    """Write the table in parts: normal and skewed numbers, categories of several sizes, a label of 20 %."""
+    import duckdb
+
+    if any(folder.rglob("*.parquet")):
+        return
+    numbers = ", ".join(
+        f"{'exp' if n % 3 == 0 else ''}(sqrt(-2 * ln(1 - random())) * cos(6.283185307 * random())) AS {name}"
+        for n, name in enumerate(NUMBERS)
+    )
+    sets = ", ".join(f"'v' || floor(random() * {size})::INT AS {name}" for name, size in SETS.items())
+    for part in range(PARTS):
+        first, last = rows * part // PARTS, rows * (part + 1) // PARTS
+        path = folder / f"part={part}" / "data.parquet"
+        path.parent.mkdir(parents=True)
+        with duckdb.connect() as connection:
+            connection.execute("SET threads = 1; SELECT setseed(0.5)")
+            connection.execute(
+                f"COPY (SELECT i AS id, {numbers}, {sets}, if(random() < 0.2, 'yes', 'no') AS label "
+                f"FROM range({first}, {last}) AS r(i)) TO '{path}' (FORMAT parquet, COMPRESSION snappy)"
+            )
+
+
+def child(side: str, folder: Path) -> dict[str, Any]:
+    """Run one side in a process of its own and return what it measured."""
+    command = [sys.executable, __file__, "--side", side, "--folder", str(folder)]
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {**json.loads(done.stdout.splitlines()[-1]), "process_wall": time.perf_counter() - start}
+
+
+def measure(side: str, folder: Path) -> None:
+    """Print, as JSON, what one side cost."""
+    judged = SIDES[side](sorted(folder.rglob("*.parquet")))
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    judged["process_cpu"] = usage.ru_utime + usage.ru_stime
+    judged["peak_mb"] = usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    print(json.dumps(judged))
+
+
+def our_checks(paths: list[Path]) -> dict[str, Any]:
+    """Judge with the project's own engine, as the validation job does."""
+    from data_checks import engine, files, gx_import, rules
+    from data_checks.contract import Column, expect, label_balance, no_rows_where
+
+    columns = (
+        Column("id", "integer"),
+        *(Column(name, "number", minimum=-50, maximum=1_000_000) for name in NUMBERS),
+        *(Column(n, "string", values=tuple(f"v{i}" for i in range(size))) for n, size in SETS.items()),
+        Column("label", "string", values=LABEL),
+    )
+    quantiles = {"quantiles": [0.05, 0.5, 0.95], "value_ranges": [[-5, 5], [-5, 5], [-5, 10]]}
+    expectations = (
+        expect("expect_table_row_count_to_be_between", min_value=1),
+        *(expect("expect_column_mean_to_be_between", n, min_value=-5, max_value=5) for n in NUMBERS[:6]),
+        *(expect("expect_column_stdev_to_be_between", n, min_value=0, max_value=9) for n in NUMBERS[:2]),
+        *(
+            expect("expect_column_quantile_values_to_be_between", n, quantile_ranges=quantiles)
+            for n in NUMBERS[:3]
+        ),
+        expect("expect_column_values_to_match_regex", "c0", regex="^v[0-9]$"),
+        expect("expect_column_values_to_match_regex", "c1", regex="^v[0-9]$"),
+        no_rows_where("two far values", "n1 > 100 AND n2 > 100"),
+        label_balance(0.1),
+    )
+    wanted = rules.expand(columns, expectations, "id", "label", "binary")
+    gx_import.great_expectations()
+    keyed = {str(path.relative_to(paths[0].parents[1])): path for path in paths}
+    with tempfile.TemporaryDirectory() as scratch, files.open_view(keyed, columns, Path(scratch)) as data:
+        cpu, wall = time.process_time(), time.perf_counter()
+        outcomes = engine.judge(data, wanted, "id", "label")
+        cost = {"judged_cpu": time.process_time() - cpu, "judged_wall": time.perf_counter() - wall}
+    return {**cost, "rules": len(wanted), "accepted": all(outcome.success for outcome in outcomes)}
+
+
+def one_scan(paths: list[Path]) -> dict[str, Any]:
+    """Answer the same questions with one query written by hand, distinct counts and quantiles exact."""
+    import duckdb
+
+    listed = ", ".join(f"'{path}'" for path in paths)
+    wrong = [f"count(*) FILTER ({name} IS NULL)" for name in ["id", *NUMBERS, *SETS, "label"]]
+    wrong += [f"count(*) FILTER (NOT {name} BETWEEN -50 AND 1000000)" for name in NUMBERS]
+    for name, size in SETS.items():
+        values = ", ".join(f"'v{i}'" for i in range(size))
+        wrong.append(f"count(*) FILTER ({name} NOT IN ({values}))")
+    wrong += [f"count(*) FILTER (NOT regexp_matches({name}, '^v[0-9]$'))" for name in ("c0", "c1")]
+    wrong += ["count(*) FILTER (label NOT IN ('no', 'yes'))", "count(*) FILTER (n1 > 100 AND n2 > 100)"]
+    wrong += ["count(*) - count(DISTINCT id)", "count(DISTINCT label) - 2"]
+    wrong += ["(count(*) FILTER (label = 'yes') NOT BETWEEN 0.1 * count(*) AND 0.9 * count(*))::INT"]
+    wrong += [f"(avg({name}) NOT BETWEEN -5 AND 5)::INT" for name in NUMBERS[:6]]
+    wrong += [f"(stddev_samp({name}) NOT BETWEEN 0 AND 9)::INT" for name in NUMBERS[:2]]
+    wrong += [f"(quantile_disc({name}, [0.05, 0.5, 0.95])[3] > 10)::INT" for name in NUMBERS[:3]]
+    with duckdb.connect() as connection:
+        cpu, wall = time.process_time(), time.perf_counter()
+        counts = connection.execute(f"SELECT {', '.join(wrong)} FROM read_parquet([{listed}])").fetchall()[0]
+        cost = {"judged_cpu": time.process_time() - cpu, "judged_wall": time.perf_counter() - wall}
+    return {**cost, "rules": len(wrong), "accepted": not any(counts)}
+
+
+SIDES = {"one scan": one_scan, "data checks": our_checks}
+
+
+def tell(runs: dict[str, list[dict[str, Any]]], rows: int, target: Path | None) -> None:
+    """Print medians and the ratio; fail when a side refused the data."""
+    if not all(run["accepted"] for side in runs.values() for run in side):
+        raise SystemExit("a side refused the generated data: nothing to compare")
+    figures = ("judged_cpu", "judged_wall", "process_cpu", "process_wall", "peak_mb")
+    medians = {
+        side: {name: statistics.median(run[name] for run in results) for name in figures}
+        for side, results in runs.items()
+    }
+    print(f"{rows:,} rows x {2 + len(NUMBERS) + len(SETS)} columns, medians of {len(runs['one scan'])} runs")
+    print(f"{'':12}" + "".join(f"{name:>14}" for name in figures))
+    for side, values in medians.items():
+        print(f"{side:12}" + "".join(f"{values[name]:14.2f}" for name in figures))
+    ratio = medians["data checks"]["judged_cpu"] / medians["one scan"]["judged_cpu"]
+    print(f"judged_cpu, data checks / one scan: {ratio:.2f}")
+    if target:
+        target.write_text(json.dumps({"rows": rows, "medians": medians, "ratio": ratio}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
