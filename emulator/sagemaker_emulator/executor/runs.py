@@ -11,7 +11,7 @@ from sagemaker_emulator import seams
 from sagemaker_emulator.executor import checks, parameters, store
 from sagemaker_emulator.executor.errors import ParameterError
 from sagemaker_emulator.executor.execution import Execution, StepRun
-from sagemaker_emulator.executor.operations import between, checked_token, version_text
+from sagemaker_emulator.executor.operations import between, version_text
 from sagemaker_emulator.executor.paging import page
 from sagemaker_emulator.executor.plan import State
 from sagemaker_emulator.executor.values import as_text
@@ -24,7 +24,7 @@ NOT_OFFERED = ("SelectiveExecutionConfig", "PipelineVersionAlias", "MlflowExperi
 @seams.operation("StartPipelineExecution")
 def start_pipeline_execution(call: Call) -> dict[str, Any]:
     """Start an execution; the same ClientRequestToken gives the same execution."""
-    found, token = store.pipeline(call, call.params["PipelineName"]), checked_token(call)
+    found, token = store.pipeline(call, call.params["PipelineName"]), call.params["ClientRequestToken"]
     if token in found.tokens:
         return {"PipelineExecutionArn": found.tokens[token]}
     for member in NOT_OFFERED:
@@ -75,7 +75,7 @@ def stop_pipeline_execution(call: Call) -> dict[str, Any]:
 @seams.operation("RetryPipelineExecution")
 def retry_pipeline_execution(call: Call) -> dict[str, Any]:
     """Run a failed or stopped execution again, from what did not succeed."""
-    execution, token = store.execution(call), checked_token(call)
+    execution, token = store.execution(call), call.params["ClientRequestToken"]
     tokens = store.pipeline(call, execution.pipeline_name).tokens
     if tokens.get(token) == execution.arn:
         return {"PipelineExecutionArn": execution.arn}

@@ -76,14 +76,13 @@ class Instance:
         """End the container: SIGTERM, the grace, SIGKILL. Returns at once; `join` waits."""
         self._retired.set()
         self._set_ready(False)
+        self._hang_up()  # a server that waits for its connections to close would wait for us
         if self._process is not None:
             self._process.interrupt()
 
     def join(self, seconds: float) -> None:
         """Wait until the container has ended."""
         self._thread.join(seconds)
-        for connection in self._idle:
-            connection.close()
 
     def connect(self, timeout: float) -> http.client.HTTPConnection:
         """Return a connection, an idle one where there is one."""
@@ -97,6 +96,10 @@ class Instance:
             self._idle.append(connection)
         else:
             connection.close()
+
+    def _hang_up(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _live(self) -> None:
         try:
@@ -124,7 +127,7 @@ class Instance:
             ended = self._process.run(threading.TIMEOUT_MAX, max(clock.scaled(GRACE_SECONDS), 2.0))
             over.set()
             pings.join()
-            self._idle.clear()
+            self._hang_up()
             self._set_ready(False)
             starts += 1
             log.info("event=container_ended instance=%s code=%d starts=%d", self.id, ended.code, starts)
