@@ -6,8 +6,6 @@ Out:  FOLDER/batch=<n>/part-0.parquet
 Run:  python tools/make_sample.py adult-uci.csv.gz '{{cookiecutter.project_slug}}/data/adult'
 """
 
-# ruff: noqa: S608  (the names in the SQL are those below)
-
 from __future__ import annotations
 
 import argparse
