@@ -47,7 +47,7 @@ class Predictor:
         verify_hashes(model_dir)
         for name in ("model.json", "model.onnx"):
             if not (model_dir / name).is_file():
-                raise ModelError(f"{name} is missing from {model_dir}")
+                raise ModelError(f"{name} is missing")
         try:
             contract = Contract.read(model_dir / "model.json")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -110,7 +110,7 @@ def verify_hashes(model_dir: Path, required: Iterable[str] = ()) -> None:
     path = model_dir / "hashes.json"
     if not path.is_file():
         if required:
-            raise ModelError(f"hashes.json is missing from {model_dir}")
+            raise ModelError("hashes.json is missing")
         return
     try:
         hashes = dict(json.loads(path.read_bytes()))
@@ -121,7 +121,7 @@ def verify_hashes(model_dir: Path, required: Iterable[str] = ()) -> None:
             raise ModelError(f"hashes.json does not name {name}")
         file = model_dir / Path(name).name  # a name with a folder in it cannot lead out of the directory
         if not file.is_file():
-            raise ModelError(f"{name} is missing from {model_dir}")
+            raise ModelError(f"{name} is missing")
         if hashlib.sha256(file.read_bytes()).hexdigest() != hashes[name]:
             raise ModelError(
                 f"{name} is not the file that was evaluated: its sha256 differs from hashes.json"
@@ -135,9 +135,7 @@ def prove(predictor: Predictor, golden: Path) -> int:
         ModelError: golden.json is missing, unreadable or empty, or an answer is not the recorded one.
     """
     if not golden.is_file():
-        raise ModelError(
-            f"{golden.name} is missing from {golden.parent}: without it nobody can tell a wrong answer"
-        )
+        raise ModelError(f"{golden.name} is missing: without it nobody can tell a wrong answer")
     try:
         content = json.loads(golden.read_bytes())
         cases = [

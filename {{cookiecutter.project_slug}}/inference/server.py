@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         predictor = Predictor.load(model_dir)
         golden = prove(predictor, model_dir / "golden.json")
     except ModelError as error:
-        log.error('event=refused error="%s"', error)
+        log.error('event=refused model=%s error="%s"', model_dir, error)
         return 1
     app = App(predictor, package=os.environ.get("MODEL_PACKAGE_VERSION", "0"))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))

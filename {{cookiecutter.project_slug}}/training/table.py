@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from training.arrow import coded, word
 from training.errors import DataError
 
 MAX_SLICES = 20  # values of one column that are reported, the most frequent ones
@@ -45,10 +45,9 @@ def read_slices(rows: pa.Table, column: str) -> Iterator[tuple[str, np.ndarray]]
     """
     if column not in rows.column_names:
         raise DataError(f"the test split has no column {column}, a slice")
-    encoded = pc.dictionary_encode(rows[column].combine_chunks())
-    values = [str(value) for value in encoded.dictionary.to_pylist()]
-    places = pc.fill_null(encoded.indices, len(values)).to_numpy()
-    names = [*values, MISSING]
+    found = coded(rows[column], column)
+    names = [*map(word, found.values), MISSING]
+    places = found.indices % len(names)  # -1, missing, is the last one
     counts = np.bincount(places, minlength=len(names))
     for place in np.argsort(-counts, kind="stable")[:MAX_SLICES]:
         if counts[place]:

@@ -1,0 +1,164 @@
+"""The server as a process: it starts, answers, says why it does not, and goes when told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_models import add_golden, make_model
+
+ROOT = Path(__file__).parents[2]
+ROW = [30, None, "cook", True]
+
+
+def make_base(folder: Path, prediction: float = 0.75026) -> Path:
+    """Lay out what SageMaker mounts: a served model directory below the base."""
+    add_golden(make_model(folder / "model", release="abc123"), [ROW], [prediction])
+    return folder
+
+
+def start(base: Path, port: int = 0) -> subprocess.Popen[str]:
+    """Start the container's command."""
+    changes = {
+        "SAGEMAKER_BASE_DIR": str(base),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        "INFERENCE_HOST": "127.0.0.1",
+    }
+    command = [sys.executable, "-m", "inference.server", "serve"]
+    environment = {**os.environ, **changes, "MODEL_PACKAGE_VERSION": "7"}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+@contextmanager
+def serving(base: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run the server on a free port until it answers, and end it afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = start(base, port)
+    try:
+        for _ in range(200):
+            try:
+                if ask(port, "GET", "/ping")[0] == 200:
+                    break
+            except OSError:
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.05)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "application/json"):
+    """Send one request on its own connection and return status, headers and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body, {"Content-Type": kind})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, dict(response.headers), content
+
+
+def test_it_answers_as_sagemaker_asks_and_drains_on_sigterm(tmp_path):
+    body = json.dumps({"instances": [ROW]}).encode()
+    with serving(make_base(tmp_path)) as (process, port):
+        status, headers, content = ask(port, "POST", "/invocations", body)
+        assert status == 200
+        assert json.loads(content)["predictions"] == pytest.approx([0.75026], abs=1e-4)
+        assert headers["x-amzn-sagemaker-custom-attributes"] == "release=abc123;package=7"
+        assert ask(port, "POST", "/invocations", b" " * (25 * 1024 * 1024 + 1))[0] == 413
+        assert ask(port, "POST", "/invocations", body)[0] == 200
+
+        large = json.dumps({"instances": [ROW] * 200_000}).encode()
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(ask(port, "POST", "/invocations", large)))
+        client.start()
+        time.sleep(0.3)  # the request is being worked on when the signal comes
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+        client.join()
+    assert answers[0][0] == 200
+    assert len(json.loads(answers[0][2])["predictions"]) == 200_000
+    assert process.returncode == 0
+    assert "event=ready" in output
+    assert all(line.startswith("level=") for line in output.splitlines())
+    assert "Traceback" not in output
+
+
+def test_it_loads_neither_pytorch_nor_what_only_jobs_need(tmp_path):
+    code = "import sys, inference.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & {
+        "torch",
+        "pandas",
+        "pyarrow",
+        "sklearn",
+        "great_expectations",
+        "mlflow",
+        "boto3",
+        "onnx",
+    }
+
+
+def break_nothing_but_the_answer(base: Path) -> None:
+    """Record another golden answer than the model gives."""
+    make_base(base, prediction=0.7)
+
+
+def remove_everything(base: Path) -> None:
+    """Leave an empty model directory."""
+    for path in (base / "model").iterdir():
+        path.unlink()
+
+
+def swap_the_graph(base: Path) -> None:
+    """Put another graph under the old hashes."""
+    make_model(base / "other", bias=-3.0)
+    (base / "other" / "model.onnx").rename(base / "model" / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("breaking", "words"),
+    [
+        pytest.param(remove_everything, "model.json is missing", id="an empty directory"),
+        pytest.param(swap_the_graph, "model.onnx is not the file that was evaluated", id="a swapped graph"),
+        pytest.param(
+            break_nothing_but_the_answer, "golden request 0 of 1 got another answer", id="other answers"
+        ),
+    ],
+)
+def test_a_broken_model_directory_ends_it_at_once_with_one_line(tmp_path, breaking, words):
+    breaking(make_base(tmp_path))
+    process = start(tmp_path)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert output.count("\n") == 1
+    assert "event=refused" in output
+    assert words in output
+
+
+def test_a_port_that_is_taken_ends_it_without_a_traceback(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(make_base(tmp_path), taken.getsockname()[1])
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "address already in use" in output
+    assert "Traceback" not in output

@@ -1,0 +1,229 @@
+"""The evaluation job: both models through their own artifacts, one verdict, and no traceback where it could judge."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from inference.predictor import Predictor, prove
+from tests.tiny_models import AGE, GAIN, JOB, make_model
+from tests.training.evaluations import ROWS, WORSE, make_table, read, run_job, write_archive
+from training import evaluate
+from training.archive import unpack
+
+
+def verdict(base: Path) -> dict[str, Any]:
+    """Return the verdict."""
+    return read(base)["verdict"]
+
+
+def message(base: Path) -> str:
+    """Return what a failed job left."""
+    return (base / "output" / "message").read_text()
+
+
+def test_a_first_release_over_the_bar_is_accepted_and_says_that_it_is_one(tmp_path):
+    assert run_job(tmp_path) == 0
+    evaluation = read(tmp_path)
+    assert evaluation["verdict"]["accepted"]
+    assert evaluation["verdict"]["first_release"]
+    assert evaluation["champion"] is None
+    assert evaluation["rows"] == evaluation["candidate"]["metrics"]["auc"]["n"] == ROWS
+    assert [(part["column"], part["gated"]) for part in evaluation["slices"]] == [("sex", True)] * 2
+    assert sum(part["n"] for part in evaluation["slices"]) == ROWS
+    assert not (tmp_path / "output" / "message").exists()
+
+
+def test_the_artifact_is_what_the_server_takes_and_proves(tmp_path):
+    assert run_job(tmp_path) == 0
+    model = unpack(tmp_path / "processing/output/artifact/model.tar.gz", tmp_path / "unpacked")
+    assert {path.name for path in model.iterdir()} == {
+        "model.json",
+        "model.onnx",
+        "golden.json",
+        "hashes.json",
+    }
+    assert prove(Predictor.load(model), model / "golden.json") == 8
+    assert json.loads((model / "hashes.json").read_text()) == read(tmp_path)["artifact"]["files"]
+    evaluated = tmp_path / "processing/output/evaluation/golden.json"
+    assert (model / "golden.json").read_bytes() == evaluated.read_bytes()
+
+
+def test_the_same_models_and_rows_give_the_same_bytes(tmp_path):
+    outputs = []
+    for _ in range(2):
+        assert run_job(tmp_path, champion={"weights": WORSE}) == 0
+        files = sorted((tmp_path / "processing/output").rglob("*.*"))
+        outputs.append({path.name: path.read_bytes() for path in files})
+    assert outputs[0].keys() == {"evaluation.json", "golden.json", "model_report.html", "model.tar.gz"}
+    assert outputs[0] == outputs[1]
+
+
+def test_an_identical_champion_is_a_tie_and_passes(tmp_path):
+    assert run_job(tmp_path, champion={}) == 0
+    evaluation = read(tmp_path)
+    assert evaluation["verdict"]["accepted"]
+    assert not evaluation["verdict"]["first_release"]
+    assert evaluation["difference"]["auc"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": ROWS}
+    assert evaluation["champion"]["package"] == "arn:package/3"
+    assert evaluation["champion"]["release_id"] == "r0"
+
+
+def test_a_better_candidate_is_accepted_with_an_interval_above_zero(tmp_path):
+    assert run_job(tmp_path, champion={"weights": WORSE}) == 0
+    assert verdict(tmp_path)["accepted"]
+    assert read(tmp_path)["difference"]["auc"]["low"] > 0
+
+
+def test_a_worse_candidate_is_refused_and_the_job_still_ends_well(tmp_path):
+    assert run_job(tmp_path, candidate={"weights": WORSE}, champion={}, minimum=0.5) == 0
+    assert not verdict(tmp_path)["accepted"]
+    assert any("clearly worse" in reason for reason in verdict(tmp_path)["reasons"])
+
+
+def test_a_candidate_that_answers_nan_is_refused_without_a_traceback(tmp_path):
+    assert run_job(tmp_path, candidate={"bias": float("nan")}, champion={}) == 0
+    assert not verdict(tmp_path)["accepted"]
+    assert read(tmp_path)["candidate"]["metrics"]["auc"]["value"] is None
+    assert verdict(tmp_path)["reasons"][0] == "auc has no value or no interval; at least 0.6 is needed."
+    assert "Refused" in (tmp_path / "processing/output/evaluation/model_report.html").read_text()
+
+
+def damage(inputs: Path) -> None:
+    """Cut the champion's archive short."""
+    archive = inputs / "champion" / "model.tar.gz"
+    archive.write_bytes(archive.read_bytes()[:200])
+
+
+def swap(inputs: Path) -> None:
+    """Put another graph into the champion's archive, under the old hashes."""
+    folder = unpack(inputs / "champion" / "model.tar.gz", inputs / "swap")
+    make_model(inputs / "other", weights=WORSE)
+    shutil.copy(inputs / "other" / "model.onnx", folder)
+    write_archive(folder, inputs / "champion" / "model.tar.gz")
+
+
+def lose(inputs: Path) -> None:
+    """Remove the champion's archive."""
+    (inputs / "champion" / "model.tar.gz").unlink()
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        pytest.param(damage, "model.tar.gz cannot be read", id="a damaged archive"),
+        pytest.param(swap, "model.onnx is not the file that was evaluated", id="a swapped graph"),
+        pytest.param(lose, "model.tar.gz is missing", id="no archive"),
+    ],
+)
+def test_a_champion_that_cannot_be_trusted_refuses_the_candidate(tmp_path, before, words):
+    assert run_job(tmp_path, champion={}, before=before) == 0
+    assert not verdict(tmp_path)["accepted"]
+    assert not verdict(tmp_path)["first_release"]
+    assert any(words in reason for reason in verdict(tmp_path)["reasons"])
+    assert read(tmp_path)["champion"]["metrics"] is None
+
+
+def test_a_champion_of_other_features_is_scored_by_its_own_contract(tmp_path):
+    assert run_job(tmp_path, champion={"features": [JOB, AGE], "weights": (0.5, 0.08)}) == 0
+    assert verdict(tmp_path)["accepted"]
+    assert read(tmp_path)["difference"]["auc"]["value"] > 0
+
+
+def test_a_champion_whose_column_is_gone_refuses_and_names_the_column(tmp_path):
+    height = GAIN | {"name": "height"}
+    assert run_job(tmp_path, champion={"features": [AGE, height], "weights": (0.08, 0.1)}) == 0
+    assert not verdict(tmp_path)["accepted"]
+    assert any("height" in reason for reason in verdict(tmp_path)["reasons"])
+
+
+def test_a_champion_that_predicts_other_classes_cannot_be_compared(tmp_path):
+    assert run_job(tmp_path, champion={"classes": ["yes", "no"]}) == 0
+    assert any("its classes are others" in reason for reason in verdict(tmp_path)["reasons"])
+
+
+def test_a_multiclass_champion_may_list_its_classes_in_another_order(tmp_path):
+    shuffled = {"classes": ["c", "b", "a"]}
+    assert run_job(tmp_path, champion=shuffled, task="multiclass", metric="accuracy", minimum=0.1) == 0
+    assert read(tmp_path)["champion"]["error"] is None
+    assert read(tmp_path)["difference"]["accuracy"]["value"] != 0
+
+
+def test_a_regression_is_judged_by_a_maximum(tmp_path):
+    table = make_table(task="regression")
+    policy = {"metric": "rmse", "minimum": ..., "maximum": 2.0, "max_regression": 0.1}
+    assert run_job(tmp_path, table=table, task="regression", champion={"bias": -8.0}, **policy) == 0
+    assert verdict(tmp_path)["accepted"]
+    assert read(tmp_path)["difference"]["rmse"]["high"] < 0
+    assert read(tmp_path)["slices"][0]["positives"] is None
+
+
+def test_no_test_rows_are_a_refusal(tmp_path):
+    def empty(inputs: Path) -> None:
+        shutil.rmtree(inputs / "test")
+        (inputs / "test").mkdir()
+        (inputs / "test" / "EMPTY").touch()
+
+    assert run_job(tmp_path, champion={}, before=empty) == 0
+    assert verdict(tmp_path)["reasons"] == ["There are no test rows to judge by."]
+
+
+def test_a_metric_that_the_task_has_not_is_a_refusal(tmp_path):
+    assert run_job(tmp_path, metric="rmse") == 0
+    assert verdict(tmp_path)["reasons"] == [
+        "The gate's metric rmse is not one of auc, average_precision, log_loss, brier, accuracy."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "policy", "words"),
+    [
+        pytest.param(
+            lambda at: (at / "model/model.tar.gz").write_bytes(b"x"),
+            {},
+            "the candidate cannot be",
+            id="model",
+        ),
+        pytest.param(
+            lambda at: (at / "model/model.tar.gz").unlink(), {}, "model.tar.gz is missing", id="no model"
+        ),
+        pytest.param(
+            lambda at: (at / "champion/champion.json").unlink(), {}, "champion.json is", id="champion.json"
+        ),
+        pytest.param(
+            lambda at: (at / "test/part-0.parquet").write_bytes(b"x"), {}, "test split cannot be", id="rows"
+        ),
+        pytest.param(lambda at: None, {"minimun": 0.9}, "gate.minimun: expected no such key", id="policy"),
+    ],
+)
+def test_what_cannot_be_judged_fails_with_one_line_that_says_why(tmp_path, before, policy, words):
+    assert run_job(tmp_path, before=before, **policy) == 1
+    assert words in message(tmp_path)
+    assert message(tmp_path).count("\n") == 1
+    assert not (tmp_path / "processing/output/artifact").exists()
+
+
+def test_labels_that_the_model_does_not_know_are_counted_and_not_quoted(tmp_path):
+    table = make_table(rows=300)
+    strange = np.array(table["label"].to_pylist(), dtype=object)
+    strange[:3] = "SECRET"
+    assert (
+        run_job(
+            tmp_path, table=table.set_column(table.column_names.index("label"), "label", pa.array(strange))
+        )
+        == 1
+    )
+    assert "3 of 300 rows" in message(tmp_path)
+    assert "SECRET" not in message(tmp_path)
+
+
+def test_a_missing_argument_becomes_the_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    assert evaluate.main(["--task", "binary"]) == 1
+    assert "arguments: the following arguments are required: --label" in message(tmp_path)
