@@ -16,6 +16,7 @@ BASE = {
     "Version": "2020-12-01",
     "Metadata": {"any": "thing"},
     "PipelineExperimentConfig": None,
+    "MlflowConfig": None,  # the SDK writes null where it means absent
     "Parameters": [{"Name": "Trees", "Type": "Integer", "DefaultValue": 10}],
     "Steps": [
         {
@@ -90,6 +91,7 @@ def test_a_definition_that_can_run_is_accepted_in_any_order_of_steps():
         pytest.param(change(("Version",), "2019-01-01"), "'2019-01-01'; expected '2020-12-01'", id="version"),
         pytest.param(change(("Steps",), []), "no steps", id="no steps"),
         pytest.param(change(("Extra",), 1), "Extra", id="unknown member at the top"),
+        pytest.param(change(("MlflowConfig",), {"MlflowResourceArn": "x"}), "MlflowConfig", id="MLflow by the pipeline"),
         pytest.param(change(("Steps", MILL, "Type"), "Tuning"), "'mill' has the type 'Tuning'", id="a type not offered"),
         pytest.param(change(("Steps", MILL, "Name"), "give-up"), "give-up", id="a name used twice, once in a branch"),
         pytest.param(change(("Steps", MILL, "Name"), "a b"), "'a b'", id="a name that is none"),
@@ -144,6 +146,13 @@ def test_a_definition_that_can_run_is_accepted_in_any_order_of_steps():
 )
 def test_what_cannot_run_is_refused_by_name(document, words):
     with pytest.raises(DefinitionError, match=words):
+        checks.parse(json.dumps(document))
+
+
+def test_a_step_cannot_wait_for_the_condition_around_it_to_fail():
+    document = copy.deepcopy(BASE)
+    document["Steps"][LOOK]["Arguments"]["ElseSteps"][0]["DependsOn"] = [{"Step": "verdict", "Trigger": "Failed"}]
+    with pytest.raises(DefinitionError, match="'give-up' lies in a branch of 'verdict'"):
         checks.parse(json.dumps(document))
 
 

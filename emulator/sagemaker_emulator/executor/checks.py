@@ -23,6 +23,9 @@ def _check_step(found: Definition, step: Step) -> None:
     names = {each.name for each in found.steps}
     if unknown := sorted(set(step.depends_on) - names):
         raise DefinitionError(f"Step {step.name!r} depends on unknown steps: {unknown}")
+    for name in _around(found, step):
+        if step.depends_on.get(name, "Completed") != "Completed":
+            raise DefinitionError(f"Step {step.name!r} lies in a branch of {name!r} and waits for it not to succeed")
     if step.type == steps.CONDITION:
         _check_condition_step(step)
     elif step.type == steps.FAIL:
@@ -35,6 +38,15 @@ def _check_step(found: Definition, step: Step) -> None:
         for problem in shapes.wrong_arguments(kind.create, dict(own), kind.name_member):
             raise DefinitionError(f"Step {step.name!r}: {problem} ({kind.create})")
         _check_property_files(step)
+
+
+def _around(found: Definition, step: Step) -> list[str]:
+    """Return the Condition steps in whose branches a step lies, innermost first."""
+    names = []
+    while step.branch is not None:
+        names.append(step.branch.condition)
+        step = found.step(step.branch.condition)
+    return names
 
 
 def _check_condition_step(step: Step) -> None:

@@ -69,6 +69,7 @@ def read(text: str) -> Definition:
         raise DefinitionError(f"The pipeline definition is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise DefinitionError("The pipeline definition is not a JSON object")
+    document = _without_null_members(document)
     if document.get("Version") != VERSION:
         raise DefinitionError(f"The definition has Version {document.get('Version')!r}; expected {VERSION!r}")
     _refuse_unknown("The definition", document, _TOP_MEMBERS)
@@ -96,6 +97,7 @@ def _steps(raw: list[Any], branch: Branch | None) -> Iterator[Step]:
 def _step(item: Any, branch: Branch | None) -> Step:
     if not isinstance(item, dict) or not isinstance(item.get("Name"), str):
         raise DefinitionError("Every step needs a Name")
+    item = _without_null_members(item)
     name, kind = item["Name"], item.get("Type")
     if not _NAME.fullmatch(name):
         raise DefinitionError(f"Step name {name!r} must have 1 to 64 of A-Z, a-z, 0-9, - and _")
@@ -145,6 +147,10 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_null_members(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if value is not None}
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from sagemaker_emulator import seams, tags
 from sagemaker_emulator.executor import calls, checks, store
-from sagemaker_emulator.executor.definition import Definition
 from sagemaker_emulator.executor.errors import DefinitionError
 from sagemaker_emulator.executor.paging import page
 from sagemaker_emulator.executor.store import Pipeline
@@ -27,19 +26,17 @@ def create_pipeline(call: Call) -> dict[str, Any]:
             "Pipeline names must be unique within an AWS account and region. "
             f"Pipeline with name ({name}) already exists.",
         )
-    definition, text = _definition(call, required=True)
+    text = _definition(call, required=True)
     made = Pipeline(
         name,
         call.arn(f"pipeline/{name}"),
         call.params["RoleArn"],
-        definition,
-        text,
         call.params.get("PipelineDisplayName", name),
         call.params.get("PipelineDescription"),
         call.params.get("ParallelismConfiguration"),
         token,
-        versions=[text],
     )
+    made.set_definition(text)
     store.pipelines(call)[name] = made
     tags.keep(made.arn, call.params.get("Tags"))
     return {"PipelineArn": made.arn}
@@ -49,9 +46,9 @@ def create_pipeline(call: Call) -> dict[str, Any]:
 def update_pipeline(call: Call) -> dict[str, Any]:
     """Change what the call names; executions that run keep the definition that they started with."""
     found = store.pipeline(call, call.params["PipelineName"])
-    definition, text = _definition(call, required=False)
-    if definition is not None:
-        found.set_definition(definition, text)
+    text = _definition(call, required=False)
+    if text:
+        found.set_definition(text)
     for member, attribute in {
         "PipelineDisplayName": "pipeline_display_name",
         "PipelineDescription": "pipeline_description",
@@ -84,6 +81,21 @@ def describe_pipeline(call: Call) -> dict[str, Any]:
         "ParallelismConfiguration": found.parallelism_configuration,
     }
     return {key: value for key, value in answer.items() if value is not None}
+
+
+@seams.operation("ListPipelineVersions")
+def list_pipeline_versions(call: Call) -> dict[str, Any]:
+    """List every definition that a pipeline has had, newest first unless told otherwise."""
+    found = store.pipeline(call, call.params["PipelineName"])
+    after, before = call.params.get("CreatedAfter"), call.params.get("CreatedBefore")
+    rows = [
+        {"PipelineArn": found.arn, "PipelineVersionId": number, "CreationTime": created}
+        for number, (_, created) in enumerate(found.versions, 1)
+        if between(created, after, before)
+    ]
+    if call.params.get("SortOrder", "Descending") == "Descending":
+        rows.reverse()
+    return page(rows, call.params, "PipelineVersionSummaries")
 
 
 @seams.operation("ListPipelines")
@@ -124,11 +136,10 @@ def between(moment: datetime, after: datetime | None, before: datetime | None) -
 
 def version_text(found: Pipeline, version: int | None) -> str:
     """Return the text of a version of the definition. Raises AwsError where there is none."""
-    if version is None:
-        return found.pipeline_definition
+    version = found.version if version is None else version
     if not 1 <= version <= found.version:
         raise AwsError("ResourceNotFound", f"Pipeline {found.pipeline_name} has no version {version}.")
-    return found.versions[version - 1]
+    return found.versions[version - 1][0]
 
 
 def _aware(moment: datetime) -> datetime:
@@ -149,8 +160,8 @@ def _summary(found: Pipeline) -> dict[str, Any]:
     return {key: value for key, value in answer.items() if value is not None}
 
 
-def _definition(call: Call, required: bool) -> tuple[Definition | Any, str]:
-    """Return the checked definition that a call carries or points to. Raises AwsError."""
+def _definition(call: Call, required: bool) -> str:
+    """Return the text of the definition that a call carries or points to, checked. Raises AwsError."""
     text, place = call.params.get("PipelineDefinition"), call.params.get("PipelineDefinitionS3Location")
     if text and place:
         raise AwsError(
@@ -160,14 +171,15 @@ def _definition(call: Call, required: bool) -> tuple[Definition | Any, str]:
         text = _from_s3(call, place)
     if not text:
         if not required:
-            return None, ""
+            return ""
         raise AwsError(
             "ValidationException", "Either Pipeline Definition or Pipeline Definition S3 location should be provided"
         )
     try:
-        return checks.parse(text), text
+        checks.parse(text)
     except DefinitionError as error:
         raise AwsError("ValidationException", str(error)) from None
+    return text
 
 
 def _from_s3(call: Call, place: dict[str, str]) -> str:

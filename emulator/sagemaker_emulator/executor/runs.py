@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sagemaker_emulator.executor.execution import Execution, StepRun
 from sagemaker_emulator.executor.operations import between, version_text
 from sagemaker_emulator.executor.paging import page
 from sagemaker_emulator.executor.plan import State
+from sagemaker_emulator.executor.store import Pipeline
 from sagemaker_emulator.executor.values import as_text
 from sagemaker_emulator.seams import AwsError, Call
 
@@ -21,12 +23,21 @@ from sagemaker_emulator.seams import AwsError, Call
 NOT_OFFERED = ("SelectiveExecutionConfig", "PipelineVersionAlias", "MlflowExperimentName")
 
 
+# A client that lost an answer asks again while the first request may still be under way.
+_tokens = threading.Lock()
+
+
 @seams.operation("StartPipelineExecution")
 def start_pipeline_execution(call: Call) -> dict[str, Any]:
     """Start an execution; the same ClientRequestToken gives the same execution."""
     found, token = store.pipeline(call, call.params["PipelineName"]), call.params["ClientRequestToken"]
-    if token in found.tokens:
-        return {"PipelineExecutionArn": found.tokens[token]}
+    with _tokens:
+        if token not in found.tokens:
+            found.tokens[token] = _start(call, found).arn
+    return {"PipelineExecutionArn": found.tokens[token]}
+
+
+def _start(call: Call, found: Pipeline) -> Execution:
     for member in NOT_OFFERED:
         if call.params.get(member):
             raise AwsError("ValidationException", f"sagemaker-emulator does not offer {member} (see COVERAGE.md)")
@@ -53,10 +64,9 @@ def start_pipeline_execution(call: Call) -> dict[str, Any]:
         call.params.get("RoleArn", found.role_arn),
     )
     found.pipeline_executions[started.arn] = started
-    found.tokens[token] = started.arn
     found.last_execution_time = started.created
     started.start()
-    return {"PipelineExecutionArn": started.arn}
+    return started
 
 
 @seams.operation("StopPipelineExecution")
@@ -77,17 +87,21 @@ def retry_pipeline_execution(call: Call) -> dict[str, Any]:
     """Run a failed or stopped execution again, from what did not succeed."""
     execution, token = store.execution(call), call.params["ClientRequestToken"]
     tokens = store.pipeline(call, execution.pipeline_name).tokens
-    if tokens.get(token) == execution.arn:
-        return {"PipelineExecutionArn": execution.arn}
+    with _tokens:
+        if tokens.get(token) != execution.arn:
+            _retry(call, execution)
+            tokens[token] = execution.arn
+    return {"PipelineExecutionArn": execution.arn}
+
+
+def _retry(call: Call, execution: Execution) -> None:
     if execution.status not in ("Failed", "Stopped", "CompletedWithFailures"):
         raise AwsError(
             "ConflictException",
             f"Pipeline execution with ARN {execution.arn} is in status {execution.status}; "
             "only a failed or stopped execution can be retried.",
         )
-    tokens[token] = execution.arn
     execution.retry(_max_parallel(call))
-    return {"PipelineExecutionArn": execution.arn}
 
 
 @seams.operation("UpdatePipelineExecution")

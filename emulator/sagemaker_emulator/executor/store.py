@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator.executor.definition import Definition
 from sagemaker_emulator.executor.execution import Execution
 from sagemaker_emulator.seams import AwsError, Call
 
@@ -21,8 +20,6 @@ class Pipeline:
     pipeline_name: str
     arn: str
     role_arn: str
-    definition: Definition
-    pipeline_definition: str
     pipeline_display_name: str
     pipeline_description: str | None = None
     parallelism_configuration: dict[str, int] | None = None
@@ -30,7 +27,7 @@ class Pipeline:
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_modified_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_execution_time: datetime | None = None
-    versions: list[str] = field(default_factory=list)
+    versions: list[tuple[str, datetime]] = field(default_factory=list)  # every definition stored, and when
     pipeline_executions: dict[str, Execution] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)  # ClientRequestToken: what it started
 
@@ -39,10 +36,9 @@ class Pipeline:
         """Return the number of the current definition; every definition stored counts."""
         return len(self.versions)
 
-    def set_definition(self, definition: Definition, text: str) -> None:
+    def set_definition(self, text: str) -> None:
         """Make `text` the current version."""
-        self.definition, self.pipeline_definition = definition, text
-        self.versions.append(text)
+        self.versions.append((text, datetime.now(UTC)))
 
 
 def pipelines(call: Call) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sagemaker_emulator.images.store import Store
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class Endpoint:
     """The record and the life of one endpoint; lies in moto's `backend.endpoints`."""
 
@@ -44,6 +44,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         """Count fleets, so that each has a folder of its own."""
         self._generation = 0
+        self._fleets: list[Fleet] = []  # every one that may have processes
         self._thread: threading.Thread | None = None
 
     def create(self) -> None:
@@ -68,9 +69,9 @@ class Endpoint:
         self._begin(lambda: self._delete(gone))
 
     def shutdown(self) -> None:
-        """Stop serving at once: the emulator ends."""
-        if self.fleet is not None:
-            self.fleet.end(drain=False)
+        """Stop serving at once, also what is still coming up: the emulator ends."""
+        for fleet in list(self._fleets):
+            fleet.end(drain=False)
 
     def _begin(self, work: Any) -> None:
         self._thread = threading.Thread(target=self._guarded, args=(work,), name=f"endpoint-{self.endpoint_name}", daemon=True)
@@ -90,7 +91,7 @@ class Endpoint:
         try:
             fleet.start()
         except FleetFailed as error:
-            fleet.end(drain=False)
+            self._end_fleet(fleet, drain=False)
             self.failure_reason = str(error)
             self._set("Failed")
             return
@@ -104,7 +105,7 @@ class Endpoint:
         except FleetFailed as error:
             self.failure_reason = str(error)
             self._set("RollingBack")
-            new.end(drain=False)
+            self._end_fleet(new, drain=False)
             self.pending = None
             self._set("InService")
             return
@@ -113,7 +114,7 @@ class Endpoint:
         policy = (deployment or {}).get("BlueGreenUpdatePolicy", {})
         self._bake(policy)
         if old is not None:
-            old.end()
+            self._end_fleet(old, drain=True)
         self.config, self.pending = config, None
         self._set("InService")
 
@@ -139,7 +140,7 @@ class Endpoint:
 
     def _delete(self, gone: Any) -> None:
         if self.fleet is not None:
-            self.fleet.end()
+            self._end_fleet(self.fleet, drain=True)
         gone()
 
     def _new_fleet(self, config: EndpointConfig) -> Fleet:
@@ -155,7 +156,13 @@ class Endpoint:
                 Variant(each["VariantName"], each, container, count, each.get("InitialVariantWeight", 1.0))
             )
         name = config.endpoint_config_name
-        return Fleet(self.account, self.region, self.endpoint_name, name, folder, variants)
+        fleet = Fleet(self.account, self.region, self.endpoint_name, name, folder, variants)
+        self._fleets.append(fleet)
+        return fleet
+
+    def _end_fleet(self, fleet: Fleet, drain: bool) -> None:
+        fleet.end(drain)
+        self._fleets.remove(fleet)
 
     def _set(self, status: str) -> None:
         self.status, self.last_modified_time = status, datetime.now(UTC)

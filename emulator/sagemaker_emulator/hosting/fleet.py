@@ -57,6 +57,7 @@ class Fleet:
         self._group = f"/aws/sagemaker/Endpoints/{endpoint}"
         self._folder = folder
         self._changed = threading.Condition()
+        self._ended = False
         self.variants: Mapping[str, Variant] = {variant.name: variant for variant in variants}
 
     def start(self) -> None:
@@ -98,7 +99,9 @@ class Fleet:
 
     def end(self, drain: bool = True) -> None:
         """Let requests finish, then end every instance and delete its files."""
-        everything = [instance for variant in self.variants.values() for instance in variant.instances]
+        with self._changed:
+            self._ended = True
+            everything = [instance for variant in self.variants.values() for instance in variant.instances]
         self._end(everything, drain)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -117,8 +120,10 @@ class Fleet:
                 variant.container, self._account, self._region, self._group, variant.name, self._folder, self._notify
             )
             with self._changed:
+                if self._ended:  # the emulator stops: nothing starts any more
+                    return
                 variant.instances.append(instance)
-            instance.start()
+                instance.start()
 
     def _await(self, variant: Variant) -> None:
         """Wait for each instance of a variant to answer pings. Raises FleetFailed."""

@@ -73,6 +73,12 @@ def invoke_endpoint(call: Call) -> ContainerAnswer:
     )
 
 
+@seams.operation("InvokeEndpointAsync", service="sagemaker-runtime")
+def invoke_endpoint_async(call: Call) -> None:
+    """Refuse: moto would answer with words of its own, for endpoints that do not exist too."""
+    raise AwsError("ValidationError", "sagemaker-emulator does not offer InvokeEndpointAsync (see COVERAGE.md)")
+
+
 def _endpoint(call: Call) -> Endpoint:
     """Return the endpoint, which must have something to serve with. Raises AwsError."""
     name = call.params["EndpointName"]

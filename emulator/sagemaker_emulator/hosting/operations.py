@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +15,19 @@ from sagemaker_emulator.hosting.endpoint import Endpoint
 from sagemaker_emulator.seams import Call
 
 
+# Two requests at once must not both find an endpoint free to change.
+_changes = threading.Lock()
+_living: set[Endpoint] = set()
+
+
 @seams.operation("CreateEndpoint")
 def create_endpoint(call: Call) -> dict[str, Any]:
     """Start an endpoint; it is Creating until every instance answers pings."""
+    with _changes:
+        return _create(call)
+
+
+def _create(call: Call) -> dict[str, Any]:
     name = call.params["EndpointName"]
     if name in call.backend.endpoints:
         raise names.taken(call, "endpoint", name)
@@ -27,7 +38,7 @@ def create_endpoint(call: Call) -> dict[str, Any]:
     made.last_deployment = copy.deepcopy(deployment)
     call.backend.endpoints[name] = made
     tags.keep(made.arn, call.params.get("Tags"))
-    seams.at_shutdown(made.shutdown)
+    _keep(made)
     made.create()
     return {"EndpointArn": made.arn}
 
@@ -35,6 +46,11 @@ def create_endpoint(call: Call) -> dict[str, Any]:
 @seams.operation("UpdateEndpoint")
 def update_endpoint(call: Call) -> dict[str, Any]:
     """Replace the endpoint's fleet by one of another config; the old one serves until the new one can."""
+    with _changes:
+        return _update(call)
+
+
+def _update(call: Call) -> dict[str, Any]:
     found = get(call, call.params["EndpointName"])
     config = configs.get(call, call.params["EndpointConfigName"])
     _refuse_unless_in_service(found)
@@ -54,11 +70,12 @@ def update_endpoint(call: Call) -> dict[str, Any]:
 def update_weights_and_capacities(call: Call) -> dict[str, Any]:
     """Change weights and instance counts of an endpoint that is in service."""
     found = get(call, call.params["EndpointName"])
-    _refuse_unless_in_service(found)
     wanted = {each["VariantName"]: each for each in call.params["DesiredWeightsAndCapacities"]}
-    if unknown := sorted(wanted.keys() - found.fleet.variants.keys() if found.fleet else wanted):
-        raise names.invalid(f"The variant name(s) {unknown} do not exist in endpoint {found.arn}.")
-    found.reshape(wanted)
+    with _changes:
+        _refuse_unless_in_service(found)
+        if unknown := sorted(wanted.keys() - found.fleet.variants.keys() if found.fleet else wanted):
+            raise names.invalid(f"The variant name(s) {unknown} do not exist in endpoint {found.arn}.")
+        found.reshape(wanted)
     return {"EndpointArn": found.arn}
 
 
@@ -66,16 +83,18 @@ def update_weights_and_capacities(call: Call) -> dict[str, Any]:
 def delete_endpoint(call: Call) -> None:
     """Delete an endpoint; refused while it is being created or updated."""
     found = get(call, call.params["EndpointName"])
-    if found.status in ("Creating", "Updating", "RollingBack", "SystemUpdating"):
-        raise names.busy(found.arn)
-    if found.status != "Deleting":
-        endpoints = call.backend.endpoints
+    endpoints = call.backend.endpoints
 
-        def gone() -> None:
-            endpoints.pop(found.endpoint_name, None)
-            tags.drop(found.arn)
+    def gone() -> None:
+        endpoints.pop(found.endpoint_name, None)
+        tags.drop(found.arn)
+        _living.discard(found)
 
-        found.delete(gone)
+    with _changes:
+        if found.status in ("Creating", "Updating", "RollingBack", "SystemUpdating"):
+            raise names.busy(found.arn)
+        if found.status != "Deleting":
+            found.delete(gone)
 
 
 @seams.operation("DescribeEndpoint")
@@ -127,6 +146,22 @@ def get(call: Call, name: str) -> Endpoint:
     if found is None:
         raise names.missing(call, "endpoint", name)
     return found
+
+
+def _keep(endpoint: Endpoint) -> None:
+    if not _living:
+        seams.at_shutdown(_end_all)
+    _living.add(endpoint)
+
+
+def _end_all() -> None:
+    """Stop serving, all endpoints at once: the emulator ends."""
+    ending = [threading.Thread(target=endpoint.shutdown) for endpoint in _living]
+    _living.clear()
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()
 
 
 def _refuse_unless_in_service(found: Endpoint) -> None:
