@@ -13,7 +13,7 @@ import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 MAX_BYTES = 4 * 1024**3  # of an archive, unpacked; what a graph without external data can hold is half of it
 MEMBERS = ("model.json", "model.onnx", "golden.json", "hashes.json")
@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = MEMBERS, max_by
         raise ArchiveError(f"{archive.name} is missing")
     folder.mkdir(parents=True)
     try:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=_Capped(stream, max_bytes), mode="r|") as tar:
+        with gzip.open(archive) as stream, _tar(cast(IO[bytes], stream), max_bytes) as tar:
             for member in tar:
                 name = member.name.removeprefix("./")
                 if name not in members:
@@ -64,6 +64,10 @@ def pack(files: Mapping[str, bytes], archive: Path) -> str:
 def sha256(content: bytes) -> str:
     """Return the hash that hashes.json and evaluation.json hold."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _tar(stream: IO[bytes], max_bytes: int) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(IO[bytes], _Capped(stream, max_bytes)), mode="r|")
 
 
 class _Capped(io.RawIOBase):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
+Points = Sequence[float] | np.ndarray
 WIDTH, HEIGHT = 480, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
 
@@ -44,13 +45,13 @@ def plot(title: str, description: str, frame: Frame, *marks: str) -> Markup:
     )
 
 
-def line(frame: Frame, across: Sequence[float], up: Sequence[float], kind: str) -> str:
+def line(frame: Frame, across: Points, up: Points, kind: str) -> str:
     """Return a line through points."""
     points = " ".join(f"{frame.x(a)},{frame.y(b)}" for a, b in zip(across, up, strict=True))
     return f'<polyline class="line {kind}" points="{points}"/>'
 
 
-def steps(frame: Frame, edges: Sequence[float], heights: Sequence[float], kind: str) -> str:
+def steps(frame: Frame, edges: Points, heights: Points, kind: str) -> str:
     """Return a filled histogram."""
     floor = frame.y(0.0)
     corners = [f"M{frame.x(edges[0])},{floor}"]
@@ -73,7 +74,7 @@ def bars(
     return "".join(marks)
 
 
-def cells(frame: Frame, edges: Sequence[float], counts: np.ndarray) -> str:
+def cells(frame: Frame, edges: Points, counts: np.ndarray) -> str:
     """Return a heat map (across, up): the more points, the darker."""
     most, marks = float(counts.max() or 1.0), []
     for i, j in np.argwhere(counts > 0):

@@ -155,11 +155,17 @@ def _possible_loss(policy: Policy, difference: Document, better: float) -> Rule:
     needs = f"a possible loss of at most {figure(limit)}"
     worst = max(0.0, *(-better * end for end in ends)) if ends else None
     if worst is None or worst > limit + SLACK:
-        lost = "an unknown part" if worst is None else figure(worst, limit, pad=True)
-        message = f"{metric} may have lost {lost}: too few test rows to rule out more than {figure(limit)}."
+        how_much = "an unknown amount" if worst is None else figure(worst, limit, pad=True)
+        message = (
+            f"{metric} may be worse by {how_much}: too few test rows to rule out more than {figure(limit)}."
+        )
         return Rule("possible_loss", metric, worst, needs, False, message)
-    lost = figure(worst, limit, pad=True) if worst else "nothing"
-    message = f"{metric} may have lost {lost} at most; more than {figure(limit)} had to be ruled out."
+    found = (
+        f"{metric} is worse by {figure(worst, limit, pad=True)} at most"
+        if worst
+        else f"{metric} is not worse"
+    )
+    message = f"By the interval, {found}; more than {figure(limit)} had to be ruled out."
     return Rule("possible_loss", metric, worst, needs, True, message)
 
 

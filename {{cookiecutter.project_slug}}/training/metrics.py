@@ -76,9 +76,10 @@ def _log_loss(truth: Array, predictions: Array, weights: Array) -> float:
 
 def _macro_f1(truth: Array, predictions: Array, weights: Array) -> float:
     classes = np.arange(predictions.shape[1])
-    return sk.f1_score(
+    score = sk.f1_score(
         truth, labels(predictions), labels=classes, average="macro", sample_weight=weights, zero_division=0
     )
+    return float(score)
 
 
 def _macro_auc(truth: Array, predictions: Array, weights: Array) -> float:

@@ -93,7 +93,7 @@ def calibration(scene: Scene) -> Plot:
         bins = (scene.evaluation[name] or {}).get("calibration") or []
         points = [(entry["predicted"], entry["observed"], entry["low"], entry["high"]) for entry in bins]
         marks.append(charts.bars(frame, points, name, shift))
-    reading = "On the diagonal, a prediction of 30 % comes true 30 times in 100. Bars are 95 % intervals."
+    reading = "On the diagonal, a prediction of 30% comes true 30 times in 100. Bars are 95% intervals."
     return Plot("Calibration", reading, _plot("Calibration", scene, frame, *marks), tuple(scene.models))
 
 

@@ -94,5 +94,5 @@ def facts(evaluation: Mapping[str, Any], contract: Contract) -> list[tuple[str, 
         ("Champion", champion["package"] if champion else "none: first release"),
         ("Champion's release", champion["release_id"] if champion else NONE),
         ("Artifact", f"sha256 {hashes['sha256']}"),
-        *((f"{name} trained with", version) for name, version in contract.versions.items()),
+        *((f"Trained with {name}", version) for name, version in contract.versions.items()),
     ]

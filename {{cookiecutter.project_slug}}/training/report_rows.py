@@ -45,47 +45,43 @@ def metric_rows(evaluation: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def slice_rows(evaluation: Mapping[str, Any], policy: Policy) -> list[dict[str, Any]]:
-    """Return the slices table, the whole test split first, with a forest plot of what is gated on."""
-    name = policy.metric
-    whole = {
-        "column": "",
-        "value": "all test rows",
-        "n": evaluation["rows"],
-        "positives": None,
-        "why_not_gated": None,
-    }
-    whole |= {
-        "metrics": evaluation["candidate"]["metrics"],
-        "difference": evaluation["difference"],
-        "gated": True,
-    }
-    parts = [whole, *evaluation["slices"]]
+    """Return the slices table, all test rows first, with a forest plot of what the gate looks at."""
     compared = evaluation["difference"] is not None
-    shown = [(part["difference"] if compared else part["metrics"]).get(name, {}) for part in parts]
-    told = [entry for part, entry in zip(parts, shown, strict=True) if part["gated"]]
-    drawn = [end for entry in told for end in (interval(entry) or ())]
-    lines: list[tuple[float, str]] = []
-    if compared:
-        worse = -1.0 if directions(evaluation["task"]).get(name, True) else 1.0
-        lines = [(worse * policy.slice_max_regression, "limit"), (0.0, "zero")]
-    elif (bar := number(shown[0].get("value"))) is not None:
-        lines = [(bar, "zero")]
-    reach = [*drawn, *(at for at, _ in lines)] or [0.0, 1.0]
+    parts = [_all_rows(evaluation), *evaluation["slices"]]
+    shown = [(part["difference"] if compared else part["metrics"]).get(policy.metric, {}) for part in parts]
+    lines = _lines(evaluation, policy, shown[0])
+    gated = [entry for part, entry in zip(parts, shown, strict=True) if part["gated"]]
+    reach = [end for entry in gated for end in interval(entry) or ()] + [at for at, _ in lines] or [0.0, 1.0]
     air = 0.4 * (max(reach) - min(reach))
-    across = (
-        min(reach) - air,
-        max(reach) + air,
-    )  # small slices reach beyond it and are cut off with an arrow
+    across = min(reach) - air, max(reach) + air  # small slices reach beyond it and end in an arrow
     return [
         part
         | {
-            "metric": value(part["metrics"].get(name, {})),
+            "metric": value(part["metrics"].get(policy.metric, {})),
             "shown": value(entry, sign=compared),
             "spread": ends(entry, sign=compared),
             "forest": forest(entry, across, lines, part["gated"]),
         }
         for part, entry in zip(parts, shown, strict=True)
     ]
+
+
+def _all_rows(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole test split in the form of a slice."""
+    known = {"column": "", "value": "all test rows", "n": evaluation["rows"], "positives": None}
+    found = {"metrics": evaluation["candidate"]["metrics"], "difference": evaluation["difference"]}
+    return known | found | {"gated": True, "why_not_gated": None}
+
+
+def _lines(
+    evaluation: Mapping[str, Any], policy: Policy, whole: Mapping[str, Any]
+) -> list[tuple[float, str]]:
+    """Return what to hold intervals against: no difference and the loss allowed, or the value of all rows."""
+    if evaluation["difference"] is not None:
+        worse = -1.0 if directions(evaluation["task"]).get(policy.metric, True) else 1.0
+        return [(worse * policy.slice_max_regression, "limit"), (0.0, "zero")]
+    middle = number(whole.get("value"))
+    return [] if middle is None else [(middle, "zero")]
 
 
 def forest(
@@ -128,7 +124,7 @@ def feature_row(feature: Feature) -> dict[str, str]:
     if feature.kind == "number":
         low = NONE if feature.minimum is None else figure(feature.minimum)
         high = NONE if feature.maximum is None else figure(feature.maximum)
-        takes = f"{low} to {high}"
+        takes = "any number" if low == high == NONE else f"{low} to {high}"
     else:
         takes = f"{len(feature.vocabulary)} categories" + (", others too" if feature.open else "")
     missing = number(feature.statistics.get("missing"))

@@ -1,4 +1,4 @@
-"""Bodies of requests: the same inputs in every content type, and an error that names row and column, never a value."""
+"""Bodies of requests: the same inputs in every content type; errors name row and column, never a value."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_hostile_matrix_is_refused_before_memory_is_spent_on_it(numbers, body,
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-npy", "application/jsonlines"])
 def test_a_content_type_that_the_model_does_not_take_is_refused_with_those_it_does(contract, kind):
-    with pytest.raises(UnsupportedMediaType, match="expected content type application/json, text/csv$"):
+    with pytest.raises(UnsupportedMediaType, match=r"expected content type application/json, text/csv$"):
         decode(contract, kind, JSON_ROWS)
 
 

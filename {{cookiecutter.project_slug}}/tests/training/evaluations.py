@@ -1,4 +1,4 @@
-"""A whole evaluation job on tiny models: makers for the tests of evaluation, golden requests and the report."""
+"""A whole evaluation job on tiny models: makers for tests of evaluation, golden requests and the report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_table(rows: int = ROWS, task: str = "binary", seed: int = 4) -> pa.Tabl
         "age": random.integers(18, 80, rows),
         "gain": [
             None if absent else value
-            for absent, value in zip(random.random(rows) < 0.1, random.normal(size=rows))
+            for absent, value in zip(random.random(rows) < 0.1, random.normal(size=rows), strict=True)
         ],
         "job": random.choice(np.array(["clerk", "cook", "smith", None], dtype=object), rows),
         "member": random.random(rows) < 0.5,

@@ -1,4 +1,4 @@
-"""The evaluation job: both models through their own artifacts, one verdict, and no traceback where it could judge."""
+"""The evaluation job: both models by their own artifacts, one verdict, no traceback where it could judge."""
 
 from __future__ import annotations
 
