@@ -84,12 +84,14 @@ def evaluate(step: dict, start: Start, base: Path, checked: Path, trained: Path)
 
 
 def answer(archive: Path, entrypoint: list[str], start: Start, base: Path) -> tuple[str, list, list]:
-    """Serve the archive; return the release header, the answers to its golden requests, and the right ones."""
+    """Serve the archive; return the release header, the answers to its golden requests, the right ones."""
     (base / "model").mkdir(parents=True)
     with tarfile.open(archive) as tar:
         tar.extractall(base / "model", filter="data")
     port = free_port()
-    server = start([*entrypoint, "serve"], base, {"SAGEMAKER_BIND_TO_PORT": str(port)})
+    server = start(
+        [*entrypoint, "serve"], base, {"SAGEMAKER_BIND_TO_PORT": str(port), "INFERENCE_HOST": "127.0.0.1"}
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
         cases = json.loads((base / "model" / "golden.json").read_text())["cases"]
