@@ -15,6 +15,8 @@ from botocore.model import Shape
 
 from sagemaker_emulator import seams
 
+# Java's Unicode classes, which stand inside brackets; a combining mark (\\p{M}) is close enough to a letter.
+UNICODE = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": r"\w", r"\p{Nd}": r"\d", r"\p{Pc}": "_"}
 LONGEST = 4096  # characters that a pattern is tried on
 
 
@@ -93,9 +95,12 @@ def _join(path: str, name: str) -> str:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
+    for java, python in UNICODE.items():
+        pattern = pattern.replace(java, python)
+    pattern = re.sub(r"\$\{1,\d+\}$", "", pattern)  # some models end so; the length is checked anyway
     try:
         return re.compile(pattern, re.DOTALL)
-    except re.error:  # Java's dialect, such as \\p{L}
+    except re.error:  # Java's dialect
         return None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 REGION = "us-east-1"
@@ -35,6 +37,16 @@ def child(url: str, home: Path, region: str | None = None) -> dict[str, str]:
     """Return this process's environment, pointed at the emulator."""
     kept = {name: value for name, value in os.environ.items() if name not in CLEARED}
     return {**kept, **variables(url, home, region)}
+
+
+@contextlib.contextmanager
+def cleared() -> Iterator[None]:
+    """Run without the variables that would lead our own clients elsewhere: a profile that is not there stops boto3."""
+    before = {name: os.environ.pop(name) for name in CLEARED if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def shell(values: dict[str, str]) -> str:

@@ -205,15 +205,20 @@ def _new_client(service: str, region: str) -> Any:
     return session.client(service, endpoint_url=url(), config=config)
 
 
+def load() -> None:
+    """Import every module that registers something."""
+    for module in MODULES:
+        importlib.import_module(module)
+
+
 def install() -> None:
     """Import the modules that register and put everything into moto; a second call does nothing."""
     global _installed
     if _installed:
         return
     # Moto warns of error codes that a service's model does not list; AWS answers with such codes all the time.
-    warnings.filterwarnings("ignore", message=".*does not match an error shape.*|Unable to delete .*")
-    for module in MODULES:
-        importlib.import_module(module)
+    warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
+    load()
     for (service, name), handler in _operations.items():
         _install_operation(service, name, handler)
     for (module, path), wrapper in _wraps.items():

@@ -16,7 +16,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import environment, seams
 
 HOST = "127.0.0.1"
 log = logging.getLogger(__name__)
@@ -70,14 +70,25 @@ class Application(DomainDispatcherApplication):
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """Answer one request."""
+        lost = False
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal lost
+            lost = status.startswith("404") and ("Content-Type", "text/html; charset=utf-8") in headers
+            return None if lost else start_response(status, headers, *rest)
+
         try:
-            return super().__call__(environ, start_response)
-        except Exception as error:
+            answer = super().__call__(environ, start)
+        except Exception:
             log.exception("event=request_failed path=%s", environ.get("PATH_INFO"))
-            text = f"sagemaker-emulator cannot answer this request: {type(error).__name__} (see COVERAGE.md)"
-            body = json.dumps({"__type": "NotImplemented", "message": text}).encode()
-            start_response("501 Not Implemented", [("Content-Type", "application/json")])
-            return [body]
+            lost = True
+        if not lost:
+            return answer
+        text = f"sagemaker-emulator has no {environ['REQUEST_METHOD']} {environ['PATH_INFO']} (see COVERAGE.md)"
+        body = json.dumps({"__type": "NotImplemented", "message": text}).encode()
+        # 501 is not among the codes that botocore retries.
+        start_response("501 Not Implemented", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
 
 
 @contextlib.contextmanager
@@ -86,15 +97,16 @@ def running(port: int = 0) -> Iterator[str]:
 
     Raises PortTaken.
     """
-    seams.install()
-    server = Server(port)
-    seams.set_url(server.url)
-    server.start()
-    try:
-        yield server.url
-    finally:
-        seams.shutdown()
-        server.stop()
+    with environment.cleared():
+        seams.install()
+        server = Server(port)
+        seams.set_url(server.url)
+        server.start()
+        try:
+            yield server.url
+        finally:
+            seams.shutdown()
+            server.stop()
 
 
 def wait_for_signal(stop: threading.Event) -> None:

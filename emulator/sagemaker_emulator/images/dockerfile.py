@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 IGNORED = {"HEALTHCHECK", "STOPSIGNAL", "SHELL", "VOLUME", "MAINTAINER"}
+DOLLAR = "\0"
 REFERENCE = re.compile(r"\\\$|\$(?:\{(\w+)(?:(:[-+])([^}]*))?\}|(\w+))")
 
 
@@ -175,8 +176,9 @@ def _pairs(rest: str, scope: Mapping[str, str]) -> dict[str, str]:
     if "=" not in first:  # the old form: ENV NAME the rest
         name, _, value = rest.partition(" ")
         return {name: _expand(value.strip(), scope)}
-    pairs = (word.partition("=") for word in shlex.split(rest))
-    return {name: _expand(value, scope) for name, _, value in pairs}
+    # shlex would eat the backslash of \$NAME, which says that no variable is meant.
+    pairs = (word.partition("=") for word in shlex.split(rest.replace("\\$", DOLLAR)))
+    return {name: _expand(value, scope).replace(DOLLAR, "$") for name, _, value in pairs}
 
 
 def _declare(scope: dict[str, str], rest: str, given: Mapping[str, str], outer: Mapping[str, str]) -> None:

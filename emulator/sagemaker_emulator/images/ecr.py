@@ -17,6 +17,7 @@ def put_image(call: seams.Call) -> Any:
             "RepositoryNotFoundException",
             f"The repository with name '{name}' does not exist in the registry with id '{call.account}'",
         )
+    _refuse_to_move_a_frozen_tag(call, name)
     return seams.original(call)
 
 
@@ -36,6 +37,19 @@ def delete_repository(call: seams.Call) -> Any:
     answer = seams.original(call)
     _withdraw(call, before)
     return answer
+
+
+def _refuse_to_move_a_frozen_tag(call: seams.Call, name: str) -> None:
+    repository, tag = _repositories(call)[name], call.params.get("imageTag")
+    if repository.image_tag_mutability != "IMMUTABLE":
+        return
+    for image in repository.images:
+        if tag in image.image_tags and image.image_manifest != call.params["imageManifest"]:
+            raise seams.AwsError(
+                "ImageTagAlreadyExistsException",
+                f"The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten "
+                "because the tag is immutable.",
+            )
 
 
 def _repositories(call: seams.Call) -> dict[str, Any]:

@@ -29,14 +29,14 @@ def create(original: Any, cls: Any, name: str, document: dict[str, Any], account
 
 
 @seams.wrap("moto.s3.models", "FakeBucket.update_from_cloudformation_json")
-def update(original: Any, cls: Any, bucket: Any, new_name: str, document: dict[str, Any], account: str, region: str) -> Any:
+def update(original: Any, cls: Any, **given: Any) -> Any:
     """Change the bucket and apply what moto leaves out."""
-    properties = document.get("Properties", {})
+    properties = given["cloudformation_json"].get("Properties", {})
     refuse_unknown(properties, APPLIED)
-    if "BucketName" not in properties:  # moto reads the name to change tags
-        document = {**document, "Properties": {**properties, "BucketName": bucket.name}}
-    changed = original(cls, bucket, new_name, document, account, region)
-    _apply(changed.name, properties, region)
+    named = {"BucketName": given["original_resource"].name, **properties}  # moto reads the name to change tags
+    given["cloudformation_json"] = {**given["cloudformation_json"], "Properties": named}
+    changed = original(cls, **given)
+    _apply(changed.name, properties, given["region_name"])
     return changed
 
 

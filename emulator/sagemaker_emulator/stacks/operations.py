@@ -132,6 +132,7 @@ def _or_back(stack: Stack, change: Any) -> Any:
         _failed(stack, "UPDATE_FAILED", error, "update")
         stack.template, stack.template_dict = text, before
         try:
+            _forget_what_was_never_made(stack)
             stack.resource_map.update(before, parameters)
             status = "UPDATE_ROLLBACK_COMPLETE"
         except Exception:
@@ -140,6 +141,12 @@ def _or_back(stack: Stack, change: Any) -> Any:
         stack.status = status
         stack._add_stack_event(status)
         return stack
+
+
+def _forget_what_was_never_made(stack: Stack) -> None:
+    resources = stack.resource_map
+    made = {name: r for name, r in resources._resource_json_map.items() if name in resources._parsed_resources}
+    resources._resource_json_map = made
 
 
 def _roll_back(stack: Stack) -> None:

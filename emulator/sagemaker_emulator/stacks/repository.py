@@ -17,10 +17,10 @@ def create(original: Any, cls: Any, name: str, document: dict[str, Any], account
 
 
 @seams.wrap("moto.ecr.models", "Repository.update_from_cloudformation_json")
-def update(original: Any, cls: Any, repository: Any, new_name: str, document: dict[str, Any], account: str, region: str) -> Any:
+def update(original: Any, cls: Any, **given: Any) -> Any:
     """Change the repository and apply both policies."""
-    changed = original(cls, repository, new_name, document, account, region)
-    _apply(changed.name, document.get("Properties", {}), region)
+    changed = original(cls, **given)
+    _apply(changed.name, given["cloudformation_json"].get("Properties", {}), given["region_name"])
     return changed
 
 

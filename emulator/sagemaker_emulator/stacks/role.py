@@ -40,12 +40,12 @@ def create(original: Any, cls: Any, name: str, document: dict[str, Any], account
 
 
 @seams.wrap("moto.iam.models", "Role.update_from_cloudformation_json")
-def update(original: Any, cls: Any, role: Any, new_name: str, document: dict[str, Any], account: str, region: str) -> Any:
+def update(original: Any, cls: Any, **given: Any) -> Any:
     """Change trust, policies, description and duration; moto changes the description only."""
-    properties = document["Properties"]
+    role, properties = given["original_resource"], given["cloudformation_json"]["Properties"]
     if properties.get("RoleName", role.name) != role.name:
         raise ValueError("sagemaker-emulator does not implement renaming a role: delete it first")
-    iam = seams.client("iam", region)
+    iam = seams.client("iam", given["region_name"])
     duration = int(properties.get("MaxSessionDuration", 3600))
     iam.update_role(RoleName=role.name, Description=properties.get("Description", ""), MaxSessionDuration=duration)
     trust = _text(properties["AssumeRolePolicyDocument"])

@@ -1,0 +1,197 @@
+"""The command line: what it passes on, how it stops, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import sagemaker_emulator
+
+EMULATOR = [sys.executable, "-m", "sagemaker_emulator"]
+# A command with children of its own, which takes half a second to clean up after Ctrl-C and counts how often it came.
+PATIENT = """
+import signal, sys, time
+count = 0
+def interrupted(*_):
+    global count
+    count += 1
+    print("interrupted", count, flush=True)
+signal.signal(signal.SIGINT, interrupted)
+print("ready", flush=True)
+while not count: time.sleep(0.02)
+time.sleep(0.5)
+print("cleaned up after", count, flush=True)
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Work in a folder of one's own, with an environment that names no emulator."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ENDPOINT_URL", "SAGEMAKER_EMULATOR_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv("PYTHONPATH", str(Path(sagemaker_emulator.__file__).parents[1]))  # also where not installed
+    return tmp_path
+
+
+def run(*words, **options):
+    return subprocess.run([*EMULATOR, *words], capture_output=True, text=True, timeout=60, **options)
+
+
+def processes_of(marker):
+    """Return the processes whose command line holds `marker`, this one aside."""
+    listed = subprocess.run(["ps", "-eo", "pid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
+    rows = [line.split(None, 2) for line in listed]
+    return [row[2] for row in rows if marker in row[2] and "Z" not in row[1] and int(row[0]) != os.getpid()]
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_run_passes_the_exit_code_on(home, code):
+    assert run("run", "--", "sh", "-c", f"exit {code}").returncode == code
+
+
+def test_run_points_the_command_at_itself_and_at_nothing_else(home):
+    script = "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_PROFILE'))"
+    done = run("run", "--", sys.executable, "-c", script)
+    assert done.stdout == "[] None\n", done.stderr
+
+
+def test_run_leaves_nothing_in_the_folder_it_was_called_in(home):
+    run("run", "--", "true")
+    assert os.listdir(home) == []
+
+
+def test_a_command_that_does_not_exist_is_127(home):
+    done = run("run", "--", "no-such-command")
+    assert (done.returncode, done.stderr) == (127, "sagemaker-emulator: cannot run no-such-command: No such file or directory\n")
+
+
+def test_a_taken_port_is_said_in_four_lines_and_exits_5(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for words in (("run", "--port", str(port), "--", "true"), ("up", "--port", str(port))):
+            done = run(*words)
+            assert done.returncode == 5
+            assert done.stderr.startswith(f"error: port {port} is taken\n") and done.stderr.count("\n") == 4
+
+
+def test_ctrl_c_reaches_the_command_once_and_run_waits_for_it(home):
+    runner = subprocess.Popen(
+        [*EMULATOR, "run", "--", sys.executable, "-c", PATIENT],
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert runner.stdout.readline() == "ready\n"
+    os.killpg(runner.pid, signal.SIGINT)  # what a terminal does, without one
+    assert runner.wait(timeout=20) == 130
+    assert runner.stdout.read() == "interrupted 1\ncleaned up after 1\n"
+    runner.stdout.close()
+
+
+def test_on_a_terminal_ctrl_c_reaches_the_command_once_as_well(home):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*EMULATOR, "run", "--", sys.executable, "-c", PATIENT])
+    seen = read_until(terminal, "ready")
+    os.write(terminal, b"\x03")
+    seen += read_until(terminal, "cleaned up after 1")
+    assert "interrupted 2" not in seen
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    os.close(terminal)
+
+
+def read_until(terminal, text, seconds=20.0):
+    seen = ""
+    deadline = time.monotonic() + seconds
+    while text not in seen and time.monotonic() < deadline:
+        seen += os.read(terminal, 4096).decode()
+    assert text in seen
+    return seen
+
+
+JOB = """
+import boto3, sys, time
+marker = sys.argv[1]
+open("Dockerfile", "w").write('FROM scratch\\nENTRYPOINT ["sh", "-c", "echo up; sleep 600 # %s"]\\n' % marker)
+import os, shlex, subprocess
+boto3.client("ecr").create_repository(repositoryName="images")
+uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/images:1"
+for words in (["build", "--tag", uri, "."], ["push", uri]):
+    subprocess.run([*shlex.split(os.environ["DOCKER"]), *words], check=True, stdout=subprocess.DEVNULL)
+sagemaker, logs = boto3.client("sagemaker"), boto3.client("logs")
+sagemaker.create_processing_job(
+    ProcessingJobName="sleeper", RoleArn="arn:aws:iam::123456789012:role/anybody",
+    AppSpecification={"ImageUri": uri},
+    ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+)
+while True:
+    try:
+        if logs.describe_log_streams(logGroupName="/aws/sagemaker/ProcessingJobs")["logStreams"]: break
+    except logs.exceptions.ResourceNotFoundException: time.sleep(0.02)
+print("running", flush=True)
+if "wait" in sys.argv: time.sleep(600)
+"""
+
+
+def test_a_job_that_still_runs_ends_with_the_emulator(home):
+    done = run("run", "--region", "us-east-1", "--", sys.executable, "-c", JOB, "marker-of-the-end")
+    assert (done.returncode, done.stdout) == (0, "running\n"), done.stderr
+    assert processes_of("marker-of-the-end") == []
+
+
+def test_an_emulator_that_is_killed_takes_its_jobs_and_its_command_along(home):
+    words = ["run", "--region", "us-east-1", "--", sys.executable, "-c", JOB, "marker-of-the-crash", "wait"]
+    runner = subprocess.Popen([*EMULATOR, *words], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert runner.stdout.readline() == "running\n"
+    assert processes_of("marker-of-the-crash")
+    runner.kill()
+    runner.wait()
+    deadline = time.monotonic() + 5
+    while processes_of("marker-of-the-crash") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of("marker-of-the-crash") == []
+    runner.stdout.close()
+
+
+def test_up_status_down(home):
+    assert run("status").returncode == 1
+    up = run("up", "--port", "0")
+    assert up.returncode == 0 and up.stdout.startswith("up at http://127.0.0.1:")
+    listing = "import boto3; print(boto3.client('s3').list_buckets()['Buckets'])"
+    sourced = subprocess.run(
+        ["sh", "-c", f'. .emulator/env; {sys.executable} -c "{listing}"'], capture_output=True, text=True
+    )
+    assert sourced.stdout == "[]\n", sourced.stderr
+    assert run("status").returncode == 0
+    assert run("up").stdout.startswith("already up at http://127.0.0.1:")
+    assert run("down").stdout == "down\n"
+    assert (run("down").returncode, run("status").returncode) == (0, 1)
+    assert sorted(os.listdir(home / ".emulator")) == ["emulator.log", "lock"]
+
+
+def test_a_crash_leaves_no_lock(home):
+    run("up", "--port", "0")
+    pid = int(run("status").stdout.split()[-1])
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while run("status").returncode == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert run("status").stdout == "down\n"
+    assert run("up", "--port", "0").returncode == 0
+    assert run("down").returncode == 0
+
+
+@pytest.mark.parametrize("minute", ["0", "fast"])
+def test_a_minute_that_makes_no_sense_is_refused(home, minute):
+    done = run("run", "--minute", minute, "--", "true")
+    assert done.returncode == 2 and "--minute" in done.stderr
