@@ -173,8 +173,14 @@ def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell
             shown[name].note = explain.job_name(step) or ""
         if status in VERDICTS and shown[name].verdict == "running":
             verdict, note = tell(name) if status == "Succeeded" else (VERDICTS[status], "")
-            shown[name].note = note or shown[name].note
+            shown[name].note = note or registered(step) or shown[name].note
             story.end(shown[name], verdict, _seconds(step))
+
+
+def registered(step: dict[str, Any]) -> str:
+    """Return what a Register step made, in words; nothing for other steps."""
+    arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn")
+    return f"version {names.package_version(arn)}, pending" if arn else ""
 
 
 def _seconds(step: dict[str, Any]) -> float | None:

@@ -23,6 +23,7 @@ CODE_FILES = (
     ".dockerignore",
     "requirements/jobs.txt",
     "requirements/serve.txt",
+    "requirements/uv.txt",
     "pipelines/definition.json",
 )
 

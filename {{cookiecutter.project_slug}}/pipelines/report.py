@@ -57,7 +57,7 @@ def outcome(story: Story, verb: str, error: BaseException | None) -> dict[str, A
 
 
 def render(story: Story, settings: Settings, facts: dict[str, Any]) -> str:
-    """Return the page. Everything is escaped; the model's report stands in a frame that may run nothing."""
+    """Return the page: everything is escaped, and the policy in its head lets no script run."""
     # Brackets instead of braces: the repository is itself made by a template that reads braces.
     environment = jinja2.Environment(
         autoescape=True,

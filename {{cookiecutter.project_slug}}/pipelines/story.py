@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,8 +125,8 @@ def pause(waited: float, most: float = 15.0) -> float:
 
 
 def make_console(stderr: bool = False) -> Console:
-    """Return a console: as wide as the terminal, wide enough for one line a step elsewhere."""
+    """Return a console as wide as the terminal; elsewhere as COLUMNS says, or wide enough for a table."""
     console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return (
-        console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=160)
-    )
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 160
+    return console

@@ -1,0 +1,106 @@
+"""Makers: packages, and an AWS that answers from a table and remembers what it was asked."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws import Aws, offline_session
+from pipelines.registry import Package
+from pipelines.stack import Stack
+
+GROUP = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/income-model"
+STACK = Stack(
+    "bucket",
+    "key-arn",
+    "role-arn",
+    "123456789012.dkr.ecr.eu-west-1.amazonaws.com/income-model",
+    "income-model",
+)
+RELEASE = "ab" * 32
+
+
+def make_package(version: int = 1, approval: str = "PendingManualApproval", **metadata: str) -> Package:
+    """Return a package of RELEASE."""
+    facts = {"release_id": RELEASE, "execution_id": "exec1", "artifact_sha256": "cd" * 32} | metadata
+    return Package(
+        f"{GROUP}/{version}", approval, f"{STACK.repository}:tag-serve", "s3://bucket/model.tar.gz", facts
+    )
+
+
+def input_shape(operation: str) -> Any:
+    """Return Amazon's own model of an operation's request: botocore ships it."""
+    model = offline_session().client("sagemaker").meta.service_model
+    return model.operation_model(operation).input_shape
+
+
+def error(code: str, message: str = "", operation: str = "Describe") -> ClientError:
+    """Return an error as boto3 raises it."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class Client:
+    """A client whose operations answer from a table: a value, an exception, or a function of the request."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self.asked.append((operation, request))
+            answer = self.answers.get(operation, {})
+            answer = answer(**request) if callable(answer) else answer
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    def operations(self) -> list[str]:
+        """Return the names of what was asked, in order."""
+        return [operation for operation, _ in self.asked]
+
+
+class Bucket(Client):
+    """S3 as a dictionary."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        super().__init__(head_object=self._head, get_object=self._get, put_object=self._put)
+        self.objects = objects or {}
+        self.metadata: dict[str, dict[str, str]] = {}
+
+    def _head(self, Bucket: str, Key: str) -> Any:
+        if Key not in self.objects:
+            return error("404", "Not Found", "HeadObject")
+        return {
+            "ContentLength": len(self.objects[Key]),
+            "Metadata": self.metadata.get(Key, {}),
+            "VersionId": "v1",
+        }
+
+    def _get(self, Bucket: str, Key: str) -> Any:
+        if Key not in self.objects:
+            return error("NoSuchKey", "no such key", "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def _put(self, Bucket: str, Key: str, Body: bytes, **more: Any) -> Any:
+        self.objects[Key], self.metadata[Key] = Body, more.get("Metadata", {})
+        return {"VersionId": "v2"}
+
+
+def make_aws(**clients: Any) -> Aws:
+    """Return the door with these clients behind it: nothing leaves the process."""
+    aws = Aws("eu-west-1")
+    for name, client in clients.items():
+        aws.__dict__[name] = client
+    return aws
+
+
+def answer(predictions: Any, release: str = RELEASE, package: int = 1) -> dict[str, Any]:
+    """Return what InvokeEndpoint gives back."""
+    body = io.BytesIO(json.dumps({"predictions": predictions}).encode())
+    return {"Body": body, "CustomAttributes": f"release={release};package={package}"}

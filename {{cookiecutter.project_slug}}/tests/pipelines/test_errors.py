@@ -1,0 +1,66 @@
+"""What a user reads and what a shell sees when a verb is stopped."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions as boto
+
+from pipelines import aws, errors
+from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused, SettingsError
+from tests.pipelines.makers import error
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "exit_code"),
+    [
+        (MLOpsError, "E101", 1),
+        (DataRefused, "E203", 2),
+        (ModelRefused, "E301", 3),
+        (DeployFailed, "E401", 4),
+        (SettingsError, "E501", 5),
+        (errors.AccessError, "E601", 6),
+    ],
+)
+def test_the_code_decides_the_exit_code(kind, code, exit_code):
+    assert kind(code, "what", "where", "why", "todo").exit_code == exit_code
+
+
+def test_a_message_has_four_lines_whatever_a_service_wrote():
+    stopped = MLOpsError("E103", "what", "where", "first\n\n  second", "todo")
+    assert stopped.lines() == ["✗ E103 what", "  where", "  first second", "  todo"]
+
+
+def test_in_github_actions_the_same_text_is_an_annotation():
+    stopped = MLOpsError("E103", "100% wrong: a, b", "where", "why", "todo")
+    note = errors.annotation(stopped, {"GITHUB_ACTIONS": "true"})
+    assert note == "::error title=E103 100%25 wrong%3A a%2C b::  where%0A  why%0A  todo"
+    assert errors.annotation(stopped, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        pytest.param(boto.NoCredentialsError(), "E601", id="no credentials"),
+        pytest.param(boto.ProfileNotFound(profile="x"), "E601", id="unknown profile"),
+        pytest.param(error("ExpiredTokenException"), "E601", id="expired token"),
+        pytest.param(error("AccessDeniedException"), "E602", id="not allowed"),
+        pytest.param(boto.EndpointConnectionError(endpoint_url="https://x"), "E603", id="unreachable"),
+        pytest.param(boto.ConnectTimeoutError(endpoint_url="https://x"), "E603", id="timed out"),
+        pytest.param(error("ValidationException", "bad"), "E103", id="anything else AWS refuses"),
+    ],
+)
+def test_botocores_errors_become_ours(raised, code):
+    translated = aws.translate(raised)
+    assert translated is not None
+    assert translated.code == code
+    assert len(translated.lines()) == 4
+
+
+def test_a_fault_of_our_own_is_not_dressed_up_as_awss():
+    assert aws.translate(KeyError("x")) is None
+
+
+def test_an_unknown_region_is_refused_before_anyone_is_asked():
+    with pytest.raises(SettingsError, match="'eu-wets-1' is not a region") as refused:
+        aws.connect("eu-wets-1")
+    assert refused.value.why == "did you mean eu-west-1?"

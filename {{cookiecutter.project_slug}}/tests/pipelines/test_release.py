@@ -1,0 +1,329 @@
+"""The release's own decisions: data on its way, images, champion, approval, what a refusal says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import pytest
+from rich.console import Console
+
+from pipelines import data, explain, images, registry, release, stack
+from pipelines.errors import DataRefused, DeployFailed, SettingsError
+from pipelines.lock import Lock, LockedFile
+from pipelines.story import Step, Story
+from tests.pipelines.makers import GROUP, RELEASE, STACK, Bucket, Client, error, make_aws, make_package
+
+BODY = b"parquet"
+LOCK = Lock(
+    "data/adult", 3, (LockedFile("part-0.parquet", len(BODY), hashlib.sha256(BODY).hexdigest()),), b"{}"
+)
+KEY = "data/adult/part-0.parquet"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return a working tree that holds the locked file."""
+    (tmp_path / "data/adult").mkdir(parents=True)
+    (tmp_path / KEY).write_bytes(BODY)
+    return tmp_path
+
+
+def test_data_is_uploaded_once_with_its_sha256(root):
+    bucket, step = Bucket(), Step("data")
+    assert data.push(make_aws(s3=bucket), "bucket", LOCK, root, step) == {"part-0.parquet": "v2"}
+    assert bucket.objects[KEY] == BODY
+    again = Step("data")
+    assert data.push(make_aws(s3=bucket), "bucket", LOCK, root, again) == {"part-0.parquet": "v1"}
+    assert (step.note, again.note) == ("1 files, 1 uploaded", "1 files, all there")
+    assert bucket.operations().count("put_object") == 1
+
+
+def test_a_file_that_is_not_the_locked_one_is_never_uploaded(root):
+    (root / KEY).write_bytes(b"Parquet")
+    bucket = Bucket()
+    with pytest.raises(DataRefused, match=r"not the file that data\.lock names") as refused:
+        data.push(make_aws(s3=bucket), "bucket", LOCK, root, Step("data"))
+    assert (refused.value.code, refused.value.exit_code) == ("E201", 2)
+    assert not bucket.objects
+
+
+def test_an_object_with_other_bytes_is_replaced(root):
+    bucket = Bucket({KEY: b"PARQUET"})
+    data.push(make_aws(s3=bucket), "bucket", LOCK, root, Step("data"))
+    assert bucket.objects[KEY] == BODY
+
+
+def test_data_that_is_nowhere_is_asked_for_by_name(tmp_path):
+    with pytest.raises(SettingsError, match=f"{KEY} is neither in the bucket nor here"):
+        data.push(make_aws(s3=Bucket()), "bucket", LOCK, tmp_path, Step("data"))
+
+
+def ecr(*tags: str) -> Client:
+    def describe_images(imageIds: list[dict[str, str]], **_: object) -> object:
+        tag = imageIds[0]["imageTag"]
+        return (
+            {"imageDetails": [{"imageDigest": f"sha256:{tag}"}]}
+            if tag in tags
+            else error("ImageNotFoundException")
+        )
+
+    token = {"authorizationData": [{"authorizationToken": "QVdTOnNlY3JldA=="}]}  # AWS:secret
+    return Client(describe_images=describe_images, get_authorization_token=token)
+
+
+CODE = "0123456789abcdef"
+BOTH = ("0123456789ab-jobs", "0123456789ab-serve")
+
+
+def docker(tmp_path, monkeypatch, script: str):
+    """Put a docker of our own in DOCKER; return the file where it notes what it was asked."""
+    notes = tmp_path / "asked"
+    program = tmp_path / "docker.py"
+    program.write_text(
+        f"import sys\nopen({str(notes)!r}, 'a').write(' '.join(sys.argv[1:]) + chr(10))\n{script}"
+    )
+    monkeypatch.setenv("DOCKER", f"{sys.executable} {program}")
+    return notes
+
+
+def test_only_the_missing_image_is_built_and_pushed(tmp_path, monkeypatch):
+    notes = docker(tmp_path, monkeypatch, "sys.stdin.read() if 'login' in sys.argv else None")
+    images.publish(make_aws(ecr=ecr(BOTH[0])), STACK, CODE, Step("image"))
+    login, build, push = notes.read_text().splitlines()
+    assert "secret" not in login
+    assert f"--target serve --tag {STACK.repository}:{BOTH[1]} ." in build
+    assert "--provenance=false" in build
+    assert push == f"push {STACK.repository}:{BOTH[1]}"
+
+
+def test_images_that_are_there_need_no_docker(monkeypatch):
+    monkeypatch.setenv("DOCKER", "there-is-no-such-program")
+    step = Step("image")
+    images.publish(make_aws(ecr=ecr(*BOTH)), STACK, CODE, step)
+    assert step.verdict == "reused"
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        pytest.param(None, "there is no there-is-no-such-program", id="no docker"),
+        pytest.param("sys.exit('no space left')", "docker login failed", id="docker fails"),
+    ],
+)
+def test_a_docker_that_does_not_work_is_said(tmp_path, monkeypatch, script, what):
+    monkeypatch.setenv("DOCKER", "there-is-no-such-program")
+    if script:
+        docker(tmp_path, monkeypatch, script)
+    with pytest.raises(SettingsError, match=what) as failed:
+        images.publish(make_aws(ecr=ecr()), STACK, CODE, Step("image"))
+    assert failed.value.code == "E505"
+    if script:
+        assert failed.value.detail == ["no space left"]
+
+
+def test_a_release_without_its_images_names_the_verb_that_makes_them():
+    with pytest.raises(SettingsError, match=f"{BOTH[1]} is not in ECR") as refused:
+        images.require(make_aws(ecr=ecr(BOTH[0])), STACK, CODE)
+    assert "python -m pipelines image" in refused.value.todo
+
+
+def packages(*approvals: str, serving: int | None = None) -> Client:
+    """Return a registry with one package per approval, oldest first, and production serving one of them."""
+    made = {f"{GROUP}/{number}": approval for number, approval in enumerate(approvals, 1)}
+
+    def list_model_packages(ModelApprovalStatus: str | None = None, **_: object) -> object:
+        kept = [arn for arn, approval in made.items() if ModelApprovalStatus in (None, approval)]
+        return {"ModelPackageSummaryList": [{"ModelPackageArn": arn} for arn in kept]}
+
+    def describe_model_package(ModelPackageName: str) -> object:
+        number = ModelPackageName.rsplit("/", 1)[1]
+        return {
+            "ModelPackageArn": ModelPackageName,
+            "ModelApprovalStatus": made[ModelPackageName],
+            "InferenceSpecification": {
+                "Containers": [{"Image": "image", "ModelDataUrl": f"s3://bucket/{number}.tar.gz"}]
+            },
+            "CustomerMetadataProperties": {
+                "release_id": number * 64,
+                "execution_id": "e",
+                "staging": "proven",
+            },
+        }
+
+    def update_model_package(ModelPackageArn: str, **change: object) -> object:
+        made[ModelPackageArn] = str(change.get("ModelApprovalStatus", made[ModelPackageArn]))
+        return {}
+
+    nothing = error("ValidationException", "Could not find endpoint")
+    return Client(
+        list_model_packages=list_model_packages,
+        describe_model_package=describe_model_package,
+        update_model_package=update_model_package,
+        describe_endpoint={"EndpointConfigName": "c"} if serving else nothing,
+        describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
+        describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("approvals", "serving", "version"),
+    [
+        pytest.param(["Approved", "Approved", "PendingManualApproval"], 1, 1, id="what production serves"),
+        pytest.param(
+            ["Approved", "Approved", "Rejected"], None, 2, id="the newest approved without an endpoint"
+        ),
+        pytest.param(["Rejected", "PendingManualApproval"], None, None, id="nobody before the first release"),
+    ],
+)
+def test_the_champion_is(approvals, serving, version):
+    best = registry.champion(
+        make_aws(sagemaker=packages(*approvals, serving=serving)), "income-model", "income-model"
+    )
+    assert (best and best.version) == version
+
+
+def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
+    bucket = Bucket()
+    aws = make_aws(sagemaker=packages(), s3=bucket)
+    uri = release.champion(aws, make_settings(), STACK, "s3://bucket/releases/x")
+    assert json.loads(bucket.objects[uri.removeprefix("s3://bucket/") + "/champion.json"])["package"] is None
+
+
+def test_the_champions_own_archive_lies_beside_its_name(make_settings):
+    bucket = Bucket()
+    aws = make_aws(sagemaker=packages("Approved", serving=1), s3=bucket)
+    release.champion(aws, make_settings(), STACK, "s3://bucket/releases/x")
+    [copied] = [request for operation, request in bucket.asked if operation == "copy_object"]
+    assert copied["CopySource"] == {"Bucket": "bucket", "Key": "1.tar.gz"}
+    assert copied["Key"] == "releases/x/champion/1/model.tar.gz"
+
+
+def test_a_package_is_found_by_its_release_also_by_the_short_form():
+    aws = make_aws(sagemaker=packages("Approved", "Approved"))
+    assert registry.find(aws, "income-model", "1" * 64).version == 1
+    assert registry.find(aws, "income-model", "2" * 12).version == 2
+    assert registry.find(aws, "income-model", "3" * 64) is None
+    assert registry.find(aws, "income-model", "") is None
+
+
+@pytest.mark.parametrize("approval", ["pull-request", "reviewer"])
+def test_where_a_person_decides_the_release_waits_and_says_for_what(make_settings, approval):
+    story = Story(Console(quiet=True))
+    package = release.hold(make_settings(**{"project.approval": approval}), make_package(2), story)
+    assert package.approval == "PendingManualApproval"
+    assert story.steps[0].verdict == "waiting"
+    assert "python -m pipelines promote abababababab" in story.steps[0].note
+
+
+def test_a_rejected_release_stays_rejected_until_somebody_says_retry():
+    package, story = make_package(approval="Rejected"), Story(Console(quiet=True))
+    with pytest.raises(DeployFailed, match="rejected earlier") as stopped:
+        release.reuse(make_aws(), "bucket", package, story, retry=False)
+    assert (stopped.value.code, story.steps[0].verdict) == ("E403", "failed")
+
+
+def outputs(project: str = "income-model") -> Client:
+    values = zip(
+        ("BucketName", "KeyArn", "ExecutionRoleArn", "RepositoryUri", "ModelPackageGroupName"),
+        (STACK.bucket, STACK.key, STACK.role, STACK.repository, STACK.group),
+        strict=True,
+    )
+    made = [{"OutputKey": key, "OutputValue": value} for key, value in values]
+    return Client(describe_stacks={"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": made}]})
+
+
+def test_a_release_that_was_never_proven_cannot_be_promoted(make_settings):
+    aws = make_aws(sagemaker=packages(), cloudformation=outputs())
+    with pytest.raises(DeployFailed, match="cannot be promoted"):
+        release.promote(aws, make_settings(), Story(Console(quiet=True)), RELEASE)
+
+
+def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):
+    aws = make_aws(sagemaker=packages("Approved", serving=1), cloudformation=outputs())
+    with pytest.raises(DeployFailed, match="no earlier approved release") as stopped:
+        release.rollback(aws, make_settings(), Story(Console(quiet=True)))
+    assert stopped.value.code == "E404"
+
+
+def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_settings, monkeypatch):
+    client = packages("Approved")
+
+    def fail(*_: object) -> None:
+        raise DeployFailed("E401", "SageMaker rolled the release back", "endpoint", "alarm x", "todo")
+
+    monkeypatch.setattr("pipelines.rollout.deploy", fail)
+    aws = make_aws(sagemaker=client)
+    with pytest.raises(DeployFailed):
+        release.to_production(
+            aws, make_settings(), STACK, registry.describe(aws, f"{GROUP}/1"), Story(Console(quiet=True))
+        )
+    [judged] = [request for operation, request in client.asked if operation == "update_model_package"]
+    assert judged["ModelApprovalStatus"] == "Rejected"
+    assert "E401" in judged["ApprovalDescription"]
+    assert "alarm x" in judged["ApprovalDescription"]
+
+
+def test_the_stack_that_is_missing_is_named_with_the_verb_that_makes_it():
+    missing = Client(describe_stacks=error("ValidationError", "Stack with id income-model does not exist"))
+    with pytest.raises(SettingsError, match="not there yet") as stopped:
+        stack.outputs(make_aws(cloudformation=missing), "income-model")
+    assert stopped.value.code == "E504"
+    assert "python -m pipelines stack" in stopped.value.todo
+
+
+def test_a_failed_stack_is_explained_by_what_failed_first():
+    events = [
+        {"LogicalResourceId": "Role", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "cancelled"},
+        {
+            "LogicalResourceId": "Bucket",
+            "ResourceStatus": "CREATE_FAILED",
+            "ResourceStatusReason": "name taken",
+        },
+        {"LogicalResourceId": "Key", "ResourceStatus": "CREATE_COMPLETE"},
+    ]
+    assert stack.first_failure(events) == ("Bucket", "name taken")
+
+
+def test_a_template_without_changes_leaves_the_stack_alone(make_settings, tmp_path):
+    (tmp_path / "stack.yml").write_text("Resources: {}")
+    same = error("ValidationError", "No updates are to be performed.", "UpdateStack")
+    client = outputs()
+    client.answers["update_stack"] = same
+    step = Step("stack")
+    stack.apply(make_aws(cloudformation=client), make_settings(), step, tmp_path / "stack.yml")
+    assert step.note == "income-model is as the template says"
+
+
+REASON = {
+    "code": "E203",
+    "column": "age",
+    "rule": "not_null",
+    "count": 37,
+    "row_keys": ["r1", "r2"],
+    "message": "age has 37 empty values",
+}
+
+
+def test_refused_data_is_told_by_rule_count_and_row_keys():
+    other = REASON | {"code": "E206", "column": None, "rule": "unique_key"}
+    refused = explain.data_refused([REASON, other], "s3://bucket/validation.json")
+    assert refused.code == "E203"
+    assert refused.exit_code == 2
+    assert refused.lines()[0] == "✗ E203 data refused: age has 37 empty values"
+    assert refused.lines()[2] == "  rule not_null, 37 rows, the first: r1, r2; and 1 more: E206 unique_key"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [pytest.param(0.8, "E301", id="below the bar"), pytest.param(None, "E302", id="no metric at all")],
+)
+def test_a_refused_model_is_told_by_its_first_reason(value, code):
+    rule = {"rule": "bar", "metric": "auc", "value": value, "needs": "at least 0.88", "passed": False}
+    refused = explain.model_refused(
+        {"reasons": ["auc is low.", "worse.", "also worse."], "rules": [rule]}, "s3://b/e.json"
+    )
+    assert (refused.code, refused.exit_code) == (code, 3)
+    assert refused.lines()[0].endswith("model refused: auc is low.")
+    assert refused.why == "worse. And 1 more in that report."

@@ -1,0 +1,148 @@
+"""What a person sees: lines, the page, the job summary."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipelines import report
+from pipelines.errors import ModelRefused
+from pipelines.story import Story
+
+METRIC = {"value": 0.9, "low": 0.89, "high": None, "n": 100}
+RULE = {"rule": "bar", "metric": "auc", "value": 0.9, "needs": "at least 0.88", "passed": True}
+VALIDATION = {
+    "verdict": {"accepted": True, "reasons": []},
+    "rows": 1000,
+    "columns": [{"name": "age", "type": "integer"}],
+    "splits": {"train": 700, "validation": 150, "test": 150},
+    "expectations": [{"rule": "r", "column": "age", "success": True}],
+}
+EVALUATION = {
+    "rows": 100,
+    "candidate": {"metrics": {"auc": METRIC}},
+    "champion": None,
+    "difference": None,
+    "verdict": {"accepted": True, "first_release": True, "reasons": [], "rules": [RULE]},
+}
+
+
+def told(**facts: Any) -> Story:
+    """Return a story of two steps."""
+    story = Story(Console(file=io.StringIO(), width=200, highlight=False, soft_wrap=True))
+    story.facts |= facts
+    with story.step("validate") as step:
+        step.note = "1 of 1 expectations"
+    with story.step("train"):
+        pass
+    return story
+
+
+def page(settings, folder, error: BaseException | None = None, **facts: Any) -> str:
+    return report.write(told(**facts), settings, "release", error, folder).read_text()
+
+
+WHOLE = {
+    "ids": {"release_id": "ab" * 32, "code_id": "cd" * 32},
+    "package": {"version": 3, "arn": "arn", "release_id": "ab" * 32},
+    "execution": "arn:execution",
+    "validation": VALIDATION,
+    "evaluation": EVALUATION,
+    "model_report": "<html><body>the model's own page</body></html>",
+    "request": {"endpoint": "e", "release_id": "ab" * 32, "package": 3, "answer": {"predictions": [0.5]}},
+}
+
+
+def test_the_page_holds_the_whole_story_and_needs_nothing_else(make_settings, tmp_path):
+    text = page(make_settings(), tmp_path, **WHOLE)
+    for shown in (
+        "1 of 1 expectations",
+        "abababababab",
+        "version 3",
+        "0.9000",
+        "at least 0.88",
+        "model&#39;s own page",
+    ):
+        assert shown in text
+    assert not re.search(r"(src|href)=.?(https?:)?//", text)
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize("missing", list(WHOLE))
+def test_the_page_is_written_with_whatever_was_reached(make_settings, tmp_path, missing):
+    assert "<h2>Steps</h2>" in page(
+        make_settings(), tmp_path, **{key: WHOLE[key] for key in WHOLE if key != missing}
+    )
+    assert "<h2>Steps</h2>" in page(make_settings(), tmp_path)
+
+
+def test_what_others_wrote_is_text_and_never_markup(make_settings, tmp_path):
+    hostile = "<script>alert(1)</script>"
+    settings = make_settings(**{"project.description": hostile})
+    text = page(settings, tmp_path, **WHOLE | {"model_report": f"{hostile}\"'"})
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_a_refusal_stands_on_the_page_and_in_the_json(make_settings, tmp_path):
+    refused = ModelRefused("E301", "model refused: auc is low", "where", "why", "todo")
+    assert "E301 model refused: auc is low" in page(make_settings(), tmp_path, refused)
+    facts = json.loads((tmp_path / "release.json").read_text())
+    assert facts["verdict"] == "refused"
+    assert facts["error"]["code"] == "E301"
+    assert len(facts["error"]["lines"]) == 4
+
+
+def test_steps_seconds_and_verdicts_are_there_for_machines(make_settings, tmp_path):
+    page(make_settings(), tmp_path, **WHOLE)
+    facts = json.loads((tmp_path / "release.json").read_text())
+    assert [(step["name"], step["verdict"]) for step in facts["steps"]] == [
+        ("validate", "done"),
+        ("train", "done"),
+    ]
+    assert facts["seconds"] >= sum(step["seconds"] for step in facts["steps"])
+    assert facts["request"]["package"] == 3
+
+
+def test_an_interrupted_verb_is_called_stopped(make_settings, tmp_path):
+    page(make_settings(), tmp_path, KeyboardInterrupt())
+    assert json.loads((tmp_path / "release.json").read_text())["verdict"] == "stopped"
+
+
+def test_the_job_summary_is_a_table_whose_cells_cannot_break_it(make_settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    story = told()
+    story.steps[0].note = "a | b\n<img>"
+    report.write(story, make_settings(), "release", None, tmp_path)
+    assert "| validate | done | 0.0 s | a \\| b &lt;img> |" in (tmp_path / "summary.md").read_text()
+
+
+def test_without_a_terminal_each_step_is_one_plain_line():
+    story = told()
+    lines = story.console.file.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines] == [["✓", "validate"], ["✓", "train"]]
+    assert lines[0].endswith("0.0 s")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_step_that_was_stopped_by_something_says_so():
+    story = told()
+    with pytest.raises(KeyboardInterrupt), story.step("production"):
+        raise KeyboardInterrupt
+    refused = ModelRefused("E301", "what", "where", "why", "todo")
+    with pytest.raises(ModelRefused), story.step("gate"):
+        raise refused
+    assert [step.verdict for step in story.steps[-2:]] == ["stopped", "refused"]
+
+
+def test_on_a_terminal_the_steps_are_a_live_table():
+    story = told()
+    story.begin("evaluate")
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    console.print(story.table())
+    assert "evaluate" in console.file.getvalue()

@@ -1,0 +1,215 @@
+"""An endpoint is asked rightly, and nothing is called deployed that was not proven."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+
+import pytest
+from botocore.validate import validate_parameters
+from rich.console import Console
+
+from pipelines import names, proof, rollout
+from pipelines.errors import DeployFailed
+from pipelines.story import Step, Story
+from tests.pipelines.makers import (
+    RELEASE,
+    STACK,
+    Bucket,
+    Client,
+    answer,
+    error,
+    input_shape,
+    make_aws,
+    make_package,
+)
+
+CONFIG = "income-model-production-abababababab-1"
+GOLDEN = {
+    "content_type": "application/json",
+    "tolerance": 1e-4,
+    "cases": [
+        {"body": {"instances": [[1]]}, "predictions": [0.25]},
+        {"body": {"instances": [[2]]}, "predictions": [[0.1, 0.9]]},
+    ],
+}
+
+
+def endpoint(**changes: object) -> dict[str, object]:
+    right = {
+        "EndpointName": "income-model-production",
+        "EndpointStatus": "InService",
+        "EndpointConfigName": CONFIG,
+    }
+    return right | changes
+
+
+@pytest.mark.parametrize("approval", ["PendingManualApproval", "Approved"])
+def test_boto3_accepts_the_requests(make_settings, approval):
+    requests = {
+        "CreateModel": rollout.model_request(
+            "name", make_package(approval=approval), "arn:aws:iam::123456789012:role/r"
+        ),
+        "CreateEndpointConfig": rollout.config_request("name", make_settings(), "staging", "key"),
+    }
+    for operation, request in requests.items():
+        validate_parameters(request, input_shape(operation))
+
+
+def test_only_an_approved_package_is_served_as_a_package():
+    assert "ModelPackageName" in rollout.container(make_package(approval="Approved"))
+    pending = rollout.container(make_package(3))
+    assert "ModelPackageName" not in pending
+    assert pending["ModelDataUrl"] == "s3://bucket/model.tar.gz"
+    assert pending["Environment"] == {"MODEL_PACKAGE_VERSION": "3"}
+
+
+def test_every_name_fits_sagemaker():
+    longest = names.deployment("a" * 24, "production", RELEASE, 99999) + "-abcd"
+    assert len(longest) <= 63
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        pytest.param(
+            {"EndpointConfigName": "old", "FailureReason": "alarm"}, "E401", id="rolled back, with a reason"
+        ),
+        pytest.param({"EndpointConfigName": "old"}, "E401", id="rolled back silently"),
+        pytest.param({"FailureReason": "could not ping"}, "E401", id="in service with a reason"),
+        pytest.param({"EndpointStatus": "Failed"}, "E402", id="failed"),
+        pytest.param({"EndpointStatus": "UpdateRollbackFailed"}, "E402", id="a mixed fleet"),
+        pytest.param(
+            {"PendingDeploymentSummary": {"EndpointConfigName": "new"}}, "E402", id="something is pending"
+        ),
+    ],
+)
+def test_an_endpoint_that_is_not_wholly_well_is_not_deployed(changes, code):
+    with pytest.raises(DeployFailed) as failed:
+        proof.of_state(endpoint(**changes), CONFIG)
+    assert failed.value.code == code
+    assert failed.value.exit_code == 4
+
+
+def test_an_endpoint_that_serves_the_config_is_deployed():
+    proof.of_state(endpoint(), CONFIG)
+
+
+def test_the_reason_of_an_earlier_update_is_no_reason_against_what_served_before():
+    proof.of_state(endpoint(FailureReason="the update after this one failed"), CONFIG, asked=False)
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        pytest.param(answer([0.25], release="cd" * 32), "instead of abababababab", id="another release"),
+        pytest.param(answer([0.25], package=2), "version 2 answered instead of 1", id="another version"),
+        pytest.param(answer([0.25]) | {"CustomAttributes": ""}, "carries no release", id="no release"),
+        pytest.param(answer([0.26]), "differ", id="a wrong number"),
+        pytest.param(answer([float("nan")]), "differ", id="NaN with status 200"),
+        pytest.param(answer([None]), "differ", id="null"),
+        pytest.param(answer([True]), "differ", id="a truth for a number"),
+        pytest.param(answer([0.25, 0.25]), "differ", id="too many"),
+        pytest.param(answer([]), "differ", id="none"),
+        pytest.param(error("ModelError", operation="InvokeEndpoint"), "ModelError", id="an error"),
+    ],
+)
+def test_a_wrong_answer_is_not_deployed(reply, why):
+    aws = make_aws(runtime=Client(invoke_endpoint=reply))
+    with pytest.raises(DeployFailed) as failed:
+        proof.of_answers(aws, "income-model-production", GOLDEN, make_package())
+    assert failed.value.code == "E402"
+    assert why in failed.value.why
+    assert "0.2" not in "".join(failed.value.lines())  # no value of anything
+
+
+def test_all_golden_requests_are_sent_and_counted():
+    replies = itertools.chain([answer([0.25001]), answer([[0.1, 0.9]])])
+    client = Client(invoke_endpoint=lambda **_: next(replies))
+    assert proof.of_answers(make_aws(runtime=client), "e", GOLDEN, make_package()) == 2
+    assert [json.loads(request["Body"]) for _, request in client.asked] == [
+        case["body"] for case in GOLDEN["cases"]
+    ]
+
+
+def test_no_golden_requests_prove_nothing():
+    with pytest.raises(DeployFailed, match="no golden requests"):
+        proof.of_answers(make_aws(), "e", GOLDEN | {"cases": []}, make_package())
+
+
+def deploy(make_settings, package, sagemaker: Client) -> Step:
+    replies = itertools.cycle([answer([0.25]), answer([[0.1, 0.9]])])
+    golden = f"releases/{RELEASE}/exec1/evaluate/evaluation/golden.json"
+    aws = make_aws(
+        sagemaker=sagemaker,
+        runtime=Client(invoke_endpoint=lambda **_: next(replies)),
+        s3=Bucket({"model.tar.gz": b"model", golden: json.dumps(GOLDEN).encode()}),
+    )
+    with Story(Console(quiet=True)).step("production") as step:
+        rollout.deploy(aws, make_settings(), STACK, "production", package, step)
+    return step
+
+
+ARCHIVE = hashlib.sha256(b"model").hexdigest()
+
+
+def test_a_first_deploy_creates_the_endpoint_and_proves_it(make_settings):
+    state: dict[str, str] = {}
+
+    def describe_endpoint(**_: object) -> object:
+        return (
+            endpoint(EndpointConfigName=state["config"])
+            if state
+            else error("ValidationException", "Could not find endpoint")
+        )
+
+    client = Client(
+        describe_endpoint=describe_endpoint,
+        create_endpoint=lambda EndpointConfigName, **_: state.update(config=EndpointConfigName),
+    )
+    step = deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
+    assert "2 golden requests" in step.note
+    assert [name for name in client.operations() if name.startswith(("create", "update"))] == [
+        "create_model",
+        "create_endpoint_config",
+        "create_endpoint",
+    ]
+
+
+def test_an_archive_that_is_not_the_evaluated_one_is_never_served(make_settings):
+    client = Client(describe_endpoint=endpoint())
+    with pytest.raises(DeployFailed, match="not the model that was evaluated"):
+        deploy(make_settings, make_package(artifact_sha256="00" * 32), client)
+    assert not [name for name in client.operations() if name.startswith(("create", "update"))]
+
+
+def test_a_rolled_back_update_is_red(make_settings):
+    client = Client(describe_endpoint=endpoint(EndpointConfigName="the-old-one"))
+    with pytest.raises(DeployFailed, match="rolled the release back"):
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
+    assert "update_endpoint" in client.operations()
+
+
+def test_an_endpoint_that_failed_is_deleted_before_it_is_made_again(make_settings):
+    states = [endpoint(EndpointStatus="Failed"), error("ValidationException", "Could not find endpoint")]
+    made: dict[str, str] = {}
+
+    def describe_endpoint(**_: object) -> object:
+        if made:
+            return endpoint(EndpointConfigName=made["config"])
+        return states[0] if "delete_endpoint" not in client.operations() else states[1]
+
+    client = Client(
+        describe_endpoint=describe_endpoint,
+        create_endpoint=lambda EndpointConfigName, **_: made.update(config=EndpointConfigName),
+    )
+    deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
+    assert client.operations().index("delete_endpoint") < client.operations().index("create_endpoint")
+
+
+def test_a_config_made_earlier_is_used_and_one_that_cannot_be_made_is_said():
+    exists = error("ValidationException", "Cannot create already existing endpoint configuration")
+    rollout.once(Client(create_endpoint_config=exists).create_endpoint_config, EndpointConfigName="x")
+    with pytest.raises(type(exists), match="quota"):
+        rollout.once(Client(create_model=error("ResourceLimitExceeded", "quota")).create_model, ModelName="x")

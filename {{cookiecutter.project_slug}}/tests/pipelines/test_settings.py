@@ -1,0 +1,109 @@
+"""mlops.toml: what is right is read, what is wrong is refused by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines import settings
+from pipelines.errors import SettingsError
+from training import metrics
+
+ANSWERS = {"approval": "gate", "github_repository": "owner/name", "project_slug": "income-model"}
+
+
+def test_the_file_in_this_repository_is_right(tmp_path):
+    text = Path(os.environ.get("MLOPS_SETTINGS", "mlops.toml")).read_text("utf-8")
+    answered = re.sub(r"\{\{ *\w+\.(\w+) *\}\}", lambda found: ANSWERS.get(found[1], "stand-in"), text)
+    (tmp_path / "mlops.toml").write_text(answered)
+    read = settings.load(tmp_path / "mlops.toml")
+    assert read.data.lock == "data.lock"
+    assert read.gate.metric in settings.TASKS[read.training.task]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        pytest.param("gate.minimun", 0.9, "no such key; did you mean 'minimum'", id="a misspelt key"),
+        pytest.param("gats", {}, "no such key; did you mean 'gate'", id="a misspelt table"),
+        pytest.param("training.epochs", 0, "greater than or equal to 1", id="no epochs"),
+        pytest.param("training.epochs", "many", "valid integer", id="a word for a number"),
+        pytest.param(
+            "training.task", "ranking", "'binary', 'multiclass' or 'regression'", id="an unknown task"
+        ),
+        pytest.param("project.slug", "Income Model", "match pattern", id="a slug that AWS refuses"),
+        pytest.param("project.slug", "a" * 25, "match pattern", id="a slug too long for names"),
+        pytest.param(
+            "project.approval", "nobody", "'gate', 'pull-request' or 'reviewer'", id="an unknown approval"
+        ),
+        pytest.param("jobs.train.instance_type", "m5.large", "match pattern", id="an EC2 type"),
+        pytest.param("data.splits", [0.5, 0.5, 0.5], "sum to 1", id="splits of more than all rows"),
+        pytest.param("data.splits", [1.0, 0.0, 0.0], "above 0", id="an empty split"),
+        pytest.param(
+            "data.slices_only", ["income"], "other than the key and the label", id="the label as a slice"
+        ),
+        pytest.param("gate.metric", "rmse", "one of auc", id="a metric of another task"),
+        pytest.param("gate.minimum", 88, "0 to 1 for auc", id="a bar that nothing reaches"),
+        pytest.param("gate.maximum", 0.5, "minimum and not maximum", id="both bars"),
+        pytest.param("gate.minimum", None, "minimum and not maximum", id="no bar at all"),
+        pytest.param("data.label", None, "a value", id="a missing key"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_key_and_wanted_value(make_settings, key, value, wanted):
+    with pytest.raises(SettingsError) as refused:
+        make_settings(**{key: value})
+    assert refused.value.code == "E501"
+    assert refused.value.exit_code == 5
+    assert key.split(".")[0] in refused.value.what
+    assert wanted in refused.value.why
+
+
+def test_every_complaint_is_counted_in_one_message(make_settings):
+    with pytest.raises(SettingsError, match=r"training\.epochs is 0") as refused:
+        make_settings(**{"training.epochs": 0, "gate.max_regression": -1})
+    assert "1 more: gate.max_regression" in refused.value.why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(None, "every verb reads it", id="no file"),
+        pytest.param("[project\n", "at line 1", id="broken TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, text, why):
+    path = tmp_path / "mlops.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        settings.load(path)
+    assert str(path) in refused.value.what
+    assert why in refused.value.why
+
+
+def test_an_environment_that_does_not_exist_is_refused_with_those_that_do(make_settings):
+    with pytest.raises(SettingsError, match="no environment 'prod'") as refused:
+        make_settings().environment("prod")
+    assert "staging, production" in refused.value.why
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "steers"),
+    [
+        pytest.param("training.epochs", 13, True, id="a hyperparameter"),
+        pytest.param("gate.minimum", 0.9, True, id="the gate"),
+        pytest.param("jobs.train.instance_type", "ml.c5.xlarge", True, id="the machine of a job"),
+        pytest.param("environments.production.instance_count", 2, False, id="the machines of an endpoint"),
+        pytest.param("project.description", "new", False, id="the description"),
+        pytest.param("training.tracking_uri", "http://mlflow", False, id="where runs are tracked"),
+    ],
+)
+def test_only_what_steers_the_jobs_moves_the_digest(make_settings, key, value, steers):
+    assert (make_settings(**{key: value}).digest() != make_settings().digest()) is steers
+
+
+def test_the_gate_knows_the_same_metrics_as_training():
+    assert {task: metrics.directions(task) for task in metrics.METRICS} == settings.TASKS
