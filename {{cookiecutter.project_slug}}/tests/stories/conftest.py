@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -16,4 +17,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with started(root) as world:
         released = world.run("pipelines", "local-test")
         assert released.code == 0, released.output
+        assert world.live().endpoints, "nothing is served: no story could notice a change"
+        shutil.copytree(root / "build", root / "build-first")  # later verbs write reports of their own
         yield world

@@ -114,7 +114,7 @@ def raises_in_training(source: str) -> str:
 
 def without_perceptron(source: str) -> str:
     """The linear part alone: above the absolute bar, and clearly worse than the champion."""
-    return source.replace("return wide + self.perceptron", "return wide + 0 * self.perceptron")
+    return source.replace("sum(linear) + self.perceptron", "sum(linear) + 0 * self.perceptron")
 
 
 def with_nan_auc(source: str) -> str:
@@ -143,7 +143,7 @@ def test_a_metric_that_is_nan_is_refused_by_the_gate(world: World) -> None:
     before = world.live()
     with world.edited("training/metrics.py", with_nan_auc):
         ended = world.release()
-    assert_message(ended, 3, "E301")
+    assert_message(ended, 3, "E302")
     assert world.live() == before
 
 
@@ -166,7 +166,7 @@ def test_an_unknown_region_stops_everything_before_it_starts(world: World) -> No
     before = world.live()
     with world.edited("mlops.toml", moved_to_mars):
         ended = world.run("pipelines", "release")
-    assert_message(ended, 5, "E50")
+    assert_message(ended, 5, "E506")
     assert "mars-north-1" in ended.output
     assert world.live() == before
 

@@ -11,14 +11,14 @@ STEPS = ["stack", "image", "data", "pipeline", "validate", "train", "evaluate", 
 
 
 def test_a_release_ends_with_an_answer_that_carries_its_id(world: World) -> None:
-    told = json.loads((world.root / "build" / "local-test.json").read_text("utf-8"))
+    told = json.loads((world.root / "build-first" / "local-test.json").read_text("utf-8"))
     assert [step["name"] for step in told["steps"]] == STEPS
     assert {step["verdict"] for step in told["steps"]} == {"done"}
     assert all(step["seconds"] >= 0 for step in told["steps"])
-    endpoint = world.aws("sagemaker").describe_endpoint(EndpointName=endpoint_name(world))
+    endpoint = world.aws("sagemaker").describe_endpoint(EndpointName=f"{world.slug}-production")
     assert endpoint["EndpointStatus"] == "InService"
     answer = world.aws("sagemaker-runtime").invoke_endpoint(
-        EndpointName=endpoint_name(world), ContentType="application/json", Body=a_golden_body(world)
+        EndpointName=f"{world.slug}-production", ContentType="application/json", Body=a_golden_body(world)
     )
     release_id = served_package(world)["CustomerMetadataProperties"]["release_id"]
     assert f"release={release_id};" in answer["CustomAttributes"]
@@ -37,11 +37,11 @@ def test_the_package_was_approved_and_tells_its_whole_story(world: World) -> Non
 
 def test_staging_is_taken_away_after_its_proof(world: World) -> None:
     names = [item["EndpointName"] for item in world.aws("sagemaker").list_endpoints()["Endpoints"]]
-    assert names == [endpoint_name(world)]
+    assert names == [f"{world.slug}-production"]
 
 
 def test_the_report_shows_every_step_and_loads_nothing_from_elsewhere(world: World) -> None:
-    page = (world.root / "build" / "report.html").read_text("utf-8")
+    page = (world.root / "build-first" / "report.html").read_text("utf-8")
     assert all(step in page for step in STEPS)
     assert "src=\"http" not in page and "<link" not in page
 
@@ -66,16 +66,10 @@ def test_the_endpoint_answers_with_its_own_code_after_the_sources_were_edited(wo
     assert before.output.splitlines()[-1] == after.output.splitlines()[-1]
 
 
-def endpoint_name(world: World) -> str:
-    """Return the name of the one endpoint that production has."""
-    stack = world.aws("cloudformation").list_stacks()["StackSummaries"][0]["StackName"]
-    return f"{stack}-production"
-
-
 def served_package(world: World) -> dict:
     """Return the description of the package that production serves."""
     client = world.aws("sagemaker")
-    endpoint = client.describe_endpoint(EndpointName=endpoint_name(world))
+    endpoint = client.describe_endpoint(EndpointName=f"{world.slug}-production")
     config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     return client.describe_model_package(ModelPackageName=model["PrimaryContainer"]["ModelPackageName"])

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class World:
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self.root, self.environment = root, dict(environment)
+        facts = tomllib.loads((root / "mlops.toml").read_text("utf-8"))["project"]
+        self.slug, self.region = facts["slug"], facts["region"]
 
     def run(self, *command: str, environment: Mapping[str, str | None] | None = None) -> Ended:
         """Run `python -m COMMAND` in the copy; None takes a variable out of the environment."""
@@ -77,7 +80,7 @@ class World:
         return boto3.client(
             service,
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            region_name=self.environment["AWS_DEFAULT_REGION"],
+            region_name=self.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
