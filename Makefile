@@ -40,6 +40,7 @@ local-test: demo
 test: check  ## Every test but the slow ones: template, inner project where it lies and baked, emulator
 	$(PYTEST) tests
 	cd emulator && $(PYTEST)
+	@printf '\nAll passed. See it run:\n  make demo\n'
 
 test-all: test  ## The slow ones too: the image really built, each set of pins alone
 	$(OFFLINE) $(PYTHON) -m pytest -m slow tests

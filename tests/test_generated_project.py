@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tools import bake as tool
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
@@ -22,6 +24,15 @@ def make(project, target):
 def test_a_fresh_bake_passes_its_own(default_bake, target):
     done = make(default_bake, target)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def test_its_commit_hooks_run_what_is_installed_and_find_nothing(template, tmp_path):
+    project = tool.bake(template, tmp_path, {})
+    (project / ".venv").symlink_to(sys.prefix)
+    hooks = [sys.executable, "-m", "pre_commit", "run", "--all-files"]
+    done = subprocess.run(hooks, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Passed") == 3
 
 
 def test_its_checks_and_tests_leave_nothing_for_git_to_find(default_bake):

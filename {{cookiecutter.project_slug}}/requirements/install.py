@@ -57,7 +57,8 @@ def main() -> None:
         "--reinstall-package",
         "sagemaker-emulator",
     ]
-    run([python.absolute(), "-m", "uv", "pip", "install", *options, *sources], folder=HERE.parent)
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of 180 packages
+    run([python.absolute(), "-m", "uv", "pip", "install", *quiet, *options, *sources], folder=HERE.parent)
     stamp.write_text(json.dumps(wanted, indent=2) + "\n")
     say("done")
 
