@@ -21,7 +21,7 @@ from rich.console import Console
 from pipelines import aws as door
 from pipelines import data as uploads
 from pipelines import definition as definitions
-from pipelines import errors, images, local_test, report, stack, status
+from pipelines import delivery, errors, images, local_test, refusals, report, stack, status
 from pipelines import release as releases
 from pipelines import request as requests
 from pipelines import settings as facts
@@ -33,6 +33,8 @@ from pipelines.story import Story, make_console
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
+GOES_ON = ("■ interrupted: what runs in AWS goes on", "  follow it again: python -m pipelines release")
+ENDED = ("■ interrupted: the emulator stops what it runs", "  begin again: make local-test")
 USAGE = 1  # typer's own 2 means "data refused" here
 Environment = Annotated[str, typer.Option("--env", help="staging or production")]
 
@@ -59,7 +61,7 @@ class Run:
             with self.story.shown():
                 yield aws
         except BaseException as error:
-            ended = door.translate(error) or error if isinstance(error, Exception) else error
+            ended = refusals.translate(error) or error if isinstance(error, Exception) else error
             raise
         finally:
             page = report.write(self.story, self.settings, verb, ended)
@@ -121,7 +123,7 @@ def promote(
     """Approve a release that waits, and bring it to production."""
     run: Run = context.obj
     with run.shown("promote") as aws:
-        releases.promote(aws, run.settings, run.story, release_id)
+        delivery.promote(aws, run.settings, run.story, release_id)
 
 
 @app.command()
@@ -129,7 +131,7 @@ def rollback(context: typer.Context) -> None:
     """Bring production back to the approved release before this one, with the same proof."""
     run: Run = context.obj
     with run.shown("rollback") as aws:
-        releases.rollback(aws, run.settings, run.story)
+        delivery.rollback(aws, run.settings, run.story)
 
 
 @app.command("status")
@@ -201,13 +203,11 @@ def main(argv: list[str] | None = None) -> int:
         app(arguments or ["--help"], prog_name="python -m pipelines")
     except SystemExit as stop:
         if stop.code == errors.INTERRUPTED:
-            console.print(
-                "■ interrupted: nothing is followed any more; what runs in AWS goes on", markup=False
-            )
-            console.print("  Follow it again: python -m pipelines release", markup=False)
+            for text in ENDED if "local-test" in arguments else GOES_ON:
+                console.print(text, markup=False)
         return USAGE if stop.code == 2 else int(stop.code or 0)
     except Exception as error:
-        known = error if isinstance(error, MLOpsError) else door.translate(error)
+        known = error if isinstance(error, MLOpsError) else refusals.translate(error)
         if known is None:
             raise
         tell(known, console)

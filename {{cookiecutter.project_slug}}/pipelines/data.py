@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
+from pipelines import refusals
 from pipelines.aws import Aws
 from pipelines.errors import DataRefused, SettingsError
 from pipelines.lock import Lock, LockedFile
@@ -41,7 +41,7 @@ def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]
     try:
         return aws.s3.head_object(Bucket=bucket, Key=f"{lock.prefix}/{file.key}")
     except ClientError as error:
-        if door.missing(error):
+        if refusals.missing(error):
             return {}
         raise
 

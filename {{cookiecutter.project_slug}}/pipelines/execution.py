@@ -13,8 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
-from pipelines import explain, names
+from pipelines import explain, names, refusals
 from pipelines.aws import Aws
 from pipelines.errors import MLOpsError
 from pipelines.story import Step, Story, pause
@@ -84,7 +83,7 @@ def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
             aws.pages(aws.sagemaker.list_pipeline_executions, "PipelineExecutionSummaries", **request)
         )
     except ClientError as error:
-        if door.missing(error):
+        if refusals.missing(error):
             return []
         raise
     mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
@@ -105,7 +104,7 @@ def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
     try:
         found = aws.sagemaker.describe_pipeline(PipelineName=project)
     except ClientError as error:
-        if not door.missing(error):
+        if not refusals.missing(error):
             raise
         created = hashlib.sha256(definition.encode()).hexdigest()
         aws.sagemaker.create_pipeline(**request, ClientRequestToken=created)

@@ -9,8 +9,7 @@ import subprocess
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
-from pipelines import names
+from pipelines import names, refusals
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.stack import Stack
@@ -30,7 +29,7 @@ def digests(aws: Aws, stack: Stack, code_id: str) -> dict[str, str]:
             )
             found[target] = answer["imageDetails"][0]["imageDigest"]
         except ClientError as error:
-            if door.code(error) != "ImageNotFoundException":
+            if refusals.code(error) != "ImageNotFoundException":
                 raise
     return found
 

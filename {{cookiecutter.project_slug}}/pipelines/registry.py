@@ -9,8 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
-from pipelines import names
+from pipelines import names, refusals
 from pipelines.aws import Aws
 
 METADATA_KEYS, METADATA_LENGTH = 50, 256  # SageMaker's limits
@@ -80,7 +79,7 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
         config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
         model = aws.sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     except ClientError as error:
-        if door.missing(error):
+        if refusals.missing(error):
             return None
         raise
     container = model.get("PrimaryContainer") or model["Containers"][0]

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import data, definition, execution, explain, ids, images, lock, names, registry, rollout, stack
+from pipelines import (
+    data,
+    definition,
+    delivery,
+    execution,
+    explain,
+    ids,
+    images,
+    lock,
+    names,
+    registry,
+    stack,
+)
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
@@ -55,11 +67,11 @@ def release(
     else:
         reuse(aws, made.bucket, package, story, retry)
     if package.approval != "Approved":
-        package = prove_on_staging(aws, settings, made, package, story)
+        package = delivery.prove_on_staging(aws, settings, made, package, story)
         if settings.project.approval != "gate":
-            return hold(settings, package, story)
-        package = approve(aws, package, story, "proven on staging, the gate decides")
-    return to_production(aws, settings, made, package, story)
+            return delivery.hold(settings, package, story)
+        package = delivery.approve(aws, package, story, "proven on staging, the gate decides")
+    return delivery.to_production(aws, settings, made, package, story)
 
 
 def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) -> None:
@@ -172,50 +184,6 @@ def tell(
     }
 
 
-def prove_on_staging(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
-    """Serve the release on an endpoint of its own, prove it, take the endpoint away; note the proof."""
-    with story.step("staging") as step:
-        try:
-            rollout.deploy(aws, settings, made, "staging", package, step)
-        finally:
-            rollout.delete(aws, names.endpoint(settings.project.slug, "staging"))
-        return registry.annotate(aws, package, {"staging": "proven"})
-
-
-def approve(aws: Aws, package: Package, story: Story, why: str) -> Package:
-    """Approve a package."""
-    with story.step("approve") as step:
-        step.note = f"version {package.version}: {why}"
-        return registry.judge(aws, package, "Approved", why)
-
-
-def hold(settings: Settings, package: Package, story: Story) -> Package:
-    """Leave the package pending: somebody else lets it into production."""
-    with story.step("approve") as step:
-        verb = f"python -m pipelines promote {names.short(package.release_id)}"
-        step.verdict, step.note = (
-            "waiting",
-            f"version {package.version} ({settings.project.approval}): {verb}",
-        )
-    return package
-
-
-def to_production(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
-    """Serve an approved release in production and prove it; reject it where that fails."""
-    with story.step("production") as step:
-        try:
-            rollout.deploy(aws, settings, made, "production", package, step)
-        except DeployFailed as error:
-            registry.judge(aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
-            raise
-    story.facts["package"] = {
-        "version": package.version,
-        "arn": package.arn,
-        "release_id": package.release_id,
-    }
-    return package
-
-
 def retell(aws: Aws, work: Tree, story: Story) -> None:
     """Read again what the release's last execution left; raise SettingsError E508 where there is none."""
     made = stack.outputs(aws, work.settings.project.slug)
@@ -239,47 +207,3 @@ def retell(aws: Aws, work: Tree, story: Story) -> None:
             "arn": package.arn,
             "release_id": package.release_id,
         }
-
-
-def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Package:
-    """Approve a release that was proven on staging and bring it to production."""
-    made = stack.outputs(aws, settings.project.slug)
-    package = registry.find(aws, made.group, release_id)
-    if package is None or package.metadata.get("staging") != "proven" or package.approval == "Rejected":
-        state = (
-            "there is no such package"
-            if package is None
-            else f"version {package.version} is {package.approval}, not proven"
-        )
-        raise DeployFailed(
-            "E402",
-            f"release {release_id} cannot be promoted",
-            f"registry group {made.group}",
-            state,
-            "release it first: python -m pipelines release",
-        )
-    if package.approval != "Approved":
-        package = approve(aws, package, story, "promoted by hand")
-    return to_production(aws, settings, made, package, story)
-
-
-def rollback(aws: Aws, settings: Settings, story: Story) -> Package:
-    """Bring production back to the approved release before the one it serves, with the same proof."""
-    project = settings.project.slug
-    made = stack.outputs(aws, project)
-    endpoint = names.endpoint(project, "production")
-    serving = registry.served(aws, made.group, endpoint)
-    approved = registry.newest(aws, made.group, "Approved")
-    earlier = [item for item in approved if serving is None or item.version < serving.version]
-    if not earlier:
-        raise DeployFailed(
-            "E404",
-            "there is no earlier approved release",
-            f"registry group {made.group}",
-            f"production serves {f'version {serving.version}' if serving else 'nothing'}",
-            "git revert the change and release: an earlier content is served without training",
-        )
-    package = to_production(aws, settings, made, earlier[0], story)
-    if serving:
-        registry.judge(aws, serving, "Rejected", f"rolled back by hand to version {package.version}")
-    return package

@@ -11,8 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
-from pipelines import names, proof
+from pipelines import names, proof, refusals
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed
 from pipelines.registry import Package
@@ -95,7 +94,7 @@ def once(create: Any, **request: Any) -> None:
         create(**request)
     except ClientError as error:
         text = error.response["Error"].get("Message", "").lower()
-        if door.code(error) == "ResourceInUse" or "already exist" in text:
+        if refusals.code(error) == "ResourceInUse" or "already exist" in text:
             return
         raise
 
@@ -116,7 +115,7 @@ def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
     try:
         return aws.sagemaker.describe_endpoint(EndpointName=endpoint)
     except ClientError as error:
-        if door.missing(error):
+        if refusals.missing(error):
             return None
         raise
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import aws as door
-from pipelines import names
+from pipelines import names, refusals
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings
@@ -52,7 +51,7 @@ def describe(aws: Aws, project: str) -> dict[str, Any] | None:
     try:
         return aws.cloudformation.describe_stacks(StackName=project)["Stacks"][0]
     except ClientError as error:
-        if door.missing(error):
+        if refusals.missing(error):
             return None
         raise
 

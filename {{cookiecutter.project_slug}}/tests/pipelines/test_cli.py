@@ -126,7 +126,7 @@ def test_ctrl_c_ends_with_130_and_says_what_goes_on(run, monkeypatch):
     monkeypatch.setattr("pipelines.aws.connect", interrupted)
     code, err, _ = run("status")
     assert code == 130
-    assert "what runs in AWS goes on" in err[0]
+    assert err[0] == "■ interrupted: what runs in AWS goes on"
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(run, monkeypatch):

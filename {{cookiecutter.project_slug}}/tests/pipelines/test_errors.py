@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions as boto
 
-from pipelines import aws, errors
+from pipelines import aws, errors, refusals
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused, SettingsError
 from tests.pipelines.makers import error
 
@@ -50,14 +50,14 @@ def test_in_github_actions_the_same_text_is_an_annotation():
     ],
 )
 def test_botocores_errors_become_ours(raised, code):
-    translated = aws.translate(raised)
+    translated = refusals.translate(raised)
     assert translated is not None
     assert translated.code == code
     assert len(translated.lines()) == 4
 
 
 def test_a_fault_of_our_own_is_not_dressed_up_as_awss():
-    assert aws.translate(KeyError("x")) is None
+    assert refusals.translate(KeyError("x")) is None
 
 
 def test_an_unknown_region_is_refused_before_anyone_is_asked():

@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from pipelines import data, explain, images, registry, release, stack
+from pipelines import data, delivery, explain, images, registry, release, stack
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.lock import Lock, LockedFile
 from pipelines.story import Step, Story
@@ -211,7 +211,7 @@ def test_a_package_is_found_by_its_release_also_by_the_short_form():
 @pytest.mark.parametrize("approval", ["pull-request", "reviewer"])
 def test_where_a_person_decides_the_release_waits_and_says_for_what(make_settings, approval):
     story = Story(Console(quiet=True))
-    package = release.hold(make_settings(**{"project.approval": approval}), make_package(2), story)
+    package = delivery.hold(make_settings(**{"project.approval": approval}), make_package(2), story)
     assert package.approval == "PendingManualApproval"
     assert story.steps[0].verdict == "waiting"
     assert "python -m pipelines promote abababababab" in story.steps[0].note
@@ -237,13 +237,13 @@ def outputs(project: str = "income-model") -> Client:
 def test_a_release_that_was_never_proven_cannot_be_promoted(make_settings):
     aws = make_aws(sagemaker=packages(), cloudformation=outputs())
     with pytest.raises(DeployFailed, match="cannot be promoted"):
-        release.promote(aws, make_settings(), Story(Console(quiet=True)), RELEASE)
+        delivery.promote(aws, make_settings(), Story(Console(quiet=True)), RELEASE)
 
 
 def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):
     aws = make_aws(sagemaker=packages("Approved", serving=1), cloudformation=outputs())
     with pytest.raises(DeployFailed, match="no earlier approved release") as stopped:
-        release.rollback(aws, make_settings(), Story(Console(quiet=True)))
+        delivery.rollback(aws, make_settings(), Story(Console(quiet=True)))
     assert stopped.value.code == "E404"
 
 
@@ -256,13 +256,35 @@ def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_set
     monkeypatch.setattr("pipelines.rollout.deploy", fail)
     aws = make_aws(sagemaker=client)
     with pytest.raises(DeployFailed):
-        release.to_production(
+        delivery.to_production(
             aws, make_settings(), STACK, registry.describe(aws, f"{GROUP}/1"), Story(Console(quiet=True))
         )
     [judged] = [request for operation, request in client.asked if operation == "update_model_package"]
+    assert "delete_endpoint" not in client.operations()  # there was none
     assert judged["ModelApprovalStatus"] == "Rejected"
     assert "E401" in judged["ApprovalDescription"]
     assert "alarm x" in judged["ApprovalDescription"]
+
+
+def test_what_served_before_is_put_back_where_a_release_fails_in_production(make_settings, monkeypatch):
+    deployed: list[int] = []
+
+    def only_the_first_is_good(aws, settings, made, environment, package, step) -> None:
+        deployed.append(package.version)
+        if package.version == 2:
+            raise DeployFailed(
+                "E402", "golden request 1 of 8 was not answered rightly", "endpoint", "differs", "todo"
+            )
+
+    monkeypatch.setattr("pipelines.rollout.deploy", only_the_first_is_good)
+    aws, story = make_aws(sagemaker=packages("Approved", "Approved", serving=1)), Story(Console(quiet=True))
+    with pytest.raises(DeployFailed):
+        delivery.to_production(aws, make_settings(), STACK, registry.describe(aws, f"{GROUP}/2"), story)
+    assert deployed == [2, 1]
+    assert [(step.name, step.verdict) for step in story.steps] == [
+        ("production", "failed"),
+        ("put back", "done"),
+    ]
 
 
 def test_the_stack_that_is_missing_is_named_with_the_verb_that_makes_it():
