@@ -40,7 +40,7 @@ class Feature:
     def codes(self) -> dict[Any, int]:
         """Return value -> code; a boolean's vocabulary is written as text and looked up as a bool."""
         words = [word == "true" for word in self.vocabulary] if self.type == "boolean" else self.vocabulary
-        return {None: 0} | {word: code for code, word in enumerate(words, start=1)}
+        return ({None: 0} if self.nullable else {}) | {word: code for code, word in enumerate(words, start=1)}
 
     @cached_property
     def accepts(self) -> frozenset[type]:

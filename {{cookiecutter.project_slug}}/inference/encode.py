@@ -19,6 +19,8 @@ import numpy as np
 
 from inference.contract import FLOAT32_MAX, Contract, Feature
 
+NO_NULL = "null is not allowed here"
+NAME_LENGTH = 64  # characters of a client's own column name that an error repeats
 WANTED = {"integer": "an integer", "number": "a number", "string": "a text", "boolean": "true or false"}
 
 
@@ -49,14 +51,11 @@ def encode_rows(contract: Contract, rows: Sequence[Any]) -> dict[str, np.ndarray
         raise EncodeError("empty", "expected at least one row")
     columns = dict(zip(contract.names, zip(*_positional(contract, rows), strict=True), strict=True))
     arrays = {}
-    for feature in contract.features:
-        if not feature.accepts.issuperset(map(type, columns[feature.name])):
-            raise _wrong_type(feature, columns[feature.name])
     if contract.numbers:
         arrays["numbers"] = _numbers(contract, [columns[feature.name] for feature in contract.numbers])
     if contract.categories:
         codes = [_codes(feature, columns[feature.name]) for feature in contract.categories]
-        arrays["categories"] = np.array(codes, dtype=np.int64).T
+        arrays["categories"] = np.array(codes).T
     return arrays
 
 
@@ -65,11 +64,11 @@ def encode_columns(
 ) -> dict[str, np.ndarray]:
     """Encode whole columns without a loop over rows; `unknown` is filled with counts of unknown categories.
 
-    Numbers are arrays with NaN for missing, categories are `Coded` or arrays with None for missing. Null,
-    out of range and unknown are let through, since the data was validated: unknown becomes code 0.
+    Numbers are arrays with NaN for missing. Null, out of range and unknown are let through, since the data was
+    validated; unknown becomes code 0.
 
     Raises:
-        EncodeError: a column is missing, or is not of numbers where numbers are needed.
+        EncodeError: a column is missing, or holds numbers for categories or the other way round.
     """
     for feature in contract.features:
         if feature.name not in columns:
@@ -92,9 +91,7 @@ def encode_matrix(contract: Contract, matrix: np.ndarray) -> dict[str, np.ndarra
         EncodeError: the model takes categories, or a row or value breaks the contract.
     """
     if contract.categories:
-        raise EncodeError(
-            "wrong_type", "the model takes categories; send JSON or CSV", None, contract.categories[0].name
-        )
+        raise EncodeError("wrong_type", "the model takes categories; send JSON or CSV")
     if matrix.ndim != 2 or matrix.dtype.kind not in "iuf":
         raise EncodeError("wrong_type", "expected a matrix of numbers")
     if matrix.shape[1] != len(contract.names):
@@ -102,8 +99,12 @@ def encode_matrix(contract: Contract, matrix: np.ndarray) -> dict[str, np.ndarra
     if not len(matrix):
         raise EncodeError("empty", "expected at least one row")
     values = matrix.T.astype(np.float64)
-    nullable = np.array([[feature.nullable] for feature in contract.numbers])
-    return {"numbers": _within_limits(contract, values, np.isnan(values) & nullable)}
+    nulls = np.isnan(values)
+    forbidden = np.argwhere(nulls & ~np.array([[feature.nullable] for feature in contract.numbers]))
+    if len(forbidden):
+        column, row = forbidden[0]
+        raise EncodeError("null", NO_NULL, int(row), contract.numbers[column].name)
+    return {"numbers": _within_limits(contract, values, nulls)}
 
 
 def _positional(contract: Contract, rows: Sequence[Any]) -> Sequence[Any]:
@@ -133,20 +134,26 @@ def _misfits(contract: Contract, rows: Sequence[dict[str, Any]]) -> Iterator[Enc
             if name not in row:
                 yield EncodeError("missing_column", "the column is missing", index, name)
         if len(row) > len(contract.names):
-            extra = sum(name not in contract.names for name in row)
-            yield EncodeError("extra_column", f"{extra} columns are not in the model's contract", index)
+            extra = next(name for name in row if name not in contract.names)
+            yield EncodeError(
+                "extra_column", "the model takes no such column", index, extra[:NAME_LENGTH]
+            )
 
 
-def _wrong_type(feature: Feature, values: Sequence[Any]) -> EncodeError:
-    """Return the error for the first value of a type that the feature does not take."""
+def _check_types(feature: Feature, values: Sequence[Any]) -> None:
+    """Raise for the first value of a type that the feature does not take."""
+    if feature.accepts.issuperset(map(type, values)):
+        return
     row = next(index for index, value in enumerate(values) if type(value) not in feature.accepts)
     if values[row] is None:
-        return EncodeError("null", "null is not allowed here", row, feature.name)
-    return EncodeError("wrong_type", f"expected {WANTED[feature.type]}", row, feature.name)
+        raise EncodeError("null", NO_NULL, row, feature.name)
+    raise EncodeError("wrong_type", f"expected {WANTED[feature.type]}", row, feature.name)
 
 
 def _numbers(contract: Contract, columns: list[Sequence[Any]]) -> np.ndarray:
     """Return the number columns as one checked float32 matrix."""
+    for feature, column in zip(contract.numbers, columns, strict=True):
+        _check_types(feature, column)  # first, since numpy reads text as numbers
     try:
         values = np.array(columns, dtype=np.float64)  # None becomes NaN
     except OverflowError:  # a whole number beyond every float
@@ -186,40 +193,33 @@ def _out_of_limits(feature: Feature, value: float, row: int) -> EncodeError:
     return EncodeError("out_of_range", f"expected {low} to {high}", row, feature.name)
 
 
-def _codes(feature: Feature, values: Sequence[Any]) -> list[int]:
-    """Return a category column's codes; raise for the first unknown one of a closed vocabulary."""
-    if feature.open:
-        return [feature.codes.get(value, 0) for value in values]
-    codes = list(map(feature.codes.get, values))
-    if None in codes:
-        raise EncodeError(
-            "unknown_category", "the category is not in the vocabulary", codes.index(None), feature.name
-        )
-    return codes  # type: ignore[return-value]
+def _codes(feature: Feature, values: Sequence[Any]) -> np.ndarray:
+    """Return a category column's codes; raise for the first value that the feature does not take."""
+    if feature.type == "boolean":
+        _check_types(feature, values)  # first, since a dict takes 1 for True
+    try:
+        return np.fromiter(map(feature.codes.get, values), np.int64, len(values))
+    except TypeError:  # a None: no such code; or a value that cannot be looked up
+        _check_types(feature, values)
+    if not feature.open:
+        row = next(index for index, value in enumerate(values) if value not in feature.codes)
+        raise EncodeError("unknown_category", "the category is not in the vocabulary", row, feature.name)
+    return np.array([feature.codes.get(value, 0) for value in values], dtype=np.int64)
 
 
 def _floats(feature: Feature, column: np.ndarray | Coded) -> np.ndarray:
     """Return a number column as float32; raise where it does not hold numbers."""
-    if not isinstance(column, np.ndarray) or column.dtype.kind not in "iufb":
+    if isinstance(column, Coded) or column.dtype.kind not in "iuf":
         raise EncodeError("wrong_type", "expected a column of numbers", None, feature.name)
     return column.astype(np.float32)
 
 
 def _column_codes(feature: Feature, column: np.ndarray | Coded, unknown: dict[str, int] | None) -> np.ndarray:
     """Return a category column's codes, counting what the vocabulary does not hold."""
-    coded = column if isinstance(column, Coded) else _distinct(column)
-    table = np.array([feature.codes.get(value, -1) for value in coded.values] + [0], dtype=np.int64)
-    codes = table[coded.indices]  # index -1, missing, picks the 0 at the end
-    strange = codes < 0
+    if not isinstance(column, Coded):
+        raise EncodeError("wrong_type", "expected a column of categories", None, feature.name)
+    codes = [feature.codes.get(value, -1) for value in column.values]
+    found = np.array([*codes, 0], dtype=np.int64)[column.indices]  # index -1, missing, picks the 0
     if unknown is not None:
-        unknown[feature.name] = unknown.get(feature.name, 0) + int(strange.sum())
-    return np.where(strange, 0, codes)
-
-
-def _distinct(column: np.ndarray) -> Coded:
-    """Return an array of values as indices into its distinct ones."""
-    positions: dict[Any, int] = {}
-    indices = [
-        -1 if value is None else positions.setdefault(value, len(positions)) for value in column.tolist()
-    ]
-    return Coded(np.array(indices, dtype=np.int64), list(positions))
+        unknown[feature.name] = unknown.get(feature.name, 0) + int((found < 0).sum())
+    return np.maximum(found, 0)

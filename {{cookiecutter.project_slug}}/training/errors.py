@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 from inference.encode import EncodeError
 
@@ -25,7 +26,7 @@ class JobError(Exception):
 class SettingsError(JobError):
     """A hyperparameter is unknown, of the wrong type or out of range."""
 
-    def __init__(self, name: str, value: str, wanted: str) -> None:
+    def __init__(self, name: str, value: Any, wanted: str) -> None:
         super().__init__(f"hyperparameter {name} is {value!r}; expected {wanted}")
 
 

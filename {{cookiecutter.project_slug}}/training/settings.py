@@ -82,8 +82,7 @@ class Hyperparameters:
             raise SettingsError("task", self.task, "one of " + ", ".join(TASKS))
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
-                value = str(getattr(self, name))
-                raise SettingsError(name.replace("_", "-"), value, f"{low:g} to {high:g}")
+                raise SettingsError(name.replace("_", "-"), getattr(self, name), f"{low:g} to {high:g}")
 
     @property
     def not_features(self) -> tuple[str, ...]:

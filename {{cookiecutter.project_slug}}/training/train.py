@@ -53,10 +53,8 @@ REASON_LENGTH = 1024  # SageMaker cuts FailureReason there
 def main() -> int:
     """Run the job in its base directory."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
-    for stop in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # a spot interruption, Ctrl-C: end the processes beside us, too
+    # A spot interruption or Ctrl-C ends the processes beside us, too.
+    for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda number, _: sys.exit(128 + number))
     return run(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")), COLUMNS)
 

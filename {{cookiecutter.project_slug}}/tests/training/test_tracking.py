@@ -1,0 +1,93 @@
+"""Recording to MLflow: what arrives there, and that a lost server costs one warning."""
+
+import socket
+import sqlite3
+import time
+
+import pytest
+
+from training.tracking import Tracker
+
+EPOCHS = [{"epoch": 1, "validation_auc": 0.8}, {"epoch": 2, "validation_auc": 0.9}]
+
+
+def record(uri, finish=True):
+    """Record two epochs."""
+    tracker = Tracker.start(uri, "training", {"epochs": 2, "hidden": 8}, {"release_id": "r1", "commit": "c1"})
+    for epoch in EPOCHS:
+        tracker.epoch(epoch)
+    if finish:
+        tracker.finish(EPOCHS[-1])
+    return tracker
+
+
+def rows(database, query):
+    """Return the rows of a query as a list."""
+    with sqlite3.connect(database) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_without_an_address_nothing_is_recorded_and_it_says_so(caplog):
+    caplog.set_level("INFO")
+    record("").close()
+    assert caplog.messages == ["tracking=none note='tracking-uri is empty'"]
+
+
+def test_a_run_holds_parameters_tags_and_the_figures_of_each_epoch(tmp_path, caplog):
+    caplog.set_level("INFO")
+    record(f"sqlite:///{tmp_path}/runs.db").close()
+    database = tmp_path / "runs.db"
+    (run,) = rows(database, "select run_uuid, status from runs")
+    assert run[1] == "FINISHED"
+    assert caplog.messages == [f"tracking=done run={run[0]}"]
+    metrics = rows(database, "select step, value from metrics where key = 'validation_auc' order by step")
+    assert metrics == [(1, 0.8), (2, 0.9)]
+    assert rows(database, "select value from metrics where key = 'best_validation_auc'") == [(0.9,)]
+    assert set(rows(database, "select key, value from params")) == {("epochs", "2"), ("hidden", "8")}
+    assert {("release_id", "r1"), ("commit", "c1")} <= set(rows(database, "select key, value from tags"))
+
+
+def lost(uri, caplog):
+    """Record to a server that is not there; return the seconds it cost at the end and the warnings."""
+    tracker = record(uri, finish=False)
+    started = time.monotonic()
+    tracker.finish(EPOCHS[-1])
+    tracker.close()
+    return time.monotonic() - started, [
+        line.getMessage() for line in caplog.records if line.levelname == "WARNING"
+    ]
+
+
+@pytest.fixture
+def silent_server():
+    """Yield the port of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_server_that_never_answers_costs_one_warning_and_a_few_seconds(caplog, monkeypatch, silent_server):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    seconds, warnings = lost(f"http://user:secret@127.0.0.1:{silent_server}", caplog)
+    assert len(warnings) == 1
+    assert warnings[0].startswith("tracking=lost reason='MlflowException from the tracking server'")
+    assert "secret" not in warnings[0]
+    assert seconds < 25  # mostly MLflow's own import, on a busy machine
+
+
+def test_a_recording_process_that_is_gone_costs_one_warning(caplog):
+    tracker = record("sqlite://", finish=False)
+    tracker._process.kill()
+    tracker._process.wait()
+    for epoch in EPOCHS:
+        tracker.epoch(epoch)
+    tracker.finish(EPOCHS[-1])
+    tracker.close()
+    assert [line.split(" ")[0] for line in caplog.messages] == ["tracking=lost"]
+
+
+def test_closing_without_finishing_ends_the_process_at_once():
+    tracker = record("sqlite://", finish=False)
+    process, started = tracker._process, time.monotonic()
+    tracker.close()
+    assert process.returncode is not None
+    assert time.monotonic() - started < 10
