@@ -1,9 +1,10 @@
 """Conditions of bucket policies, evaluated as if the wire were TLS.
 
-The emulator speaks plain http on 127.0.0.1. A policy that denies everything while `aws:SecureTransport` is false guards
-against exactly that on AWS, where every SDK speaks https; refusing the emulator's own wire would say nothing about the
-policy. So `aws:SecureTransport` is true and `s3:TlsVersion` is 1.3 here, always. A statement with a condition on any other
-key is left out (moto, instead, lets every conditional statement deny).
+The emulator speaks plain http on 127.0.0.1. A policy that denies everything while `aws:SecureTransport` is
+false guards against exactly that on AWS, where every SDK speaks https; refusing the emulator's own wire would
+say nothing about the policy. So `aws:SecureTransport` is true and `s3:TlsVersion` is 1.3 here, always. A
+statement with a condition on any other key is left out (moto, instead, lets every conditional statement
+deny).
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def is_action_permitted(
 
 
 def _holds(operator: str, rule: dict[str, Any]) -> bool:
-    return all(_holds_for(operator.removesuffix("IfExists"), key.lower(), value) for key, value in rule.items())
+    return all(
+        _holds_for(operator.removesuffix("IfExists"), key.lower(), value) for key, value in rule.items()
+    )
 
 
 def _holds_for(operator: str, key: str, wanted: Any) -> bool:

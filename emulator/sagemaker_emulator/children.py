@@ -1,7 +1,8 @@
 """Every process the emulator starts, in a group of its own, and the promise that none outlives the emulator.
 
-Three nets: whoever starts a child stops it; `stop_all` runs at shutdown; and a guardian process, which holds the other end
-of a pipe, kills the groups it was told of when the emulator dies without saying goodbye (SIGKILL, a crash).
+Three nets: whoever starts a child stops it; `stop_all` runs at shutdown; and a guardian process, which holds
+the other end of a pipe, kills the groups it was told of when the emulator dies without saying goodbye
+(SIGKILL, a crash).
 """
 
 from __future__ import annotations
@@ -117,7 +118,10 @@ def _tell_guardian(sign: str, group: int) -> None:
     global _guardian
     if _guardian is None:
         _guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", GUARDIAN], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-I", "-S", "-c", GUARDIAN],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
     assert _guardian.stdin is not None
     with contextlib.suppress(BrokenPipeError):

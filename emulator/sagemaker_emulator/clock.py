@@ -11,7 +11,7 @@ VARIABLE = "SAGEMAKER_EMULATOR_MINUTE"
 
 
 def scaled(seconds: float) -> float:
-    """Return how many real seconds stand for `seconds` of AWS's waiting (a minute is a second unless told)."""
+    """Return how many real seconds stand for `seconds` of AWS's waiting; a minute is a second unless told."""
     return seconds * float(os.environ.get(VARIABLE, "1")) / 60.0
 
 

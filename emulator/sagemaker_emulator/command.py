@@ -1,7 +1,8 @@
 """`sagemaker-emulator run -- CMD`: an emulator for the length of one command.
 
-The command's exit code is passed on. Ctrl-C reaches the command exactly once: on a terminal it shares our process
-group and the terminal tells both of us; elsewhere it gets a group of its own and we pass the signal on.
+The command's exit code is passed on. Ctrl-C reaches the command exactly once: on a terminal it shares our
+process group and the terminal tells both of us; elsewhere it gets a group of its own and we pass the signal
+on.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -54,7 +55,7 @@ def _run_child(command: list[str], env: dict[str, str]) -> int:
         return 127
     if own_group:
         children.watch(child.pid)
-        for number in list(received):  # arrived between the handler's birth and the child's
+        for number in received:  # arrived between the handler's birth and the child's
             _signal(child.pid, number)
     code = child.wait()
     if received:
@@ -64,7 +65,7 @@ def _run_child(command: list[str], env: dict[str, str]) -> int:
 
 def _on_terminal() -> bool:
     try:
-        with open("/dev/tty", "rb") as terminal:
+        with Path("/dev/tty").open("rb") as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False

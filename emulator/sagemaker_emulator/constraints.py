@@ -1,6 +1,7 @@
-"""Hold each request against botocore's model of it: required members, lengths, ranges, patterns, enumerations.
+"""Hold each request against botocore's model: required members, lengths, ranges, patterns, enumerations.
 
-botocore's client checks only some of that before it sends; the service checks all of it, in the words used here.
+botocore's client checks only some of that before it sends; the service checks all of it, in the words used
+here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from botocore.model import Shape
 from sagemaker_emulator import seams
 
 # Java's Unicode classes, which stand inside brackets; a combining mark (\\p{M}) is close enough to a letter.
-UNICODE = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": r"\w", r"\p{Nd}": r"\d", r"\p{Pc}": "_"}
+UNICODE = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": r"\s",
+    r"\p{M}": r"\w",
+    r"\p{Nd}": r"\d",
+    r"\p{Pc}": "_",
+}
 LONGEST = 4096  # characters that a pattern is tried on
 
 
@@ -38,7 +46,8 @@ def _errors(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if shape.type_name == "structure" and isinstance(value, dict):
         for name in shape.required_members:
             if value.get(name) is None:
-                yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
+                where = _join(path, name)
+                yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
         for name, member in shape.members.items():
             yield from _errors(value.get(name), member, _join(path, name))
     elif shape.type_name == "list" and isinstance(value, list):

@@ -1,7 +1,7 @@
-"""`up`, `down`, `status`: one emulator in the background, its variables in .emulator/env, its log beside them.
+"""`up`, `down`, `status`: one emulator in the background, its variables in .emulator/env, its log there too.
 
-The running server holds a lock on .emulator/lock for as long as it lives, so that `down` never signals a stranger
-that was given an old process id, and a crash leaves nothing to clean up.
+The running server holds a lock on .emulator/lock for as long as it lives, so that `down` never signals a
+stranger that was given an old process id, and a crash leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def up(port: int, home: Path, region: str | None) -> int:
     command = [sys.executable, "-m", "sagemaker_emulator", "serve", "--port", str(port), "--home", str(home)]
     if region:
         command += ["--region", region]
-    with open(home / "emulator.log", "ab") as log:
+    with (home / "emulator.log").open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
         )
@@ -79,7 +79,7 @@ def serve(port: int, home: Path, region: str | None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    with open(home / "lock", "a", encoding="utf-8") as lock:
+    with (home / "lock").open("a", encoding="utf-8") as lock:
         if not _lock(lock):
             print("locked", flush=True)
             return 1
@@ -116,9 +116,9 @@ def _write_state(home: Path, url: str, region: str | None) -> None:
 
 
 def _state(home: Path) -> dict[str, int | str] | None:
-    """Return pid and url of the emulator that is up, or None; a lock nobody holds means a file from a crash."""
+    """Return pid and url of the emulator that is up, or None; a lock nobody holds is left from a crash."""
     try:
-        with open(home / "lock", encoding="utf-8") as lock:
+        with (home / "lock").open(encoding="utf-8") as lock:
             if _lock(lock):
                 return None
         return json.loads((home / "state.json").read_text(encoding="utf-8"))

@@ -11,7 +11,13 @@ from pathlib import Path
 
 REGION = "us-east-1"
 # A profile or a session token would win over, or break, the test credentials.
-CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ROLE_ARN")
+CLEARED = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SAGEMAKER",
+    "AWS_ROLE_ARN",
+)
 
 
 def variables(url: str, home: Path, region: str | None = None) -> dict[str, str]:
@@ -41,7 +47,7 @@ def child(url: str, home: Path, region: str | None = None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def cleared() -> Iterator[None]:
-    """Run without the variables that would lead our own clients elsewhere: a profile that is not there stops boto3."""
+    """Run without what would lead our own clients elsewhere: a profile that is not there stops boto3."""
     before = {name: os.environ.pop(name) for name in CLEARED if name in os.environ}
     try:
         yield

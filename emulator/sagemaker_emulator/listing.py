@@ -17,15 +17,22 @@ FILTERS = {
 
 
 def page(
-    items: list[dict[str, Any]], params: dict[str, Any], key: str, name: str, status: str, default_sort: str = "CreationTime"
+    items: list[dict[str, Any]],
+    params: dict[str, Any],
+    key: str,
+    name: str,
+    status: str,
+    default_sort: str = "CreationTime",
 ) -> dict[str, Any]:
-    """Return {key: [...], "NextToken": ...} for what `params` asks; newest first unless SortOrder says otherwise.
+    """Return {key: [...], "NextToken": ...} for what `params` asks; newest first unless it says otherwise.
 
     Raises AwsError for a token that is not ours.
     """
     found = [item for item in items if _wanted(item, params, name, status)]
     by = {"Name": name, "Status": status}.get(params.get("SortBy", default_sort), "CreationTime")
-    found.sort(key=lambda item: item.get(by, ""), reverse=params.get("SortOrder", "Descending") == "Descending")
+    found.sort(
+        key=lambda item: item.get(by, ""), reverse=params.get("SortOrder", "Descending") == "Descending"
+    )
     start = _offset(params.get("NextToken"))
     end = start + int(params.get("MaxResults") or 10)
     answer: dict[str, Any] = {key: found[start:end]}

@@ -18,10 +18,11 @@ How to wrap a method of moto's SageMakerModelBackend (called by moto's own code 
 How to wrap any other function or method of moto: @seams.wrap("moto.s3.models", "FakeBucket.get_permission").
 
 `call.backend` is moto's SageMakerModelBackend of the caller's account and region. A module registers by being
-imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs `function()` when
-the emulator stops, newest first: end your processes and threads there. `seams.home()` is the state folder (images/,
-jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a boto3 client of the emulator itself.
-`seams.url()` is its address. All of it is moto's internals, hence moto is pinned and tests/test_seams.py names each seam.
+imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs
+`function()` when the emulator stops, newest first: end your processes and threads there. `seams.home()` is
+the state folder (images/, jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a
+boto3 client of the emulator itself. `seams.url()` is its address. All of it is moto's internals, hence moto
+is pinned and tests/test_server.py names each seam.
 """
 
 from __future__ import annotations
@@ -53,16 +54,19 @@ MODULES = (
     "sagemaker_emulator.tags",
     "sagemaker_emulator.jobs",
     "sagemaker_emulator.registry",
-    "sagemaker_emulator.stacks",
+    "sagemaker_emulator.iam",
     "sagemaker_emulator.bucket_policy",
     "sagemaker_emulator.images.ecr",
     "sagemaker_emulator.executor",
     "sagemaker_emulator.hosting",
 )
+# Loaded with the first request to a service: moto's CloudFormation imports most of moto, which takes a
+# second.
+LATER = {"cloudformation": ("sagemaker_emulator.stacks",)}
 
 
 class AwsError(ServiceException):
-    """An error as AWS words it: AwsError("ResourceNotFound", "Could not find ..."). Extra members by keyword."""
+    """An error as AWS words it: AwsError("ResourceNotFound", "Could not ..."); extra members by keyword."""
 
     def __init__(self, code: str, message: str, **members: Any) -> None:
         super().__init__(code, message)
@@ -102,7 +106,8 @@ _checks: list[Check] = []
 _shutdown: list[Callable[[], None]] = []
 _where: dict[str, str] = {}
 _client_lock = threading.Lock()
-_installed = False
+_installed: set[tuple[str, str]] = set()
+_started = False
 
 
 def operation(name: str, service: str = "sagemaker") -> Callable[[Handler], Handler]:
@@ -125,7 +130,7 @@ def backend_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., An
 
 
 def wrap(module: str, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a wrapper around a function `name` or a method `Class.name` of a module; it gets the original first."""
+    """Register a wrapper around a function or a `Class.method` of a module; it gets the original first."""
 
     def register(wrapper: Callable[..., Any]) -> Callable[..., Any]:
         _wraps[module, path] = wrapper
@@ -135,7 +140,7 @@ def wrap(module: str, path: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def places() -> list[str]:
-    """Return the name of each place in moto that is replaced or wrapped, for the test that watches over them."""
+    """Return the name of each place in moto that is replaced or wrapped, for the test that watches them."""
     operations = [f"{service}:{name}" for service, name in _operations]
     return sorted([*operations, *(f"{module}:{path}" for module, path in _wraps)])
 
@@ -179,7 +184,7 @@ def url() -> str:
 
 
 def backend(service: str, account: str, region: str) -> Any:
-    """Return moto's own state of another service, for what is too frequent for the wire (log lines, metrics)."""
+    """Return moto's own state of a service, for what is too frequent for the wire (log lines, metrics)."""
     return get_backend(service)[account][region]  # type: ignore[call-overload]
 
 
@@ -190,7 +195,7 @@ def credentials() -> dict[str, str]:
 
 @functools.cache
 def client(service: str, region: str = "us-east-1") -> Any:
-    """Return a boto3 client of the emulator itself (over its own wire, so every rule applies); one per region."""
+    """Return a boto3 client of the emulator itself (over its wire, so every rule applies); one per region."""
     with _client_lock:  # making one is not thread-safe, using it is
         return _new_client(service, region)
 
@@ -200,31 +205,49 @@ def _new_client(service: str, region: str) -> Any:
     from botocore.config import Config
 
     # Path style: the host is an address, not a domain. No retries: an error here is ours to see at once.
-    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=50)
-    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+    config = Config(
+        retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=50
+    )
+    keys = {name.lower(): value for name, value in credentials().items()}
+    session = boto3.session.Session(region_name=region, **keys)
     return session.client(service, endpoint_url=url(), config=config)
 
 
-def load() -> None:
-    """Import every module that registers something."""
-    for module in MODULES:
+def load_all() -> None:
+    """Import every module that registers something, those that wait for their service included."""
+    for module in (*MODULES, *(module for modules in LATER.values() for module in modules)):
         importlib.import_module(module)
+
+
+def prepare(service: str) -> None:
+    """Install what waits for the first request to a service."""
+    for module in LATER.get(service, ()):
+        importlib.import_module(module)
+    _install_new()
 
 
 def install() -> None:
     """Import the modules that register and put everything into moto; a second call does nothing."""
-    global _installed
-    if _installed:
+    global _started
+    if _started:
         return
-    # Moto warns of error codes that a service's model does not list; AWS answers with such codes all the time.
+    # Moto warns of error codes that a service's model does not list; AWS answers with such codes all the
+    # time.
     warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
-    load()
-    for (service, name), handler in _operations.items():
-        _install_operation(service, name, handler)
-    for (module, path), wrapper in _wraps.items():
-        _install_wrap(module, path, wrapper)
+    for module in MODULES:
+        importlib.import_module(module)
+    _install_new()
     BaseResponse.call_action = _answer_or_say_why(BaseResponse.call_action)
-    _installed = True
+    _started = True
+
+
+def _install_new() -> None:
+    for key in [key for key in _operations if key not in _installed]:
+        _install_operation(*key, _operations[key])
+        _installed.add(key)
+    for key in [key for key in _wraps if key not in _installed]:
+        _install_wrap(*key, _wraps[key])
+        _installed.add(key)
 
 
 def shutdown() -> None:
@@ -293,8 +316,11 @@ def _answer_or_say_why(call_action: Callable[[BaseResponse], Any]) -> Callable[[
             # 501 is not among the codes that botocore retries.
             return _error(self, 501, "NotImplemented", text)
         except Exception as error:
-            log.exception("event=internal_failure service=%s action=%s", self.service_name, self._get_action())
-            text = f"sagemaker-emulator broke on {self.service_name}:{self._get_action()}: {type(error).__name__}"
+            log.exception(
+                "event=internal_failure service=%s action=%s", self.service_name, self._get_action()
+            )
+            action = f"{self.service_name}:{self._get_action()}"
+            text = f"sagemaker-emulator broke on {action}: {type(error).__name__}"
             return _error(self, 500, "InternalFailure", text)
 
     return answer

@@ -1,4 +1,4 @@
-"""The server: moto's WSGI application with the emulator's operations in it, on 127.0.0.1, in threads of this process."""
+"""The server: moto's WSGI application with the emulator's operations, on 127.0.0.1, in threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PortTaken(Exception):
 
 
 class QuietHandler(MotoRequestHandler):
-    """Moto's handler without a line per request; connections stay open, which halves the time of small calls."""
+    """Moto's handler without a line per request; connections stay open, which saves time on small calls."""
 
     protocol_version = "HTTP/1.1"
 
@@ -36,14 +36,14 @@ class QuietHandler(MotoRequestHandler):
 
 
 class Server(ThreadedMotoServer):
-    """Moto's threaded server on a socket that we bound ourselves, so that a taken port is an error we can word."""
+    """Moto's threaded server on a socket that we bound, so that a taken port is an error we can word."""
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(ip_address=HOST, port=port, verbose=False)
         self._socket = _bind(port)
 
     def _server_entry(self) -> None:
-        app = Application(create_backend_app)
+        app = Application(_create_app)
         self._server = make_server(
             HOST, 0, app, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
         )
@@ -74,7 +74,9 @@ class Application(DomainDispatcherApplication):
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             nonlocal lost
-            lost = status.startswith("404") and ("Content-Type", "text/html; charset=utf-8") in headers
+            page = ("Content-Type", "text/html; charset=utf-8") in headers
+            # S3 answers HEAD of an absent key with a bare 404, which is no page of moto's.
+            lost = status.startswith("404") and page and environ["REQUEST_METHOD"] != "HEAD"
             return None if lost else start_response(status, headers, *rest)
 
         try:
@@ -84,10 +86,14 @@ class Application(DomainDispatcherApplication):
             lost = True
         if not lost:
             return answer
-        text = f"sagemaker-emulator has no {environ['REQUEST_METHOD']} {environ['PATH_INFO']} (see COVERAGE.md)"
+        text = (
+            f"sagemaker-emulator has no {environ['REQUEST_METHOD']} {environ['PATH_INFO']} (see COVERAGE.md)"
+        )
         body = json.dumps({"__type": "NotImplemented", "message": text}).encode()
         # 501 is not among the codes that botocore retries.
-        start_response("501 Not Implemented", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        start_response(
+            "501 Not Implemented", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        )
         return [body]
 
 
@@ -110,9 +116,14 @@ def running(port: int = 0) -> Iterator[str]:
 
 
 def wait_for_signal(stop: threading.Event) -> None:
-    """Block until `stop` is set; in slices, because a blocked main thread runs no signal handler on some platforms."""
+    """Block until `stop` is set; in slices, as a blocked main thread may run no signal handler."""
     while not stop.wait(timeout=1.0):
         pass
+
+
+def _create_app(service: Any) -> Any:
+    seams.prepare(service)
+    return create_backend_app(service)
 
 
 def _bind(port: int) -> socket.socket:

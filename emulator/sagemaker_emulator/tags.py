@@ -64,4 +64,6 @@ def _moto(call: seams.Call) -> Any:
     try:
         return seams.original(call)
     except (KeyError, IndexError, AttributeError, TypeError):
-        raise seams.AwsError("ValidationException", f"Could not find resource {call.params['ResourceArn']}") from None
+        raise seams.AwsError(
+            "ValidationException", f"Could not find resource {call.params['ResourceArn']}"
+        ) from None

@@ -1,4 +1,4 @@
-"""One emulator for all tests, in this process; makers of images, requests and names. Nothing here knows a template."""
+"""One emulator for all tests, in this process; makers of images, requests and names."""
 
 from __future__ import annotations
 
@@ -58,16 +58,20 @@ def unique() -> str:
 
 @pytest.fixture
 def make_image(aws: SimpleNamespace, tmp_path: Path) -> Callable[..., str]:
-    """Return a maker of pushed images: make_image("echo hello") or make_image(dockerfile=..., files={...})."""
+    """Return a maker of pushed images: make_image("echo hi") or make_image(dockerfile=..., files={...})."""
 
-    def make(script: str = "true", dockerfile: str | None = None, files: dict[str, str] | None = None, **build: Any) -> str:
+    def make(
+        script: str = "true", dockerfile: str | None = None, files: dict[str, str] | None = None, **build: Any
+    ) -> str:
         context = tmp_path / uuid.uuid4().hex
         context.mkdir()
         for name, text in (files or {}).items():
             (context / name).parent.mkdir(parents=True, exist_ok=True)
             (context / name).write_text(text, encoding="utf-8")
         entrypoint = json.dumps(["sh", "-c", script])
-        (context / "Dockerfile").write_text(dockerfile or f"FROM scratch\nENTRYPOINT {entrypoint}\n", encoding="utf-8")
+        (context / "Dockerfile").write_text(
+            dockerfile or f"FROM scratch\nENTRYPOINT {entrypoint}\n", encoding="utf-8"
+        )
         uri = f"{REGISTRY}/images:{context.name}"
         flags = [word for name, value in build.items() for word in (f"--{name.replace('_', '-')}", value)]
         assert docker.main(["build", "--tag", uri, *flags, str(context)]) == 0
@@ -79,7 +83,7 @@ def make_image(aws: SimpleNamespace, tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def train(aws: SimpleNamespace, unique: str) -> Callable[..., dict[str, Any]]:
-    """Return train(image, **changes): start a training job, wait for its end, return what Describe says then."""
+    """Return train(image, **changes): start a training job, wait for its end, return what Describe says."""
 
     def run(image: str, wait: bool = True, **changes: Any) -> dict[str, Any]:
         request = {
@@ -115,7 +119,9 @@ def process(aws: SimpleNamespace, unique: str) -> Callable[..., dict[str, Any]]:
         aws.sagemaker.create_processing_job(**request)
         if not wait:
             return request
-        return ended(lambda: aws.sagemaker.describe_processing_job(ProcessingJobName=request["ProcessingJobName"]))
+        return ended(
+            lambda: aws.sagemaker.describe_processing_job(ProcessingJobName=request["ProcessingJobName"])
+        )
 
     return run
 
@@ -137,7 +143,9 @@ def log_lines(aws: SimpleNamespace) -> Callable[[str, str], list[str]]:
     """Return log_lines(group, job): what the job has written so far."""
 
     def read(group: str, job: str) -> list[str]:
-        streams = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
+        streams = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")[
+            "logStreams"
+        ]
         lines = []
         for stream in streams:
             events = aws.logs.get_log_events(

@@ -16,7 +16,7 @@ import pytest
 import sagemaker_emulator
 
 EMULATOR = [sys.executable, "-m", "sagemaker_emulator"]
-# A command with children of its own, which takes half a second to clean up after Ctrl-C and counts how often it came.
+# A command that takes half a second to clean up after Ctrl-C and counts how often it came.
 PATIENT = """
 import signal, sys, time
 count = 0
@@ -39,7 +39,9 @@ def home(tmp_path, monkeypatch):
     for name in ("AWS_ENDPOINT_URL", "SAGEMAKER_EMULATOR_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_PROFILE", "somebody")
-    monkeypatch.setenv("PYTHONPATH", str(Path(sagemaker_emulator.__file__).parents[1]))  # also where not installed
+    monkeypatch.setenv(
+        "PYTHONPATH", str(Path(sagemaker_emulator.__file__).parents[1])
+    )  # also where not installed
     return tmp_path
 
 
@@ -49,7 +51,9 @@ def run(*words, **options):
 
 def processes_of(marker):
     """Return the processes whose command line holds `marker`, this one aside."""
-    listed = subprocess.run(["ps", "-eo", "pid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["ps", "-eo", "pid=,stat=,args="], capture_output=True, text=True
+    ).stdout.splitlines()
     rows = [line.split(None, 2) for line in listed]
     return [row[2] for row in rows if marker in row[2] and "Z" not in row[1] and int(row[0]) != os.getpid()]
 
@@ -60,7 +64,9 @@ def test_run_passes_the_exit_code_on(home, code):
 
 
 def test_run_points_the_command_at_itself_and_at_nothing_else(home):
-    script = "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_PROFILE'))"
+    script = (
+        "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_PROFILE'))"
+    )
     done = run("run", "--", sys.executable, "-c", script)
     assert done.stdout == "[] None\n", done.stderr
 
@@ -72,7 +78,10 @@ def test_run_leaves_nothing_in_the_folder_it_was_called_in(home):
 
 def test_a_command_that_does_not_exist_is_127(home):
     done = run("run", "--", "no-such-command")
-    assert (done.returncode, done.stderr) == (127, "sagemaker-emulator: cannot run no-such-command: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (
+        127,
+        "sagemaker-emulator: cannot run no-such-command: No such file or directory\n",
+    )
 
 
 def test_a_taken_port_is_said_in_four_lines_and_exits_5(home):
@@ -132,7 +141,9 @@ sagemaker, logs = boto3.client("sagemaker"), boto3.client("logs")
 sagemaker.create_processing_job(
     ProcessingJobName="sleeper", RoleArn="arn:aws:iam::123456789012:role/anybody",
     AppSpecification={"ImageUri": uri},
-    ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    ProcessingResources={
+        "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    },
 )
 while True:
     try:

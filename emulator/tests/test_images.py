@@ -31,13 +31,15 @@ def make(tmp_path):
 
 
 def tree(image):
-    return {p.relative_to(image.files).as_posix(): p.read_text() for p in image.files.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(image.files).as_posix(): p.read_text() for p in image.files.rglob("*") if p.is_file()
+    }
 
 
 def test_a_target_inherits_from_the_stages_it_names(make):
     image = make(
-        "FROM python:3.11 AS base\nWORKDIR /app\nENV A=1 B=two\nCOPY common.py .\nCMD [\"x\"]\n"
-        "FROM base AS jobs\nCOPY jobs.py ./\nENTRYPOINT [\"python\"]\n"
+        'FROM python:3.11 AS base\nWORKDIR /app\nENV A=1 B=two\nCOPY common.py .\nCMD ["x"]\n'
+        'FROM base AS jobs\nCOPY jobs.py ./\nENTRYPOINT ["python"]\n'
         "FROM base AS serve\nCOPY serve.py .\n",
         target="jobs",
         files={"common.py": "c", "jobs.py": "j", "serve.py": "s"},
@@ -49,7 +51,8 @@ def test_a_target_inherits_from_the_stages_it_names(make):
 
 def test_copy_takes_files_folders_patterns_and_other_stages(make):
     image = make(
-        "FROM a AS one\nCOPY src/ /from/\nCOPY a.txt b.txt /many/\nCOPY *.txt /pattern/\nCOPY a.txt /renamed\n"
+        "FROM a AS one\nCOPY src/ /from/\nCOPY a.txt b.txt /many/\n"
+        "COPY *.txt /pattern/\nCOPY a.txt /renamed\n"
         "FROM scratch\nWORKDIR /w\nCOPY --from=one /from/deep ./d\nCOPY --from=0 --chown=1:1 /renamed r\n",
         files={"src/deep/x": "x", "a.txt": "a", "b.txt": "b"},
     )
@@ -59,7 +62,7 @@ def test_copy_takes_files_folders_patterns_and_other_stages(make):
 def test_build_arguments_and_variables_are_filled_in(make):
     image = make(
         "ARG BASE=one\nFROM ${BASE} AS x\nARG WHERE=/default\nARG BASE\nWORKDIR ${WHERE}/${UNSET:-sub}\n"
-        "ENV SEEN=$BASE LITERAL=\\$HOME\nLABEL v=\"a b\"\n",
+        'ENV SEEN=$BASE LITERAL=\\$HOME\nLABEL v="a b"\n',
         WHERE="/given",
     )
     assert image.workdir == "/given/sub"
@@ -68,13 +71,17 @@ def test_build_arguments_and_variables_are_filled_in(make):
 
 
 def test_run_is_recorded_and_not_run(make, tmp_path):
-    image = make(f"FROM a\nRUN touch {tmp_path}/ran && \\\n    # a comment\n    true\nRUN <<EOF\nexit 1\nEOF\n")
+    image = make(
+        f"FROM a\nRUN touch {tmp_path}/ran && \\\n    # a comment\n    true\nRUN <<EOF\nexit 1\nEOF\n"
+    )
     assert not (tmp_path / "ran").exists()
     assert len(image.runs) == 2
 
 
 def test_what_only_run_would_make_is_said_and_left_out(make, capsys):
-    image = make("FROM a AS b\nRUN make\nFROM scratch\nCOPY --from=b /opt/venv /opt/venv\nCOPY --from=uv:1 /uv /bin/\n")
+    image = make(
+        "FROM a AS b\nRUN make\nFROM scratch\nCOPY --from=b /opt/venv /opt/venv\nCOPY --from=uv:1 /uv /bin/\n"
+    )
     assert tree(image) == {}
     said = capsys.readouterr().err
     assert "line 4: COPY --from=b /opt/venv skipped: RUN makes it" in said
@@ -84,12 +91,16 @@ def test_what_only_run_would_make_is_said_and_left_out(make, capsys):
 @pytest.mark.parametrize(
     ("dockerfile", "words"),
     [
-        pytest.param("FROM a\nCOPY missing .\n", r'line 2: COPY missing: "/missing": not found', id="no such file"),
+        pytest.param(
+            "FROM a\nCOPY missing .\n", r'line 2: COPY missing: "/missing": not found', id="no such file"
+        ),
         pytest.param("FROM a\nCOPY ../x .\n", "outside of the build context", id="out of the context"),
         pytest.param("FROM a\nONBUILD RUN x\n", "line 2: ONBUILD is not offered", id="not offered"),
         pytest.param("FROM a\nADD https://x/y .\n", "line 2: ADD from a URL", id="a URL"),
         pytest.param("WORKDIR /x\n", "line 1: WORKDIR before the first FROM", id="no FROM"),
-        pytest.param("FROM a\nCOPY <<EOF /x\nEOF\n", "line 2: COPY from a here-document", id="a heredoc file"),
+        pytest.param(
+            "FROM a\nCOPY <<EOF /x\nEOF\n", "line 2: COPY from a here-document", id="a heredoc file"
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_line(make, dockerfile, words):
@@ -124,17 +135,28 @@ def test_an_image_keeps_the_files_it_was_built_from(make, tmp_path):
 @pytest.mark.parametrize(
     ("path", "hidden"),
     [
-        ("data/x.csv", True), ("data/keep/y.csv", False), ("a/b/c.pyc", True), ("c.pyc", True), ("tests", True),
-        ("src/tests/x.py", False), ("notes.md", True), ("README.md", False),
+        ("data/x.csv", True),
+        ("data/keep/y.csv", False),
+        ("a/b/c.pyc", True),
+        ("c.pyc", True),
+        ("tests", True),
+        ("src/tests/x.py", False),
+        ("notes.md", True),
+        ("README.md", False),
     ],
-)  # fmt: skip
+)
 def test_dockerignore_hides_what_docker_hides(path, hidden):
     rules = Ignore(["# comment", "data", "!data/keep", "**/*.pyc", "tests/", "/*.md", "!README.md"])
     assert rules.hides(path) is hidden
 
 
 def test_a_copied_folder_leaves_out_what_dockerignore_names(make):
-    files = {"a.py": "a", ".git/config": "g", "build/x": "x", ".dockerignore": ".git\nbuild\n.dockerignore\nDockerfile\n"}
+    files = {
+        "a.py": "a",
+        ".git/config": "g",
+        "build/x": "x",
+        ".dockerignore": ".git\nbuild\n.dockerignore\nDockerfile\n",
+    }
     assert tree(make("FROM a\nCOPY . /app\n", files=files)) == {"app/a.py": "a"}
 
 
@@ -147,7 +169,9 @@ def test_an_image_is_not_there_for_jobs_until_it_is_pushed(make, tmp_path):
 def test_a_table_names_commands_for_images_that_were_never_built(tmp_path):
     entry = {"*/sagemaker-scikit-learn:*": {"entrypoint": ["python3"], "env": {"A": "1"}}}
     (tmp_path / "images.json").write_text(json.dumps(entry), encoding="utf-8")
-    image = Store(tmp_path).pushed("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1")
+    image = Store(tmp_path).pushed(
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1"
+    )
     assert (image.entrypoint, image.env) == (["python3"], {"A": "1"})
 
 
@@ -198,11 +222,13 @@ def test_push_of_what_was_not_built_is_refused(aws, capsys):
 
 def test_a_container_finds_its_code_in_its_working_directory(process, make_image, unique, log_lines):
     image = make_image(
-        dockerfile='FROM python:3.11\nWORKDIR /opt/program\nENV PYTHONPATH=/opt/program WHERE=/opt/program/data\n'
+        dockerfile="FROM python:3.11\nWORKDIR /opt/program\n"
+        "ENV PYTHONPATH=/opt/program WHERE=/opt/program/data\n"
         'COPY pkg ./pkg\nENTRYPOINT ["python", "-m", "pkg.main", "/opt/program/pkg/data.txt"]\n',
         files={
             "pkg/__init__.py": "",
-            "pkg/main.py": "import os, sys; print(open(sys.argv[1]).read(), os.environ['WHERE'], sys.executable)",
+            "pkg/main.py": "import os, sys\n"
+            "print(open(sys.argv[1]).read(), os.environ['WHERE'], sys.executable)",
             "pkg/data.txt": "found",
         },
     )

@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import pytest
-
 from conftest import ended
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -28,7 +27,9 @@ def wait_for_line(aws, log_lines, job, seconds=10.0):
 
 def alive(pid):
     """Return whether a process runs; one that ended and was not collected yet (a zombie) does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout.strip()
     return bool(state) and not state.startswith("Z")
 
 
@@ -39,12 +40,20 @@ def test_a_stopped_job_may_save_its_model_before_it_goes(aws, train, make_image,
     aws.sagemaker.stop_training_job(TrainingJobName=unique)
     job = ended(lambda: aws.sagemaker.describe_training_job(TrainingJobName=unique))
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert [s["Status"] for s in job["SecondaryStatusTransitions"]][-3:] == ["Stopping", "Uploading", "Stopped"]
+    assert [s["Status"] for s in job["SecondaryStatusTransitions"]][-3:] == [
+        "Stopping",
+        "Uploading",
+        "Stopped",
+    ]
     assert aws.s3.head_object(Bucket=aws.bucket, Key=f"out/{unique}/output/model.tar.gz")
 
 
-def test_a_job_that_ignores_sigterm_is_killed_with_all_its_children(aws, train, make_image, unique, log_lines):
-    train(make_image("trap '' TERM; sh -c \"trap '' TERM; echo \\$\\$; sleep 60\" & wait; sleep 60"), wait=False)
+def test_a_job_that_ignores_sigterm_is_killed_with_all_its_children(
+    aws, train, make_image, unique, log_lines
+):
+    train(
+        make_image("trap '' TERM; sh -c \"trap '' TERM; echo \\$\\$; sleep 60\" & wait; sleep 60"), wait=False
+    )
     grandchild = int(wait_for_line(aws, log_lines, unique))
     began = time.monotonic()
     aws.sagemaker.stop_training_job(TrainingJobName=unique)

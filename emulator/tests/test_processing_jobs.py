@@ -25,7 +25,9 @@ def keys(aws, prefix):
 
 def test_inputs_come_and_outputs_go_by_prefix(aws, process, make_image, unique):
     aws.s3.put_object(Bucket=aws.bucket, Key=f"{unique}/in/x.csv", Body=b"3")
-    image = make_image("cd /opt/ml/processing; mkdir out/deep; cat in/x.csv > out/deep/y.csv; echo 4 > out/z.csv")
+    image = make_image(
+        "cd /opt/ml/processing; mkdir out/deep; cat in/x.csv > out/deep/y.csv; echo 4 > out/z.csv"
+    )
     job = process(
         image,
         ProcessingInputs=[s3_input("in", f"s3://{aws.bucket}/{unique}/in", "/opt/ml/processing/in")],
@@ -42,28 +44,45 @@ def test_inputs_come_and_outputs_go_by_prefix(aws, process, make_image, unique):
 def test_an_input_may_be_one_file_and_appears_under_its_name(aws, process, make_image, unique, log_lines):
     aws.s3.put_object(Bucket=aws.bucket, Key=f"{unique}/data.lock", Body=b"{}")
     uri = f"s3://{aws.bucket}/{unique}/data.lock"
-    process(make_image("ls /opt/ml/processing/l"), ProcessingInputs=[s3_input("l", uri, "/opt/ml/processing/l")])
+    process(
+        make_image("ls /opt/ml/processing/l"), ProcessingInputs=[s3_input("l", uri, "/opt/ml/processing/l")]
+    )
     assert log_lines(GROUP, unique) == ["data.lock"]
 
 
 def test_arguments_and_environment_that_name_opt_ml_are_rerooted(process, make_image, unique, log_lines):
-    spec = {"ContainerEntrypoint": ["sh", "-c", "echo $0; echo $WHERE"], "ContainerArguments": ["--d=/opt/ml/x"]}
+    spec = {
+        "ContainerEntrypoint": ["sh", "-c", "echo $0; echo $WHERE"],
+        "ContainerArguments": ["--d=/opt/ml/x"],
+    }
     image = make_image("false")
-    process(image, AppSpecification={"ImageUri": image, **spec}, Environment={"WHERE": "s3://b/opt/ml/y:/opt/ml/z"})
+    process(
+        image,
+        AppSpecification={"ImageUri": image, **spec},
+        Environment={"WHERE": "s3://b/opt/ml/y:/opt/ml/z"},
+    )
     first, second = log_lines(GROUP, unique)
     assert first.startswith("--d=/") and first.endswith("/x") and "=/opt/ml" not in first
     assert second.startswith("s3://b/opt/ml/y:/") and not second.endswith(":/opt/ml/z")
 
 
 def test_the_configuration_of_the_job_lies_in_config(process, make_image, unique, log_lines):
-    process(make_image("cat /opt/ml/config/processingjobconfig.json; echo; cat /opt/ml/config/resourceconfig.json"))
+    process(
+        make_image(
+            "cat /opt/ml/config/processingjobconfig.json; echo; cat /opt/ml/config/resourceconfig.json"
+        )
+    )
     request, resources = log_lines(GROUP, unique)
     assert json.loads(request)["ProcessingJobName"] == unique
     assert json.loads(resources)["current_host"] == "algo-1"
 
 
-def test_a_failed_job_says_what_its_container_left_as_message_and_uploads_nothing(aws, process, make_image, unique):
-    image = make_image("echo 1 > /opt/ml/processing/out/x; echo 'bad rows: 3' > /opt/ml/output/message; exit 1")
+def test_a_failed_job_says_what_its_container_left_as_message_and_uploads_nothing(
+    aws, process, make_image, unique
+):
+    image = make_image(
+        "echo 1 > /opt/ml/processing/out/x; echo 'bad rows: 3' > /opt/ml/output/message; exit 1"
+    )
     outputs = [
         s3_output("end", f"s3://{aws.bucket}/{unique}/end", "/opt/ml/processing/out"),
         s3_output("live", f"s3://{aws.bucket}/{unique}/live", "/opt/ml/processing/out", mode="Continuous"),
@@ -71,7 +90,9 @@ def test_a_failed_job_says_what_its_container_left_as_message_and_uploads_nothin
     job = process(image, ProcessingOutputConfig={"Outputs": outputs})
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["ExitMessage"] == "bad rows: 3"
-    assert job["FailureReason"].startswith("AlgorithmError:") and job["FailureReason"].endswith("exit code: 1")
+    assert job["FailureReason"].startswith("AlgorithmError:") and job["FailureReason"].endswith(
+        "exit code: 1"
+    )
     assert keys(aws, f"{unique}/end/") == []
     assert keys(aws, f"{unique}/live/") == ["x"]
 
@@ -100,7 +121,9 @@ def test_a_name_is_used_once(aws, process, make_image):
         process(image)
 
 
-def test_two_jobs_of_one_image_do_not_see_what_the_other_wrote_beside_its_code(process, make_image, unique, log_lines):
+def test_two_jobs_of_one_image_do_not_see_what_the_other_wrote_beside_its_code(
+    process, make_image, unique, log_lines
+):
     image = make_image(
         dockerfile='FROM scratch\nWORKDIR /app\nCOPY code.txt .\nENTRYPOINT ["sh", "-c", "ls; touch mine"]\n',
         files={"code.txt": "x"},

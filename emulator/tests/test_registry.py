@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-CONTAINER = {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/images:1", "ModelDataUrl": "s3://the-bucket/m.tar.gz"}
+CONTAINER = {
+    "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/images:1",
+    "ModelDataUrl": "s3://the-bucket/m.tar.gz",
+}
 SPECIFICATION = {
     "Containers": [CONTAINER],
     "SupportedContentTypes": ["text/csv"],
@@ -43,7 +46,9 @@ def test_a_package_keeps_its_metadata_and_metrics(aws, register):
 
 def test_an_update_changes_what_it_names_and_nothing_else(aws, register):
     arn = register(CustomerMetadataProperties={"a": "1", "b": "2"}, ModelPackageDescription="the first")
-    aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good")
+    aws.sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good"
+    )
     aws.sagemaker.update_model_package(
         ModelPackageArn=arn, CustomerMetadataProperties={"c": "3"}, CustomerMetadataPropertiesToRemove=["a"]
     )
@@ -106,26 +111,31 @@ def test_packages_are_listed_by_approval_newest_first(aws, register, unique):
 
 
 def test_a_group_is_made_once_and_deleted_when_empty(aws, register, unique):
-    with pytest.raises(ClientError, match="ValidationException.*already exists"):
+    with pytest.raises(ClientError, match=r"ValidationException.*already exists"):
         aws.sagemaker.create_model_package_group(ModelPackageGroupName=unique)
     arn = register()
-    with pytest.raises(ClientError, match="ConflictException.*still contains"):
+    with pytest.raises(ClientError, match=r"ConflictException.*still contains"):
         aws.sagemaker.delete_model_package_group(ModelPackageGroupName=unique)
     aws.sagemaker.delete_model_package(ModelPackageName=arn)
     aws.sagemaker.delete_model_package_group(ModelPackageGroupName=unique)
-    with pytest.raises(ClientError, match="ValidationException.*does not exist"):
+    with pytest.raises(ClientError, match=r"ValidationException.*does not exist"):
         aws.sagemaker.describe_model_package_group(ModelPackageGroupName=unique)
 
 
 def test_a_package_needs_a_group_that_exists(aws):
     with pytest.raises(ClientError, match="model-package-group/nobody does not exist"):
-        aws.sagemaker.create_model_package(ModelPackageGroupName="nobody", InferenceSpecification=SPECIFICATION)
+        aws.sagemaker.create_model_package(
+            ModelPackageGroupName="nobody", InferenceSpecification=SPECIFICATION
+        )
 
 
 def test_a_package_without_group_is_found_by_its_name(aws, unique):
     arn = aws.sagemaker.create_model_package(ModelPackageName=unique, InferenceSpecification=SPECIFICATION)
     assert describe(aws, unique)["ModelPackageArn"] == arn["ModelPackageArn"]
-    names = [item.get("ModelPackageName") for item in aws.sagemaker.list_model_packages()["ModelPackageSummaryList"]]
+    names = [
+        item.get("ModelPackageName")
+        for item in aws.sagemaker.list_model_packages()["ModelPackageSummaryList"]
+    ]
     assert unique in names
 
 

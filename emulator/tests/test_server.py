@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from sagemaker_emulator import clock, seams
 
-seams.load()
+seams.load_all()
 PLACES = seams.places()
 
 
@@ -40,10 +40,18 @@ def test_a_service_nobody_implements_says_so_as_well(emulator):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        pytest.param({"TrainingJobName": "no_underscores"}, "'no_underscores' at 'trainingJobName'", id="a pattern"),
-        pytest.param({"Environment": {"A": "x" * 513}}, "'environment.A.member'.*than or equal to 512", id="a length"),
-        pytest.param({"Environment": {f"A{n}": "" for n in range(101)}}, "of size 101 at 'environment'", id="a size"),
-        pytest.param({"RetryStrategy": {"MaximumRetryAttempts": 31}}, "less than or equal to 30", id="a range"),
+        pytest.param(
+            {"TrainingJobName": "no_underscores"}, "'no_underscores' at 'trainingJobName'", id="a pattern"
+        ),
+        pytest.param(
+            {"Environment": {"A": "x" * 513}}, "'environment.A.member'.*than or equal to 512", id="a length"
+        ),
+        pytest.param(
+            {"Environment": {f"A{n}": "" for n in range(101)}}, "of size 101 at 'environment'", id="a size"
+        ),
+        pytest.param(
+            {"RetryStrategy": {"MaximumRetryAttempts": 31}}, "less than or equal to 30", id="a range"
+        ),
         pytest.param({"RoleArn": "somebody who is not an ARN"}, "'roleArn'", id="an ARN"),
         pytest.param(
             {"ResourceConfig": {"InstanceType": "ml.enormous", "InstanceCount": 1, "VolumeSizeInGB": 1}},
@@ -51,7 +59,7 @@ def test_a_service_nobody_implements_says_so_as_well(emulator):
             id="an instance type",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_awss_model_forbids_is_refused_by_member(train, change, words):
     with pytest.raises(ClientError, match=f"ValidationException.*1 validation error detected.*{words}"):
         train("image:1", **change)

@@ -30,20 +30,34 @@ def bucket(name, **properties):
 
 
 def role(**properties):
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, **properties}}
 
 
 def test_a_bucket_has_every_property_it_was_given(aws, create, unique):
     key = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
-    everything = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
+    everything = {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    }
     rule = {"Id": "old", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 30}}
     made = create(
         {
             "B": bucket(
                 unique,
                 VersioningConfiguration={"Status": "Enabled"},
-                PublicAccessBlockConfiguration={name: "true" for name in everything},
+                PublicAccessBlockConfiguration=dict.fromkeys(everything, "true"),
                 BucketEncryption={"ServerSideEncryptionConfiguration": [key]},
                 OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
                 LifecycleConfiguration={"Rules": [rule]},
@@ -56,7 +70,9 @@ def test_a_bucket_has_every_property_it_was_given(aws, create, unique):
     encryption = aws.s3.get_bucket_encryption(Bucket=unique)["ServerSideEncryptionConfiguration"]["Rules"][0]
     assert encryption["BucketKeyEnabled"] is True
     assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    assert aws.s3.get_bucket_ownership_controls(Bucket=unique)["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+    assert aws.s3.get_bucket_ownership_controls(Bucket=unique)["OwnershipControls"]["Rules"][0][
+        "ObjectOwnership"
+    ]
     (kept,) = aws.s3.get_bucket_lifecycle_configuration(Bucket=unique)["Rules"]
     assert kept["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
 
@@ -83,14 +99,19 @@ def test_a_type_nobody_makes_fails_by_name_and_takes_back_what_was_made(aws, cre
     }
     made = create(resources, template={"Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["M", "Arn"]}}}})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert "[M]" in made["StackStatusReason"] and "AWS::SageMaker::MonitoringSchedule" in made["StackStatusReason"]
+    assert (
+        "[M]" in made["StackStatusReason"]
+        and "AWS::SageMaker::MonitoringSchedule" in made["StackStatusReason"]
+    )
     assert unique not in [b["Name"] for b in aws.s3.list_buckets()["Buckets"]]
     events = aws.cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
     (failed,) = [e for e in events if e["ResourceType"] == "AWS::SageMaker::MonitoringSchedule"]
     assert failed["ResourceStatus"] == "CREATE_FAILED"
 
 
-@pytest.mark.parametrize(("on_failure", "status"), [("DO_NOTHING", "CREATE_FAILED"), ("ROLLBACK", "ROLLBACK_COMPLETE")])
+@pytest.mark.parametrize(
+    ("on_failure", "status"), [("DO_NOTHING", "CREATE_FAILED"), ("ROLLBACK", "ROLLBACK_COMPLETE")]
+)
 def test_on_failure_decides_what_is_left(create, on_failure, status):
     assert create({"M": {"Type": "AWS::No::Such"}}, OnFailure=on_failure)["StackStatus"] == status
 
@@ -151,16 +172,34 @@ def test_a_model_package_group_is_made_and_ref_is_its_arn(aws, create, unique):
 
 
 def test_the_oidc_provider_subscription_and_policies_are_made(aws, create, unique):
-    document = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish", "Resource": "*"}]}
+    document = {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": "*",
+            }
+        ]
+    }
     made = create(
         {
-            "O": {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": f"https://{unique}.example.com", "ClientIdList": ["sts.amazonaws.com"]}},
+            "O": {
+                "Type": "AWS::IAM::OIDCProvider",
+                "Properties": {"Url": f"https://{unique}.example.com", "ClientIdList": ["sts.amazonaws.com"]},
+            },
             "T": {"Type": "AWS::SNS::Topic"},
-            "S": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "T"}, "Protocol": "email", "Endpoint": "a@example.com"}},
-            "P": {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [{"Ref": "T"}], "PolicyDocument": document}},
+            "S": {
+                "Type": "AWS::SNS::Subscription",
+                "Properties": {"TopicArn": {"Ref": "T"}, "Protocol": "email", "Endpoint": "a@example.com"},
+            },
+            "P": {
+                "Type": "AWS::SNS::TopicPolicy",
+                "Properties": {"Topics": [{"Ref": "T"}], "PolicyDocument": document},
+            },
         },
         template={"Outputs": {"T": {"Value": {"Ref": "T"}}, "O": {"Value": {"Fn::GetAtt": ["O", "Arn"]}}}},
-    )  # fmt: skip
+    )
     assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
     outputs = {item["OutputKey"]: item["OutputValue"] for item in made["Outputs"]}
     provider = aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=outputs["O"])
@@ -172,9 +211,17 @@ def test_the_oidc_provider_subscription_and_policies_are_made(aws, create, uniqu
 
 
 def test_a_repository_keeps_its_policies(aws, create, unique):
-    rule = {"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5}, "action": {"type": "expire"}}
+    rule = {
+        "rulePriority": 1,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5},
+        "action": {"type": "expire"},
+    }
     lifecycle = json.dumps({"rules": [rule]})
-    properties = {"RepositoryName": unique, "ImageTagMutability": "IMMUTABLE", "LifecyclePolicy": {"LifecyclePolicyText": lifecycle}}
+    properties = {
+        "RepositoryName": unique,
+        "ImageTagMutability": "IMMUTABLE",
+        "LifecyclePolicy": {"LifecyclePolicyText": lifecycle},
+    }
     made = create({"R": {"Type": "AWS::ECR::Repository", "Properties": properties}})
     assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
     assert json.loads(aws.ecr.get_lifecycle_policy(repositoryName=unique)["lifecyclePolicyText"])["rules"]
@@ -190,14 +237,27 @@ def test_a_repository_is_changed_in_place(aws, create, unique):
 
 
 def test_a_role_has_its_managed_policies_and_an_update_changes_all_of_it(aws, create, unique):
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    allow = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+    }
     managed = ["arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"]
-    create({"R": role(RoleName=unique, ManagedPolicyArns=managed, Policies=[{"PolicyName": "a", "PolicyDocument": allow}])})
+    create(
+        {
+            "R": role(
+                RoleName=unique,
+                ManagedPolicyArns=managed,
+                Policies=[{"PolicyName": "a", "PolicyDocument": allow}],
+            )
+        }
+    )
     attached = aws.iam.list_attached_role_policies(RoleName=unique)["AttachedPolicies"]
     assert [item["PolicyName"] for item in attached] == ["AmazonSageMakerFullAccess"]
     changed = role(RoleName=unique, Policies=[{"PolicyName": "b", "PolicyDocument": allow}])
     aws.cloudformation.update_stack(
-        StackName=unique, TemplateBody=json.dumps({"Resources": {"R": changed}}), Capabilities=["CAPABILITY_NAMED_IAM"]
+        StackName=unique,
+        TemplateBody=json.dumps({"Resources": {"R": changed}}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     assert stack(aws, unique)["StackStatus"] == "UPDATE_COMPLETE", stack(aws, unique).get("StackStatusReason")
     assert aws.iam.list_role_policies(RoleName=unique)["PolicyNames"] == ["b"]
@@ -268,8 +328,14 @@ DENY = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
 )
 def test_a_bucket_policy_is_judged_as_if_the_wire_were_tls(aws, unique, condition, allowed):
     aws.s3.create_bucket(Bucket=unique)
-    statement = {**DENY, "Resource": f"arn:aws:s3:::{unique}/*", **({"Condition": condition} if condition else {})}
-    aws.s3.put_bucket_policy(Bucket=unique, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    statement = {
+        **DENY,
+        "Resource": f"arn:aws:s3:::{unique}/*",
+        **({"Condition": condition} if condition else {}),
+    }
+    aws.s3.put_bucket_policy(
+        Bucket=unique, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
     if allowed:
         aws.s3.put_object(Bucket=unique, Key="x", Body=b"1")
     else:

@@ -9,7 +9,6 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-
 from conftest import ended
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -33,17 +32,25 @@ def put(aws, prefix, **objects):
     return f"s3://{aws.bucket}/{prefix}"
 
 
-def test_what_the_container_leaves_in_model_is_the_archive_that_describe_names(aws, train, make_image, unique):
-    job = train(make_image("echo weights > /opt/ml/model/w.txt; mkdir /opt/ml/model/d; echo 1 > /opt/ml/model/d/e"))
+def test_what_the_container_leaves_in_model_is_the_archive_that_describe_names(
+    aws, train, make_image, unique
+):
+    job = train(
+        make_image("echo weights > /opt/ml/model/w.txt; mkdir /opt/ml/model/d; echo 1 > /opt/ml/model/d/e")
+    )
     assert job["TrainingJobStatus"] == "Completed"
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert uri == f"s3://{aws.bucket}/out/{unique}/output/model.tar.gz"
     assert archive(aws, uri) == {"w.txt": "weights\n", "d/e": "1\n"}
 
 
-def test_the_container_finds_its_hyperparameters_channels_and_hosts(aws, train, make_image, unique, log_lines):
+def test_the_container_finds_its_hyperparameters_channels_and_hosts(
+    aws, train, make_image, unique, log_lines
+):
     uri = put(aws, f"{unique}/in", a="1", b="2")
-    script = "cd /opt/ml/input; cat config/hyperparameters.json; echo; cat config/inputdataconfig.json; echo; "
+    script = (
+        "cd /opt/ml/input; cat config/hyperparameters.json; echo; cat config/inputdataconfig.json; echo; "
+    )
     script += "cat config/resourceconfig.json; echo; ls data/train"
     train(make_image(script), HyperParameters={"epochs": "3"}, InputDataConfig=[channel("train", uri)])
     lines = log_lines(GROUP, unique)
@@ -60,14 +67,19 @@ def test_an_image_without_entry_point_of_its_own_is_called_with_train(train, mak
 
 def test_the_request_may_bring_entry_point_and_arguments(train, make_image, unique, log_lines):
     image = make_image("exit 1")
-    words = {"ContainerEntrypoint": ["sh", "-c", "echo $0 $1"], "ContainerArguments": ["--in", "/opt/ml/input"]}
+    words = {
+        "ContainerEntrypoint": ["sh", "-c", "echo $0 $1"],
+        "ContainerArguments": ["--in", "/opt/ml/input"],
+    }
     job = train(image, AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File", **words})
     assert job["TrainingJobStatus"] == "Completed"
     (line,) = log_lines(GROUP, unique)
     assert line.startswith("--in ") and line.endswith("/input")
 
 
-def test_a_process_sees_what_sagemaker_sets_and_nothing_of_its_host(train, make_image, unique, log_lines, monkeypatch):
+def test_a_process_sees_what_sagemaker_sets_and_nothing_of_its_host(
+    train, make_image, unique, log_lines, monkeypatch
+):
     monkeypatch.setenv("A_SECRET_OF_THE_HOST", "yes")
     train(make_image("env"), Environment={"MINE": "/opt/ml/model/x"})
     env = dict(line.split("=", 1) for line in log_lines(GROUP, unique) if "=" in line)
@@ -141,7 +153,9 @@ def test_an_output_bucket_that_is_not_there_is_a_client_error(train, make_image)
 @pytest.mark.parametrize(
     ("prefix", "found"),
     [
-        pytest.param("in", ["a.csv", "deep/b.csv", "inner.csv"], id="a prefix is every key that starts with it"),
+        pytest.param(
+            "in", ["a.csv", "deep/b.csv", "inner.csv"], id="a prefix is every key that starts with it"
+        ),
         pytest.param("in/", ["a.csv", "deep/b.csv"], id="with a slash it is a folder"),
         pytest.param("in/a.csv", ["a.csv"], id="it may name one file"),
         pytest.param("in/deep", ["b.csv"], id="or a folder further down"),
@@ -168,7 +182,9 @@ def test_metric_definitions_read_the_log(aws, train, make_image, unique):
     spec = {"TrainingImage": image, "TrainingInputMode": "File", "MetricDefinitions": metrics}
     job = train(image, AlgorithmSpecification=spec)
     assert [(m["MetricName"], m["Value"]) for m in job["FinalMetricDataList"]] == [("loss", 0.25)]
-    listed = aws.cloudwatch.list_metrics(Namespace=GROUP, Dimensions=[{"Name": "TrainingJobName", "Value": unique}])
+    listed = aws.cloudwatch.list_metrics(
+        Namespace=GROUP, Dimensions=[{"Name": "TrainingJobName", "Value": unique}]
+    )
     assert [m["MetricName"] for m in listed["Metrics"]] == ["loss"]
 
 
@@ -203,7 +219,8 @@ def test_the_same_model_files_give_the_same_archive_bytes(aws, train, make_image
     train(image, TrainingJobName=f"{unique}-1")
     train(image, TrainingJobName=f"{unique}-2")
     tags = {
-        aws.s3.head_object(Bucket=aws.bucket, Key=f"out/{unique}-{n}/output/model.tar.gz")["ETag"] for n in (1, 2)
+        aws.s3.head_object(Bucket=aws.bucket, Key=f"out/{unique}-{n}/output/model.tar.gz")["ETag"]
+        for n in (1, 2)
     }
     assert len(tags) == 1
 
@@ -242,7 +259,9 @@ def test_jobs_are_listed_newest_first_page_by_page(aws, train, make_image, uniqu
     )
     names = [[job["TrainingJobName"][-1] for job in page["TrainingJobSummaries"]] for page in pages]
     assert names == [["2", "1"], ["0"]]
-    assert not aws.sagemaker.list_training_jobs(NameContains=unique, StatusEquals="Failed")["TrainingJobSummaries"]
+    assert not aws.sagemaker.list_training_jobs(NameContains=unique, StatusEquals="Failed")[
+        "TrainingJobSummaries"
+    ]
 
 
 def test_tags_are_kept_and_changed(aws, train, make_image):
@@ -262,7 +281,9 @@ def test_tags_are_kept_and_changed(aws, train, make_image):
             id="several instances",
         ),
         pytest.param(
-            {"AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "Pipe"}}, "Pipe", id="pipe mode"
+            {"AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "Pipe"}},
+            "Pipe",
+            id="pipe mode",
         ),
         pytest.param(
             {"AlgorithmSpecification": {"AlgorithmName": "x", "TrainingInputMode": "File"}},

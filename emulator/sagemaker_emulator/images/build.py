@@ -81,7 +81,10 @@ class _Builder:
         for source in copy.sources:
             found = self._matches(root, source, from_stage=copy.stage is not None)
             if not found and copy.stage is not None:
-                _say(f"line {copy.line}: COPY --from={copy.stage} {source} skipped: RUN makes it, RUN is not run")
+                _say(
+                    f"line {copy.line}: COPY --from={copy.stage} {source} skipped: "
+                    "RUN makes it, RUN is not run"
+                )
             elif not found:
                 raise DockerfileError(f'line {copy.line}: COPY {source}: "/{source.lstrip("/")}": not found')
             for path in found:
@@ -91,7 +94,8 @@ class _Builder:
         relative = posixpath.normpath(source.lstrip("/") or ".")
         if relative.startswith(".."):
             raise DockerfileError(f"COPY {source}: outside of the build context")
-        paths = [root / name for name in sorted(glob.glob(relative, root_dir=root, include_hidden=True))]
+        found = glob.glob(relative, root_dir=root, include_hidden=True)  # noqa: PTH207 - Path.glob hides nothing
+        paths = [root / name for name in sorted(found)]
         return [p for p in paths if from_stage or p.is_dir() or not self._ignore.hides(_posix(p, root))]
 
     def _copy_path(self, root: Path, path: Path, target: Path, into: bool, hide: bool) -> None:

@@ -1,7 +1,8 @@
 """From an image to a process: its files copied beside the job, its paths re-rooted, its environment made.
 
-What a container isolates, a process does not: `/opt/ml` becomes a folder of the job wherever arguments and environment
-name it, and SAGEMAKER_BASE_DIR says where it is. Each container gets its own copy of the image's files.
+What a container isolates, a process does not: `/opt/ml` becomes a folder of the job wherever arguments and
+environment name it, and SAGEMAKER_BASE_DIR says where it is. Each container gets its own copy of the image's
+files.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from sagemaker_emulator.images.store import Image
 OPT_ML = re.compile(r"(?<![\w.\-])/opt/ml(?![\w\-])")
 PYTHON = re.compile(r"python(3(\.\d+)?)?")
 # This machine's own; a container would bring its counterpart along.
-FROM_HOST = ("HOME", "LANG", "LC_ALL", "TZ", "MLFLOW_DISABLE_TELEMETRY", "GX_ANALYTICS_ENABLED", "LD_LIBRARY_PATH")
+FROM_HOST = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "GX_ANALYTICS_ENABLED",
+    "LD_LIBRARY_PATH",
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`sagemaker-emulator docker build|push|login`: the docker commands a release uses, against the image store.
 
-Set DOCKER="python -m sagemaker_emulator docker" and call `$DOCKER build --target T --tag URI .`, then `$DOCKER push URI`.
+Set DOCKER="python -m sagemaker_emulator docker" and call `$DOCKER build --target T --tag URI .`, then
+`$DOCKER push URI`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,11 @@ def _manifest(image: Image) -> str:
     """Return a registry manifest that names the content, so that ECR's digest is a function of it."""
     size = sum(path.stat().st_size for path in image.files.rglob("*") if path.is_file()) if image.files else 0
     layer = {"mediaType": f"{MANIFEST}.layer", "size": size, "digest": f"sha256:{image.digest}"}
-    config = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 0, "digest": layer["digest"]}
+    config = {
+        "mediaType": "application/vnd.docker.container.image.v1+json",
+        "size": 0,
+        "digest": layer["digest"],
+    }
     document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
     return json.dumps(document, sort_keys=True)
 

@@ -1,8 +1,9 @@
 """Read a Dockerfile into its stages.
 
-Parsed: FROM .. AS, ARG, ENV, COPY, ADD (of local files), WORKDIR, ENTRYPOINT, CMD, LABEL, EXPOSE, USER, with line
-continuations, comments and ${NAME}, ${NAME:-default}, ${NAME:+other}. RUN is recorded; nothing here runs it. HEALTHCHECK,
-STOPSIGNAL, SHELL, VOLUME and MAINTAINER change nothing that the emulator does. Anything else is refused by line.
+Parsed: FROM .. AS, ARG, ENV, COPY, ADD (of local files), WORKDIR, ENTRYPOINT, CMD, LABEL, EXPOSE, USER, with
+line continuations, comments and ${NAME}, ${NAME:-default}, ${NAME:+other}. RUN is recorded; nothing here runs
+it. HEALTHCHECK, STOPSIGNAL, SHELL, VOLUME and MAINTAINER change nothing that the emulator does. Anything else
+is refused by line.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Stage:
 def parse(text: str, build_args: Mapping[str, str]) -> list[Stage]:
     """Return the stages of a Dockerfile, in order. Raises DockerfileError."""
     stages: list[Stage] = []
-    outer: dict[str, str] = {}  # ARGs before the first FROM: seen by FROM lines, and by a stage that repeats the ARG
+    outer: dict[
+        str, str
+    ] = {}  # ARGs before the first FROM: seen by FROM lines, and by a stage that repeats the ARG
     scope: dict[str, str] = {}
     for number, word, rest in _instructions(text):
         if word == "ARG":

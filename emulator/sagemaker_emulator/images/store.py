@@ -1,6 +1,7 @@
-"""Images on disk: files by content under images/content, names in images/local (built) and images/pushed (in ECR).
+"""Images on disk: files by content in images/content, names in images/local (built) and images/pushed (ECR).
 
-An image is what its Dockerfile COPYs, with ENTRYPOINT, CMD, WORKDIR and ENV. Its digest is the hash of all of that.
+An image is what its Dockerfile COPYs, with ENTRYPOINT, CMD, WORKDIR and ENV. Its digest is the hash of all of
+that.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Store:
         self._table = home / "images.json"
 
     def add(self, uri: str, image: Image, tree: Path) -> Image:
-        """Keep `image` with the files in `tree` (which is consumed) under a local name; return it with its digest."""
+        """Keep `image` with the files of `tree`, which is consumed; return it with its digest."""
         config = {k: v for k, v in asdict(image).items() if k not in ("digest", "files")}
         digest = _digest(config, tree)
         folder = self._root / "content" / digest
@@ -53,11 +54,11 @@ class Store:
             shutil.rmtree(tree)
         else:
             staged = self.staging()
-            os.replace(tree, staged / "files")
+            tree.replace(staged / "files")
             (staged / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
             _made(folder.parent)
             try:
-                os.replace(staged, folder)
+                staged.replace(folder)
             except OSError:  # someone else built the very same image meanwhile
                 shutil.rmtree(staged)
         self._name("local", uri, digest)
@@ -82,14 +83,14 @@ class Store:
         return self._load(self._digest_of("local", uri))
 
     def pushed(self, uri: str) -> Image:
-        """Return an image that jobs may use: one that was pushed, else one of the table. Raises ImageMissing."""
+        """Return an image that jobs may use: pushed, or else of the table. Raises ImageMissing."""
         try:
             return self._load(self._digest_of("pushed", uri))
         except ImageMissing:
             return self._from_table(uri)
 
     def _from_table(self, uri: str) -> Image:
-        """Look the URI up in images.json: {"uri or pattern": {"entrypoint": [...], "cmd": [...], "env": {...}}}."""
+        """Look the URI up in images.json: {"uri or pattern": {"entrypoint": [...], "env": {...}}}."""
         try:
             table: dict[str, Any] = json.loads(self._table.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -115,7 +116,7 @@ class Store:
         folder = _made(self._root / kind)
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as staged:
             staged.write(digest)
-        os.replace(staged.name, folder / _file(uri))
+        Path(staged.name).replace(folder / _file(uri))
 
 
 def _file(uri: str) -> str:
@@ -134,7 +135,7 @@ def _digest(config: dict[str, Any], tree: Path) -> str:
     for path in sorted(tree.rglob("*")):
         relative = path.relative_to(tree).as_posix()
         if path.is_symlink():
-            total.update(f"l {relative} {os.readlink(path)}\n".encode())
+            total.update(f"l {relative} {path.readlink()}\n".encode())
         elif path.is_file():
             mode = "x" if os.access(path, os.X_OK) else "f"
             total.update(f"{mode} {relative} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -1,4 +1,4 @@
-"""The checkpoint folder of a training job: brought before it starts, copied to S3 while it runs and when it ends."""
+"""The checkpoint folder of a training job: brought before it starts, copied to S3 while it runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class Checkpoints:
         while not self._over.wait(INTERVAL_SECONDS):
             try:
                 self._copy()
-            except (transfer.TransferError, OSError) as error:  # a file that is being written: the next round has it
+            except (
+                transfer.TransferError,
+                OSError,
+            ) as error:  # a file that is being written: the next round has it
                 log.warning("event=checkpoint_copy_failed error=%s", error)
 
     def _copy(self) -> None:
@@ -59,5 +62,6 @@ class Checkpoints:
     def _files(self) -> dict[str, Any]:
         files = (path for path in self._folder.rglob("*") if path.is_file())
         return {
-            path.relative_to(self._folder).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns) for path in files
+            path.relative_to(self._folder).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
+            for path in files
         }

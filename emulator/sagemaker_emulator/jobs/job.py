@@ -1,4 +1,4 @@
-"""What every job has in common: a record that Describe returns, a life in its own thread, an end one can wait for."""
+"""What every job has in common: a record that Describe returns, a thread it lives in, an end to wait for."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ class Job(ABC):
         self.settle(ended)
 
     def _execute(self, prepared: Launch) -> Ended:
-        stream = LogStream(self.account, self.region, self.log_group, f"{self.name}/algo-1-{int(time.time())}")
+        stream = LogStream(
+            self.account, self.region, self.log_group, f"{self.name}/algo-1-{int(time.time())}"
+        )
         process = JobProcess(prepared, stream, self.line)
         self._process = process
         if self._stop.is_set():
@@ -130,8 +132,8 @@ class Job(ABC):
             return Store(seams.home()).pushed(uri)
         except ImageMissing:
             raise JobFailed(
-                f"ClientError: Cannot pull {self.kind.split('-')[0]} container. Either the image does not exist "
-                f"or its permissions are incorrect: {uri}"
+                f"ClientError: Cannot pull {self.kind.split('-')[0]} container. "
+                f"Either the image does not exist or its permissions are incorrect: {uri}"
             ) from None
 
     def _check_stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Metric definitions: regular expressions over a job's log lines, to FinalMetricDataList and to CloudWatch."""
+"""Metric definitions: patterns over a job's log lines, to FinalMetricDataList and to CloudWatch."""
 
 from __future__ import annotations
 

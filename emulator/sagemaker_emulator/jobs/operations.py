@@ -70,7 +70,8 @@ def _create(job: Job) -> dict[str, Any]:
     except table.Duplicate:
         raise seams.AwsError(
             "ResourceInUse",
-            f"Job name must be unique within an AWS account and region, and a job with this name already exists ({job.arn})",
+            "Job name must be unique within an AWS account and region, "
+            f"and a job with this name already exists ({job.arn})",
         ) from None
     tags.keep(job.arn, job.tags)
     job.start()
@@ -108,7 +109,9 @@ def _refuse_training(params: dict[str, Any]) -> None:
     algorithm = params["AlgorithmSpecification"]
     if not algorithm.get("TrainingImage"):
         _refuse("AlgorithmSpecification.AlgorithmName: give a TrainingImage")
-    if params["ResourceConfig"].get("InstanceCount", 1) != 1 or params["ResourceConfig"].get("InstanceGroups"):
+    if params["ResourceConfig"].get("InstanceCount", 1) != 1 or params["ResourceConfig"].get(
+        "InstanceGroups"
+    ):
         _refuse("training on more than one instance")
     channels = params.get("InputDataConfig", [])
     modes = {algorithm.get("TrainingInputMode", "File"), *(c.get("InputMode", "File") for c in channels)}

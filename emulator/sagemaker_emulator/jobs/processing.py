@@ -33,7 +33,9 @@ class ProcessingJob(Job):
         cluster = self.request["ProcessingResources"]["ClusterConfig"]
         request = {"ProcessingJobArn": self.arn, **self.request}
         layout.write_json(self.base / "config" / "processingjobconfig.json", request)
-        layout.write_json(self.base / "config" / "resourceconfig.json", layout.resource_config(cluster["InstanceType"]))
+        layout.write_json(
+            self.base / "config" / "resourceconfig.json", layout.resource_config(cluster["InstanceType"])
+        )
         for output in self._outputs:
             self.opt_ml(output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
         (self.base / "output").mkdir(exist_ok=True)

@@ -39,7 +39,7 @@ def of_kind(kind: str, call: seams.Call) -> Iterator[Job]:
 
 
 def wait(arn: str, timeout_seconds: float | None = None) -> Job:
-    """Block until the job has ended (or the time is up) and return it. Raises KeyError for an ARN nobody made."""
+    """Block until the job has ended or the time is up; return it. Raises KeyError for an unknown ARN."""
     with _lock:
         job = next((job for job in _jobs.values() if job.arn == arn), None)
     if job is None:

@@ -85,7 +85,11 @@ class TrainingJob(Job):
         entrypoint = self._algorithm.get("ContainerEntrypoint")
         arguments = self._algorithm.get("ContainerArguments")
         words = (entrypoint, arguments or []) if entrypoint else (image.entrypoint, arguments or ["train"])
-        env = {**self.request.get("Environment", {}), "TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn}
+        env = {
+            **self.request.get("Environment", {}),
+            "TRAINING_JOB_NAME": self.name,
+            "TRAINING_JOB_ARN": self.arn,
+        }
         return self.launch(image, words, env)
 
     def started(self) -> None:
@@ -102,13 +106,15 @@ class TrainingJob(Job):
         self.update(TrainingTimeInSeconds=round(seconds), BillableTimeInSeconds=max(1, round(seconds)))
 
     def settle(self, ended: Ended) -> None:
-        """Upload the model and end; a job that was stopped or timed out keeps what it had saved, as on AWS."""
+        """Upload the model and end; a stopped or timed-out job keeps what it had saved, as on AWS."""
         self._timed_out = ended.timed_out
         try:
             if self._checkpoints is not None:
                 self._checkpoints.finish()
             if ended.code and not ended.stopped and not ended.timed_out:
-                raise JobFailed(f"AlgorithmError: {self.read_text('output/failure')}, exit code: {ended.code}")
+                raise JobFailed(
+                    f"AlgorithmError: {self.read_text('output/failure')}, exit code: {ended.code}"
+                )
             self._upload()
         except transfer.TransferError as error:
             raise JobFailed(str(error)) from error

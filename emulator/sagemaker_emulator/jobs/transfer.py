@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,10 +58,13 @@ def upload_archive(region: str, folder: Path, uri: str, kms_key: str | None = No
     """Put the content of `folder` at `uri` as one .tar.gz. Raises TransferError."""
     archive = folder.parent / f"{folder.name}.tar.gz"
     # Times, owners and gzip's own clock are left out: the same files give the same bytes.
-    with archive.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w") as tar:
-            for path in sorted(folder.rglob("*")):
-                tar.add(path, arcname=path.relative_to(folder).as_posix(), recursive=False, filter=_plain)
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for path in sorted(folder.rglob("*")):
+            tar.add(path, arcname=path.relative_to(folder).as_posix(), recursive=False, filter=_plain)
     with archive.open("rb") as body:
         put(region, *split(uri), body, kms_key)
     archive.unlink()
@@ -119,8 +121,8 @@ def _fetch(region: str, bucket: str, key: str, target: Path) -> None:
     if target.is_dir():
         raise TransferError(
             f"ClientError: Data download failed: Cannot download s3://{bucket}/{key}, "
-            "a previously downloaded file/folder clashes with it. Please check your s3 objects and ensure that "
-            "there is no object that is both a folder as well as a file."
+            "a previously downloaded file/folder clashes with it. Please check your s3 objects and ensure "
+            "that there is no object that is both a folder as well as a file."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -134,9 +136,10 @@ def _fetch(region: str, bucket: str, key: str, target: Path) -> None:
 
 def _nothing_under(uri: str, region: str) -> str:
     return (
-        f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
-        f"bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that the "
-        "role has \"s3:ListBucket\" permissions on the bucket."
+        f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
+        f"that the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, "
+        "and that the "
+        'role has "s3:ListBucket" permissions on the bucket.'
     )
 
 
@@ -146,8 +149,3 @@ def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.mtime = 0
     info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644
     return info
-
-
-def total_bytes(folder: Path) -> int:
-    """Return how much lies below a folder."""
-    return sum(os.path.getsize(path) for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The model registry: groups, versions, approval, metadata. Importing this package registers its operations."""
+"""The model registry: groups, versions, approval, metadata. Importing it registers its operations."""
 
 from sagemaker_emulator.registry import groups as groups
 from sagemaker_emulator.registry import packages as packages

@@ -54,7 +54,9 @@ def delete_model_package_group(call: seams.Call) -> None:
         group = state.group(call)
         name, arn = group.record["ModelPackageGroupName"], group.record["ModelPackageGroupArn"]
         if any(record.get("ModelPackageGroupName") == name for record in state.packages.values()):
-            raise seams.AwsError("ConflictException", f"Model Package Group {arn} still contains Model Packages")
+            raise seams.AwsError(
+                "ConflictException", f"Model Package Group {arn} still contains Model Packages"
+            )
         del state.groups[name]
         tags.drop(arn)
 

@@ -81,16 +81,19 @@ def batch_describe_model_package(call: seams.Call) -> dict[str, Any]:
 
 @seams.operation("UpdateModelPackage")
 def update_model_package(call: seams.Call) -> dict[str, Any]:
-    """Change what the request names and nothing else: approval, its description, metadata. Raises AwsError."""
+    """Change what the request names and nothing else: approval, description, metadata. Raises AwsError."""
     params = copy.deepcopy(call.params)
     with State.of(call) as state:
         record = state.package(call, params["ModelPackageArn"])
-        metadata = {**record.get("CustomerMetadataProperties", {}), **params.get("CustomerMetadataProperties", {})}
+        metadata = {
+            **record.get("CustomerMetadataProperties", {}),
+            **params.get("CustomerMetadataProperties", {}),
+        }
         for key in params.get("CustomerMetadataPropertiesToRemove", []):
             metadata.pop(key, None)
         if len(metadata) > MOST_PROPERTIES:
-            text = f"CustomerMetadataProperties must have at most {MOST_PROPERTIES} entries, would have {len(metadata)}"
-            raise seams.AwsError("ValidationException", text)
+            limit = f"at most {MOST_PROPERTIES} entries, would have {len(metadata)}"
+            raise seams.AwsError("ValidationException", f"CustomerMetadataProperties must have {limit}")
         record.update({key: params[key] for key in REPLACED if key in params})
         if metadata:
             record["CustomerMetadataProperties"] = metadata
@@ -105,7 +108,7 @@ def update_model_package(call: seams.Call) -> dict[str, Any]:
 
 @seams.operation("ListModelPackages")
 def list_model_packages(call: seams.Call) -> dict[str, Any]:
-    """List packages of a group (by name or ARN), or those without versions; by approval status, newest first."""
+    """List packages of a group (by name or ARN), or those without versions; newest first."""
     params = call.params
     group = params.get("ModelPackageGroupName", "").rsplit("/", 1)[-1]
     kind = "Versioned" if group else params.get("ModelPackageType", "Unversioned")
@@ -117,8 +120,12 @@ def list_model_packages(call: seams.Call) -> dict[str, Any]:
     records = [r for r in records if not approval or r.get("ModelApprovalStatus") == approval]
     summaries = [{key: record[key] for key in SUMMARY if key in record} for record in records]
     # Versions made within one clock tick still have an order.
-    summaries.sort(key=lambda item: item.get("ModelPackageVersion", 0), reverse=params.get("SortOrder") != "Ascending")
-    return page(summaries, params, "ModelPackageSummaryList", name="ModelPackageArn", status="ModelPackageStatus")
+    summaries.sort(
+        key=lambda item: item.get("ModelPackageVersion", 0), reverse=params.get("SortOrder") != "Ascending"
+    )
+    return page(
+        summaries, params, "ModelPackageSummaryList", name="ModelPackageArn", status="ModelPackageStatus"
+    )
 
 
 @seams.operation("DeleteModelPackage")

@@ -21,7 +21,7 @@ class Group:
 
 @dataclass
 class State:
-    """Groups by name, packages by ARN, and which token made which package. Use as a context manager: it locks."""
+    """Groups by name, packages by ARN, which token made which package. Use it as a context: it locks."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -40,7 +40,9 @@ class State:
         self._lock.acquire()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._lock.release()
 
     def group(self, call: seams.Call) -> Group:

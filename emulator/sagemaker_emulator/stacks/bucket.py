@@ -1,4 +1,4 @@
-"""AWS::S3::Bucket with every property it is given applied, and a bucket policy that knows the wire is not TLS."""
+"""AWS::S3::Bucket with every property that it is given applied, or refused by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ APPLIED = (
 
 
 @seams.wrap("moto.s3.models", "FakeBucket.create_from_cloudformation_json")
-def create(original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str, **kwargs: Any) -> Any:
+def create(
+    original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str, **kwargs: Any
+) -> Any:
     """Make the bucket and apply what moto leaves out. Raises ValueError for a property nobody applies."""
     properties = document.get("Properties", {})
     refuse_unknown(properties, APPLIED)
@@ -33,7 +35,10 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
     """Change the bucket and apply what moto leaves out."""
     properties = given["cloudformation_json"].get("Properties", {})
     refuse_unknown(properties, APPLIED)
-    named = {"BucketName": given["original_resource"].name, **properties}  # moto reads the name to change tags
+    named = {
+        "BucketName": given["original_resource"].name,
+        **properties,
+    }  # moto reads the name to change tags
     given["cloudformation_json"] = {**given["cloudformation_json"], "Properties": named}
     changed = original(cls, **given)
     _apply(changed.name, properties, given["region_name"])
@@ -73,15 +78,26 @@ def _encryption(properties: dict[str, Any]) -> dict[str, Any]:
         rules.append(
             {
                 **({"ApplyServerSideEncryptionByDefault": renamed} if renamed else {}),
-                **({"BucketKeyEnabled": _true(rule["BucketKeyEnabled"])} if "BucketKeyEnabled" in rule else {}),
+                **(
+                    {"BucketKeyEnabled": _true(rule["BucketKeyEnabled"])}
+                    if "BucketKeyEnabled" in rule
+                    else {}
+                ),
             }
         )
     return {"Rules": rules}
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """Translate one rule from CloudFormation's words to the API's. Raises ValueError for what is not translated."""
-    known = ("Id", "Status", "Prefix", "ExpirationInDays", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+    """Translate one rule from CloudFormation's words to the API's. Raises ValueError for other words."""
+    known = (
+        "Id",
+        "Status",
+        "Prefix",
+        "ExpirationInDays",
+        "NoncurrentVersionExpiration",
+        "AbortIncompleteMultipartUpload",
+    )
     refuse_unknown(rule, known)
     out: dict[str, Any] = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
     if "Id" in rule:
@@ -89,9 +105,13 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     if "ExpirationInDays" in rule:
         out["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
     if "NoncurrentVersionExpiration" in rule:
-        out["NoncurrentVersionExpiration"] = {k: int(v) for k, v in rule["NoncurrentVersionExpiration"].items()}
+        out["NoncurrentVersionExpiration"] = {
+            k: int(v) for k, v in rule["NoncurrentVersionExpiration"].items()
+        }
     if "AbortIncompleteMultipartUpload" in rule:
-        out["AbortIncompleteMultipartUpload"] = {k: int(v) for k, v in rule["AbortIncompleteMultipartUpload"].items()}
+        out["AbortIncompleteMultipartUpload"] = {
+            k: int(v) for k, v in rule["AbortIncompleteMultipartUpload"].items()
+        }
     return out
 
 

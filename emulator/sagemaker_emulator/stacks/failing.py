@@ -1,7 +1,8 @@
 """A stack with a resource that nobody made fails, by name, instead of CREATE_COMPLETE.
 
-Moto skips the types it lacks, loses resources it cannot update and lets an exception escape as a 500. Here each becomes a
-ResourceFailed; `operations` turns that into ROLLBACK_COMPLETE or UPDATE_ROLLBACK_COMPLETE with a reason.
+Moto skips the types it lacks, loses resources it cannot update and lets an exception escape as a 500. Here
+each becomes a ResourceFailed; `operations` turns that into ROLLBACK_COMPLETE or UPDATE_ROLLBACK_COMPLETE with
+a reason.
 """
 
 from __future__ import annotations
@@ -44,13 +45,17 @@ def resource_class_from_type(original: Any, resource_type: str) -> Any:
 
 
 @seams.wrap("moto.cloudformation.parsing", "parse_and_create_resource")
-def parse_and_create_resource(original: Any, logical_id: str, document: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+def parse_and_create_resource(
+    original: Any, logical_id: str, document: dict[str, Any], *args: Any, **kwargs: Any
+) -> Any:
     """Make one resource. Raises ResourceFailed, whatever went wrong."""
     return _or_fail(logical_id, document["Type"], original, logical_id, document, *args, **kwargs)
 
 
 @seams.wrap("moto.cloudformation.parsing", "parse_and_update_resource")
-def parse_and_update_resource(original: Any, logical_id: str, document: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+def parse_and_update_resource(
+    original: Any, logical_id: str, document: dict[str, Any], *args: Any, **kwargs: Any
+) -> Any:
     """Change one resource. Raises ResourceFailed, also for a type that moto cannot change and would lose."""
     model = parsing.resource_class_from_type(document["Type"])
     if hasattr(getattr(model, "update_from_cloudformation_json", None), "__isabstractmethod__"):
@@ -61,7 +66,7 @@ def parse_and_update_resource(original: Any, logical_id: str, document: dict[str
 
 @seams.wrap("moto.cloudformation.parsing", "clean_json")
 def clean_json(original: Any, document: Any, resources: Any) -> Any:
-    """Resolve functions. Raises ValueError for an attribute that moto would leave out, and for an unknown reference."""
+    """Resolve functions. Raises ValueError for what moto leaves out, and for a reference to nothing."""
     try:
         value = original(document, resources)
     except KeyError as error:

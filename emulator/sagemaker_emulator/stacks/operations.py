@@ -1,4 +1,4 @@
-"""CreateStack, UpdateStack, DeleteStack and change sets: capabilities asked for, failures rolled back and explained."""
+"""CreateStack, UpdateStack, DeleteStack, change sets: capabilities asked for, failures rolled back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from sagemaker_emulator.stacks.resource import ResourceFailed
 
 log = logging.getLogger(__name__)
 
-NAMED = {"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::IAM::User": "UserName"}
+NAMED = {
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::User": "UserName",
+}
 BACKEND = "CloudFormationBackend"
 
 
@@ -61,7 +65,9 @@ def delete_stack(call: seams.Call) -> Any:
 
 
 @seams.wrap("moto.cloudformation.models", f"{BACKEND}.create_stack")
-def backend_create(original: Any, backend: CloudFormationBackend, name: str, *args: Any, **kwargs: Any) -> Any:
+def backend_create(
+    original: Any, backend: CloudFormationBackend, name: str, *args: Any, **kwargs: Any
+) -> Any:
     """Make a stack; one that fails stays, as CREATE_FAILED with its reason."""
     before = set(backend.stacks)
     try:
@@ -75,7 +81,9 @@ def backend_create(original: Any, backend: CloudFormationBackend, name: str, *ar
 
 
 @seams.wrap("moto.cloudformation.models", f"{BACKEND}.update_stack")
-def backend_update(original: Any, backend: CloudFormationBackend, name: str, template: str, *args: Any, **kwargs: Any) -> Any:
+def backend_update(
+    original: Any, backend: CloudFormationBackend, name: str, template: str, *args: Any, **kwargs: Any
+) -> Any:
     """Change a stack; when that fails, change it back. Raises AwsError when nothing would change."""
     stack = backend.get_stack(name)
     parameters = kwargs.get("parameters") or []
@@ -89,7 +97,9 @@ def backend_update(original: Any, backend: CloudFormationBackend, name: str, tem
 
 
 @seams.wrap("moto.cloudformation.models", f"{BACKEND}.execute_change_set")
-def backend_execute(original: Any, backend: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> Any:
+def backend_execute(
+    original: Any, backend: CloudFormationBackend, change_set_name: str, stack_name: str | None = None
+) -> Any:
     """Execute a change set; moto forgets the outputs of a stack that began as one."""
     change_set = backend.describe_change_set(change_set_name)
     stack = backend.stacks[change_set.stack_id]
@@ -145,7 +155,9 @@ def _or_back(stack: Stack, change: Any) -> Any:
 
 def _forget_what_was_never_made(stack: Stack) -> None:
     resources = stack.resource_map
-    made = {name: r for name, r in resources._resource_json_map.items() if name in resources._parsed_resources}
+    made = {
+        name: r for name, r in resources._resource_json_map.items() if name in resources._parsed_resources
+    }
     resources._resource_json_map = made
 
 
@@ -164,10 +176,18 @@ def _failed(stack: Stack, status: str, error: Exception, verb: str) -> None:
     """Note which resource failed and why, where DescribeStacks and DescribeStackEvents show it."""
     reason = str(error)
     if isinstance(error, ResourceFailed):
-        reason = f"The following resource(s) failed to {verb}: [{error.logical_id}]. {error.resource_type}: {error}"
+        which = f"The following resource(s) failed to {verb}: [{error.logical_id}]"
+        reason = f"{which}. {error.resource_type}: {error}"
         stack.events.append(
             Event(
-                stack.stack_id, stack.name, error.logical_id, "", error.resource_type, status, str(error), None
+                stack.stack_id,
+                stack.name,
+                error.logical_id,
+                "",
+                error.resource_type,
+                status,
+                str(error),
+                None,
             )
         )
     else:
@@ -202,7 +222,11 @@ def _ask_for_capabilities(call: seams.Call) -> None:
     except Exception:
         text = "Template format error: unsupported structure."
         raise seams.AwsError("ValidationError", text) from None
-    iam = [r for r in resources if str(r.get("Type", "")).startswith("AWS::IAM::") and r["Type"] != "AWS::IAM::OIDCProvider"]
+    iam = [
+        r
+        for r in resources
+        if str(r.get("Type", "")).startswith("AWS::IAM::") and r["Type"] != "AWS::IAM::OIDCProvider"
+    ]
     named = [r for r in iam if NAMED.get(r["Type"], "-") in r.get("Properties", {})]
     given = set(call.params.get("Capabilities", []))
     needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"

@@ -9,7 +9,9 @@ from sagemaker_emulator import seams
 
 
 @seams.wrap("moto.ecr.models", "Repository.create_from_cloudformation_json")
-def create(original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str, **kwargs: Any) -> Any:
+def create(
+    original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str, **kwargs: Any
+) -> Any:
     """Make the repository and apply both policies."""
     repository = original(cls, name, document, account, region, **kwargs)
     _apply(repository.name, document.get("Properties", {}), region)

@@ -1,4 +1,4 @@
-"""The base of a CloudFormation type that is made by calling the emulator's own API, as CloudFormation does."""
+"""The base of a CloudFormation type that is made by calling the emulator's API, as CloudFormation does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ResourceFailed(Exception):
 class ApiResource:
     """Mix into a class that derives from moto's CloudFormationModel directly (moto looks no deeper).
 
-    A subclass names its type, the property that names it, the properties it applies and its attributes, and implements
-    `make(name, properties, region)` returning (physical id, attributes) and `unmake`. A property it does not apply fails
-    the resource instead of being dropped.
+    A subclass names its type, the property that names it, the properties it applies and its attributes, and
+    implements `make(name, properties, region)` returning (physical id, attributes) and `unmake`. A property
+    it does not apply fails the resource instead of being dropped.
     """
 
     TYPE: ClassVar[str]
@@ -36,7 +36,9 @@ class ApiResource:
             cls.cloudformation_type = staticmethod(lambda: cls.TYPE)
             cls.cloudformation_name_type = staticmethod(lambda: cls.NAME)
 
-    def __init__(self, physical_id: str, attributes: dict[str, str], properties: dict[str, Any], region: str) -> None:
+    def __init__(
+        self, physical_id: str, attributes: dict[str, str], properties: dict[str, Any], region: str
+    ) -> None:
         self.physical_id, self.attributes = physical_id, attributes
         self.properties, self.region = properties, region
 
@@ -64,7 +66,12 @@ class ApiResource:
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> Any:
         """Make the resource; moto calls this."""
         properties = cloudformation_json.get("Properties", {})
@@ -81,7 +88,7 @@ class ApiResource:
         account_id: str,
         region_name: str,
     ) -> Any:
-        """Change the resource: in place where the API can, else the new one first and then away with the old."""
+        """Change the resource: in place where the API can, else the new one first, then away with the old."""
         properties = cloudformation_json.get("Properties", {})
         refuse_unknown(properties, cls.PROPERTIES)
         if original_resource.change(properties):
@@ -103,7 +110,7 @@ class ApiResource:
         raise NotImplementedError
 
     def change(self, properties: dict[str, Any]) -> bool:
-        """Change in place and return True, or return False: the resource has to be made anew (or put again)."""
+        """Change in place and return True; False: the resource has to be made anew (or put again)."""
         return False
 
     def unmake(self) -> None:
@@ -119,7 +126,7 @@ def refuse_unknown(properties: dict[str, Any], applied: tuple[str, ...]) -> None
 
 
 def coerced(value: Any, service: str, operation: str) -> dict[str, Any]:
-    """Return properties in the types of an operation's input: templates write numbers and booleans as text."""
+    """Return properties in the types of an operation's input: templates write numbers as text."""
     return _coerced(value, _service(service).operation_model(operation).input_shape)
 
 

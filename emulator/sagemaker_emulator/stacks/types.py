@@ -21,15 +21,26 @@ class ModelPackageGroup(ApiResource, CloudFormationModel):
 
     TYPE: ClassVar[str] = "AWS::SageMaker::ModelPackageGroup"
     NAME: ClassVar[str] = "ModelPackageGroupName"
-    PROPERTIES: ClassVar[tuple[str, ...]] = (NAME, "ModelPackageGroupDescription", "ModelPackageGroupPolicy", "Tags")
-    ATTRIBUTES: ClassVar[tuple[str, ...]] = ("ModelPackageGroupArn", "ModelPackageGroupStatus", "CreationTime")
+    PROPERTIES: ClassVar[tuple[str, ...]] = (
+        NAME,
+        "ModelPackageGroupDescription",
+        "ModelPackageGroupPolicy",
+        "Tags",
+    )
+    ATTRIBUTES: ClassVar[tuple[str, ...]] = (
+        "ModelPackageGroupArn",
+        "ModelPackageGroupStatus",
+        "CreationTime",
+    )
 
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the group, with its policy."""
         sagemaker = seams.client("sagemaker", region)
         request = {k: v for k, v in properties.items() if k in ("ModelPackageGroupDescription", "Tags")}
-        arn = sagemaker.create_model_package_group(ModelPackageGroupName=name, **request)["ModelPackageGroupArn"]
+        arn = sagemaker.create_model_package_group(ModelPackageGroupName=name, **request)[
+            "ModelPackageGroupArn"
+        ]
         if "ModelPackageGroupPolicy" in properties:
             policy = _text(properties["ModelPackageGroupPolicy"])
             sagemaker.put_model_package_group_policy(ModelPackageGroupName=name, ResourcePolicy=policy)
@@ -137,12 +148,20 @@ class Subscription(ApiResource, CloudFormationModel):
     """AWS::SNS::Subscription; Ref is the ARN."""
 
     TYPE: ClassVar[str] = "AWS::SNS::Subscription"
-    PROPERTIES: ClassVar[tuple[str, ...]] = ("TopicArn", "Protocol", "Endpoint", "FilterPolicy", "RawMessageDelivery")
+    PROPERTIES: ClassVar[tuple[str, ...]] = (
+        "TopicArn",
+        "Protocol",
+        "Endpoint",
+        "FilterPolicy",
+        "RawMessageDelivery",
+    )
 
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
-        """Subscribe. An e-mail address stays unconfirmed on AWS until its owner clicks; nothing is sent here."""
-        attributes = {k: _text(v) for k, v in properties.items() if k in ("FilterPolicy", "RawMessageDelivery")}
+        """Subscribe. On AWS an e-mail address waits for its owner's click; nothing is sent here."""
+        attributes = {
+            k: _text(v) for k, v in properties.items() if k in ("FilterPolicy", "RawMessageDelivery")
+        }
         made = seams.client("sns", region).subscribe(
             TopicArn=properties["TopicArn"],
             Protocol=properties["Protocol"],
