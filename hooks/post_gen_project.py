@@ -45,9 +45,8 @@ def origin(context, folder):
         folder, "status", "--porcelain", "--", "cookiecutter.json", "hooks", "*cookiecutter.project_slug*"
     ):
         return None, "the template has changes that no commit holds"
-    given_as_folder = not context["_template"].startswith(("http", "git@", "gh:", "gl:", "bb:", "ssh:"))
-    address = str(folder) if given_as_folder else git(folder, "remote", "get-url", "origin")
-    return address, commit
+    cloned = context["_repo_dir"] != context["_template"]  # an address, or an abbreviation of one
+    return (git(folder, "remote", "get-url", "origin") if cloned else str(folder)), commit
 
 
 def link(context, folder, project):

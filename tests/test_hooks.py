@@ -83,6 +83,14 @@ def test_a_bake_from_inside_the_template_is_linked_too(template, tmp_path):
     assert json.loads((tmp_path / "income-model" / ".cruft.json").read_text())["template"] == str(template)
 
 
+def test_a_template_that_was_cloned_is_linked_by_its_address(template, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    bake_from(tmp_path, f"git+file://{template}", "-o", "out")
+    project = tmp_path / "out" / "income-model"
+    assert json.loads((project / ".cruft.json").read_text())["template"] == f"file://{template}"
+    assert cruft(project, "check").returncode == 0
+
+
 def test_without_a_commit_to_name_one_line_says_why_there_is_no_link(tmp_path):
     (tmp_path / "plain").mkdir()
     tool.copy_tracked(tmp_path / "plain")
