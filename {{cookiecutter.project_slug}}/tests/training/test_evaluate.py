@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from inference.predictor import Predictor, prove
@@ -63,6 +64,19 @@ def test_the_same_models_and_rows_give_the_same_bytes(tmp_path):
         outputs.append({path.name: path.read_bytes() for path in files})
     assert outputs[0].keys() == {"evaluation.json", "golden.json", "model_report.html", "model.tar.gz"}
     assert outputs[0] == outputs[1]
+
+
+def test_the_order_and_number_of_files_do_not_matter(tmp_path):
+    def shuffle(inputs: Path) -> None:
+        path = inputs / "test" / "part-0.parquet"
+        rows = pq.read_table(path)
+        pq.write_table(rows.slice(0, 900), inputs / "test" / "part-1.parquet")
+        pq.write_table(rows.slice(900), path)
+
+    assert run_job(tmp_path, champion={"weights": WORSE}) == 0
+    whole = read(tmp_path)
+    assert run_job(tmp_path, champion={"weights": WORSE}, before=shuffle) == 0
+    assert read(tmp_path) == whole
 
 
 def test_an_identical_champion_is_a_tie_and_passes(tmp_path):

@@ -94,6 +94,11 @@ def refused_by(evaluation: dict[str, Any], **policy: Any) -> list[str]:
         pytest.param(
             {"champion": {"error": "its archive is damaged"}}, ["champion"], id="a champion that is damaged"
         ),
+        pytest.param(
+            {"champion": {"error": "damaged", "metrics": {"auc": entry(0.9)}}},
+            ["champion"],
+            id="a champion with an error, whatever else is known of it",
+        ),
         pytest.param({"champion": {"metrics": None}}, ["champion"], id="a champion without metrics"),
         pytest.param({"champion": {}}, ["champion"], id="a champion of which nothing is known"),
         pytest.param({"slices": [make_slice(-0.03)]}, ["slice_loss"], id="a slice is clearly worse"),
