@@ -9,9 +9,9 @@ import uuid
 
 from pipelines_by_hand import ROLE, image
 
-# What it answers says which copy of the code, which model data and which environment answered. Its behaviour is in
+# What it answers says which code, which model data and which environment answered. Its behaviour is in
 # its environment: PING (status), PING_AFTER (seconds), EXIT (at start), TWIST (added to answers).
-SERVER = '''
+SERVER = """
 import http.server, os, signal, sys, threading, time
 base = os.environ["SAGEMAKER_BASE_DIR"]
 if os.environ.get("EXIT"):
@@ -46,7 +46,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 server.serve_forever(0.05); server.server_close()
 print("stopped in peace", flush=True)
-'''
+"""
 IMAGE = "registry.example/answers:1"
 
 

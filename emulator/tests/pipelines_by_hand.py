@@ -81,7 +81,8 @@ def processing(name, script, outputs=(), inputs=None, files=None, **members):
     }
     if files:
         step["PropertyFiles"] = [
-            {"PropertyFileName": key, "OutputName": output, "FilePath": path} for key, (output, path) in files.items()
+            {"PropertyFileName": key, "OutputName": output, "FilePath": path}
+            for key, (output, path) in files.items()
         ]
     return step
 
@@ -137,14 +138,18 @@ def document(*steps, parameters=()):
 def create(sagemaker, *steps, parameters=()):
     """Create a pipeline of these steps under a fresh name and return the name."""
     name = f"p-{uuid.uuid4().hex[:12]}"
-    sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=document(*steps, parameters=parameters), RoleArn=ROLE)
+    sagemaker.create_pipeline(
+        PipelineName=name, PipelineDefinition=document(*steps, parameters=parameters), RoleArn=ROLE
+    )
     return name
 
 
 def start(sagemaker, name, **values):
     """Start an execution and return its ARN."""
     given = [{"Name": key, "Value": value} for key, value in values.items()]
-    return sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=given)["PipelineExecutionArn"]
+    return sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=given)[
+        "PipelineExecutionArn"
+    ]
 
 
 def run(sagemaker, *steps, parameters=(), **values):

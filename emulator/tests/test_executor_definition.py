@@ -26,7 +26,12 @@ BASE = {
                 "Conditions": [
                     {
                         "Type": "LessThan",
-                        "LeftValue": {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.mill.PropertyFiles.Sums"}, "Path": "a"}},
+                        "LeftValue": {
+                            "Std:JsonGet": {
+                                "PropertyFile": {"Get": "Steps.mill.PropertyFiles.Sums"},
+                                "Path": "a",
+                            }
+                        },
                         "RightValue": 1,
                     }
                 ],
@@ -47,7 +52,11 @@ BASE = {
                     "Outputs": [
                         {
                             "OutputName": "flour",
-                            "S3Output": {"S3Uri": "s3://b/f", "LocalPath": "/opt/ml/o", "S3UploadMode": "EndOfJob"},
+                            "S3Output": {
+                                "S3Uri": "s3://b/f",
+                                "LocalPath": "/opt/ml/o",
+                                "S3UploadMode": "EndOfJob",
+                            },
                         }
                     ]
                 },
@@ -91,38 +100,66 @@ def test_a_definition_that_can_run_is_accepted_in_any_order_of_steps():
         pytest.param(change(("Version",), "2019-01-01"), "'2019-01-01'; expected '2020-12-01'", id="version"),
         pytest.param(change(("Steps",), []), "no steps", id="no steps"),
         pytest.param(change(("Extra",), 1), "Extra", id="unknown member at the top"),
-        pytest.param(change(("MlflowConfig",), {"MlflowResourceArn": "x"}), "MlflowConfig", id="MLflow by the pipeline"),
-        pytest.param(change(("Steps", MILL, "Type"), "Tuning"), "'mill' has the type 'Tuning'", id="a type not offered"),
-        pytest.param(change(("Steps", MILL, "Name"), "give-up"), "give-up", id="a name used twice, once in a branch"),
+        pytest.param(
+            change(("MlflowConfig",), {"MlflowResourceArn": "x"}), "MlflowConfig", id="MLflow by the pipeline"
+        ),
+        pytest.param(
+            change(("Steps", MILL, "Type"), "Tuning"), "'mill' has the type 'Tuning'", id="a type not offered"
+        ),
+        pytest.param(
+            change(("Steps", MILL, "Name"), "give-up"), "give-up", id="a name used twice, once in a branch"
+        ),
         pytest.param(change(("Steps", MILL, "Name"), "a b"), "'a b'", id="a name that is none"),
-        pytest.param(change(("Steps", MILL, "Retries"), 3), "'mill' has members.*Retries", id="unknown member of a step"),
-        pytest.param(change(("Steps", MILL, "DependsOn"), ["ghost"]), "depends on unknown steps.*ghost", id="DependsOn"),
+        pytest.param(
+            change(("Steps", MILL, "Retries"), 3),
+            "'mill' has members.*Retries",
+            id="unknown member of a step",
+        ),
+        pytest.param(
+            change(("Steps", MILL, "DependsOn"), ["ghost"]), "depends on unknown steps.*ghost", id="DependsOn"
+        ),
         pytest.param(change(("Steps", MILL, "DependsOn"), ["verdict"]), "cycle.*mill.*verdict", id="a cycle"),
         pytest.param(change((*STEPS, "Type"), "Contains"), "'Contains'", id="a condition not known"),
         pytest.param(change((*STEPS, "RightValue"), DROP), "'LessThan' needs", id="half a condition"),
         pytest.param(
-            change((*STEPS, "RightValue"), {"Get": "Parameters.Leaves"}), "unknown parameter 'Leaves'", id="parameter"
-        ),
-        pytest.param(change((*STEPS, "RightValue"), {"Get": "Execution.Mood"}), "Execution.Mood", id="variable"),
-        pytest.param(
-            change((*STEPS, "LeftValue"), {"Get": "Steps.ghost.Outcome"}), "unknown step 'ghost'", id="reference to no step"
+            change((*STEPS, "RightValue"), {"Get": "Parameters.Leaves"}),
+            "unknown parameter 'Leaves'",
+            id="parameter",
         ),
         pytest.param(
-            change((*STEPS, "LeftValue"), {"Get": "Steps.mill.ProcesingJobArn"}), "no such property", id="misspelt property"
+            change((*STEPS, "RightValue"), {"Get": "Execution.Mood"}), "Execution.Mood", id="variable"
         ),
         pytest.param(
-            change((*STEPS, "LeftValue", "Std:JsonGet", "PropertyFile", "Get"), "Steps.mill.PropertyFiles.Other"),
+            change((*STEPS, "LeftValue"), {"Get": "Steps.ghost.Outcome"}),
+            "unknown step 'ghost'",
+            id="reference to no step",
+        ),
+        pytest.param(
+            change((*STEPS, "LeftValue"), {"Get": "Steps.mill.ProcesingJobArn"}),
+            "no such property",
+            id="misspelt property",
+        ),
+        pytest.param(
+            change(
+                (*STEPS, "LeftValue", "Std:JsonGet", "PropertyFile", "Get"), "Steps.mill.PropertyFiles.Other"
+            ),
             "no such property",
             id="unknown property file",
         ),
         pytest.param(change((*STEPS, "LeftValue"), {"Std:Sum": [1]}), "Std:Sum", id="a function not known"),
         pytest.param(
-            change(("Steps", MILL, "PropertyFiles", 0, "OutputName"), "bran"), "'Sums' names an unknown output", id="output"
+            change(("Steps", MILL, "PropertyFiles", 0, "OutputName"), "bran"),
+            "'Sums' names an unknown output",
+            id="output",
         ),
         pytest.param(
-            change((*MILL_ARGUMENTS, "AppSpecification", "Image"), "x"), "AppSpecification has no member 'Image'", id="member"
+            change((*MILL_ARGUMENTS, "AppSpecification", "Image"), "x"),
+            "AppSpecification has no member 'Image'",
+            id="member",
         ),
-        pytest.param(change((*MILL_ARGUMENTS, "RoleArn"), DROP), "lacks 'RoleArn'", id="a required argument missing"),
+        pytest.param(
+            change((*MILL_ARGUMENTS, "RoleArn"), DROP), "lacks 'RoleArn'", id="a required argument missing"
+        ),
         pytest.param(
             change((*MILL_ARGUMENTS, "ProcessingResources", "ClusterConfig", "InstanceType"), "ml.m5.larg"),
             "ml.m5.larg",
@@ -134,14 +171,20 @@ def test_a_definition_that_can_run_is_accepted_in_any_order_of_steps():
             id="a string for a number",
         ),
         pytest.param(
-            change((*MILL_ARGUMENTS, "Environment"), {"A": {"Std:JsonGet": {"S3Uri": "s3://b/x", "Path": "a"}}}),
+            change(
+                (*MILL_ARGUMENTS, "Environment"), {"A": {"Std:JsonGet": {"S3Uri": "s3://b/x", "Path": "a"}}}
+            ),
             "JsonGet stands in Condition steps only",
             id="JsonGet outside a condition",
         ),
         pytest.param(
-            change(("Parameters", 0, "DefaultValue"), "ten"), "default of parameter 'Trees'", id="a default of another type"
+            change(("Parameters", 0, "DefaultValue"), "ten"),
+            "default of parameter 'Trees'",
+            id="a default of another type",
         ),
-        pytest.param(change(("Parameters", 0, "Type"), "Number"), "'Number'", id="a parameter type not known"),
+        pytest.param(
+            change(("Parameters", 0, "Type"), "Number"), "'Number'", id="a parameter type not known"
+        ),
     ],
 )
 def test_what_cannot_run_is_refused_by_name(document, words):
@@ -151,7 +194,9 @@ def test_what_cannot_run_is_refused_by_name(document, words):
 
 def test_a_step_cannot_wait_for_the_condition_around_it_to_fail():
     document = copy.deepcopy(BASE)
-    document["Steps"][LOOK]["Arguments"]["ElseSteps"][0]["DependsOn"] = [{"Step": "verdict", "Trigger": "Failed"}]
+    document["Steps"][LOOK]["Arguments"]["ElseSteps"][0]["DependsOn"] = [
+        {"Step": "verdict", "Trigger": "Failed"}
+    ]
     with pytest.raises(DefinitionError, match="'give-up' lies in a branch of 'verdict'"):
         checks.parse(json.dumps(document))
 
@@ -186,7 +231,9 @@ def test_values_arrive_as_text_and_get_their_type_and_the_rest_is_default():
         pytest.param({"Depth": "1", "Hight": "2"}, r"Unknown pipeline parameters: \['Hight'\]", id="unknown"),
         pytest.param({"Depth": "1.5"}, "'Depth' must be of type Integer", id="half an integer"),
         pytest.param({"Depth": "1", "Dry": "yes"}, "'Dry' must be of type Boolean", id="no boolean"),
-        pytest.param({"Depth": "1", "Size": "xl"}, r"'Size' must be one of \['s', 'm'\]", id="not in the enum"),
+        pytest.param(
+            {"Depth": "1", "Size": "xl"}, r"'Size' must be one of \['s', 'm'\]", id="not in the enum"
+        ),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(texts, words):
@@ -197,7 +244,8 @@ def test_a_value_that_does_not_fit_is_refused(texts, words):
 def graph(*steps):
     """Make a definition of Fail steps and conditions: enough to plan with. A step: (name, DependsOn)."""
     made = [
-        {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": "x"}, "DependsOn": list(needs)} for name, needs in steps
+        {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": "x"}, "DependsOn": list(needs)}
+        for name, needs in steps
     ]
     return checks.parse(json.dumps({"Version": "2020-12-01", "Steps": made}))
 
@@ -222,7 +270,9 @@ def test_what_needs_a_failed_or_skipped_step_is_skipped():
 
 
 def test_after_a_failure_nothing_new_starts_but_what_waited_for_it():
-    found = graph(("a", []), ("b", []), ("rescue", [{"Step": "a", "Trigger": "Failed"}]), ("then", ["rescue"]))
+    found = graph(
+        ("a", []), ("b", []), ("rescue", [{"Step": "a", "Trigger": "Failed"}]), ("then", ["rescue"])
+    )
     after = states(found, a=State.FAILED)
     assert plan.decide(found, after, {}, True).start == ("rescue",)
     after["rescue"] = State.SUCCEEDED

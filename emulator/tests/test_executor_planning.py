@@ -16,7 +16,7 @@ TRIGGERS = st.sampled_from(["Completed", "Completed", "Completed", "Failed", "An
 
 @st.composite
 def pipelines(draw):
-    """Draw a definition: steps that depend on earlier ones, some of them inside the branches of conditions."""
+    """Draw a definition: steps that depend on earlier ones, some inside the branches of conditions."""
     count = draw(st.integers(1, 9))
     steps, places = [], []  # a place: the list to put a step in, and the conditions around it
     for number in range(count):

@@ -1,19 +1,16 @@
-"""Pipelines that run, seen through boto3 only: order, data, branches, failures, stop and retry."""
+"""Pipelines that run, seen through boto3 only: order, data, branches, failures."""
 
 from __future__ import annotations
 
-import json
-import time
 import uuid
+from itertools import pairwise
 
 import pytest
-from botocore.exceptions import ClientError
 from pipelines_by_hand import (
     ROLE,
     SHELL,
     condition,
     create,
-    document,
     equals,
     fail,
     get,
@@ -49,7 +46,9 @@ def register(group, **arguments):
         "Arguments": {
             "ModelPackageGroupName": group,
             "InferenceSpecification": {
-                "Containers": [{"Image": SHELL, "ModelDataUrl": get("Steps.bake.ModelArtifacts.S3ModelArtifacts")}],
+                "Containers": [
+                    {"Image": SHELL, "ModelDataUrl": get("Steps.bake.ModelArtifacts.S3ModelArtifacts")}
+                ],
                 "SupportedContentTypes": ["text/csv"],
                 "SupportedResponseMIMETypes": ["text/csv"],
             },
@@ -60,7 +59,8 @@ def register(group, **arguments):
 
 MILL = processing(
     "mill",
-    'echo wheat > $OUT/flour/bag; echo \'{"verdict": {"good": true, "grade": [0.25, 0.75]}}\' > $OUT/notes/n.json',
+    "echo wheat > $OUT/flour/bag\n"
+    'echo \'{"verdict": {"good": true, "grade": [0.25, 0.75]}}\' > $OUT/notes/n.json',
     outputs=("flour", "notes"),
     files={"Notes": ("notes", "n.json")},
 )
@@ -81,7 +81,9 @@ def test_data_flows_from_step_to_step_into_the_registry(sagemaker):
         ModelApprovalStatus="PendingManualApproval",
         CustomerMetadataProperties={"run": get("Execution.PipelineExecutionId"), "oven": "hot"},
         ModelMetrics={
-            "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": own_uri("mill", "notes", "n.json")}}
+            "ModelQuality": {
+                "Statistics": {"ContentType": "application/json", "S3Uri": own_uri("mill", "notes", "n.json")}
+            }
         },
     )
     gate = condition(
@@ -92,7 +94,11 @@ def test_data_flows_from_step_to_step_into_the_registry(sagemaker):
         otherwise=[fail("throw-away", "bad flour")],
     )
     ended = run(
-        sagemaker, gate, MILL, parameters=[{"Name": "Degrees", "Type": "Integer", "DefaultValue": 180}], Degrees="220"
+        sagemaker,
+        gate,
+        MILL,
+        parameters=[{"Name": "Degrees", "Type": "Integer", "DefaultValue": 180}],
+        Degrees="220",
     )
     arn = ended["PipelineExecutionArn"]
     assert ended["PipelineExecutionStatus"] == "Succeeded"
@@ -104,13 +110,20 @@ def test_data_flows_from_step_to_step_into_the_registry(sagemaker):
     assert job.startswith(f"pipelines-{execution_id}-bake-")
     described = sagemaker.describe_training_job(TrainingJobName=job)
     assert described["HyperParameters"] == {"degrees": "220"}
-    package = sagemaker.describe_model_package(ModelPackageName=steps["shelve"]["Metadata"]["RegisterModel"]["Arn"])
+    package = sagemaker.describe_model_package(
+        ModelPackageName=steps["shelve"]["Metadata"]["RegisterModel"]["Arn"]
+    )
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
     assert package["CustomerMetadataProperties"] == {"run": execution_id, "oven": "hot"}
     container = package["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == described["ModelArtifacts"]["S3ModelArtifacts"]
-    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] == f"s3://lake/{execution_id}/mill/notes/n.json"
-    assert sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupName"] == group
+    assert (
+        package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+        == f"s3://lake/{execution_id}/mill/notes/n.json"
+    )
+    assert (
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupName"] == group
+    )
 
 
 def test_the_other_branch_runs_and_its_fail_step_speaks(sagemaker):
@@ -121,7 +134,9 @@ def test_the_other_branch_runs_and_its_fail_step_speaks(sagemaker):
         then=[BAKE],
         otherwise=[fail("throw-away", message)],
     )
-    name = create(sagemaker, gate, MILL, parameters=[{"Name": "Degrees", "Type": "Integer", "DefaultValue": 1}])
+    name = create(
+        sagemaker, gate, MILL, parameters=[{"Name": "Degrees", "Type": "Integer", "DefaultValue": 1}]
+    )
     ended = wait(sagemaker, start(sagemaker, name))
     assert ended["PipelineExecutionStatus"] == "Failed"
     assert ended["FailureReason"] == "Step failure: One or multiple steps failed."
@@ -144,16 +159,22 @@ def test_a_condition_whose_file_lacks_the_value_fails_and_opens_neither_branch(s
 
 
 def test_a_report_with_nan_opens_neither_branch(sagemaker):
-    sour = processing("sour", "echo '{\"score\": NaN}' > $OUT/r/r.json", outputs=["r"], files={"R": ("r", "r.json")})
+    sour = processing(
+        "sour", "echo '{\"score\": NaN}' > $OUT/r/r.json", outputs=["r"], files={"R": ("r", "r.json")}
+    )
     score = {"Std:JsonGet": {"PropertyFile": get("Steps.sour.PropertyFiles.R"), "Path": "score"}}
-    gate = condition("gate", {"Type": "LessThan", "LeftValue": score, "RightValue": 1}, otherwise=[fail("no", "x")])
+    gate = condition(
+        "gate", {"Type": "LessThan", "LeftValue": score, "RightValue": 1}, otherwise=[fail("no", "x")]
+    )
     arn = run(sagemaker, sour, gate)["PipelineExecutionArn"]
     assert statuses(sagemaker, arn) == {"sour": "Succeeded", "gate": "Failed"}
     assert "not valid JSON" in steps_of(sagemaker, arn)["gate"]["FailureReason"]
 
 
 def test_conditions_nest_and_a_step_in_a_closed_branch_takes_its_dependents_with_it(sagemaker):
-    deep = condition("deep", equals(1, 2), then=[processing("cellar", "true")], otherwise=[processing("attic", "true")])
+    deep = condition(
+        "deep", equals(1, 2), then=[processing("cellar", "true")], otherwise=[processing("attic", "true")]
+    )
     outer = condition("outer", equals("a", "a"), then=[deep], otherwise=[])
     after_attic = processing("roof", "true", DependsOn=["attic"])
     after_cellar = processing("well", "true", DependsOn=["cellar"])
@@ -180,7 +201,7 @@ def test_max_parallel_execution_steps_is_kept(sagemaker):
     )["PipelineExecutionArn"]
     assert wait(sagemaker, arn)["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 1}
     steps = list(steps_of(sagemaker, arn).values())
-    assert all(earlier["EndTime"] <= later["StartTime"] for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(earlier["EndTime"] <= later["StartTime"] for earlier, later in pairwise(steps))
 
 
 def test_a_failing_job_fails_the_execution_after_what_ran_beside_it_has_ended(sagemaker):
@@ -190,12 +211,32 @@ def test_a_failing_job_fails_the_execution_after_what_ran_beside_it_has_ended(sa
     after_slow = processing("after-slow", "true", DependsOn=["slow"])
     ended = run(sagemaker, after_bad, after_slow, bad, slow)
     steps = steps_of(sagemaker, ended["PipelineExecutionArn"])
-    assert {name: step["StepStatus"] for name, step in steps.items()} == {"bad": "Failed", "slow": "Succeeded"}
+    assert {name: step["StepStatus"] for name, step in steps.items()} == {
+        "bad": "Failed",
+        "slow": "Succeeded",
+    }
     assert ended["PipelineExecutionStatus"] == "Failed"
     job = steps["bad"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
     described = sagemaker.describe_processing_job(ProcessingJobName=job)
     assert described["ProcessingJobStatus"] == "Failed"
     assert steps["bad"]["FailureReason"] == described["FailureReason"]
+
+
+def test_a_model_step_makes_a_model_that_others_can_name(sagemaker, lake):
+    lake.put_object(Bucket="lake", Key="any/model.tar.gz", Body=b"any")
+    model = {
+        "Name": "mould",
+        "Type": "Model",
+        "Arguments": {
+            "ExecutionRoleArn": ROLE,
+            "PrimaryContainer": {"Image": SHELL, "ModelDataUrl": "s3://lake/any/model.tar.gz"},
+        },
+    }
+    arn = run(sagemaker, fail("say", get("Steps.mould.ModelName")), model)["PipelineExecutionArn"]
+    steps = steps_of(sagemaker, arn)
+    name = steps["say"]["Metadata"]["Fail"]["ErrorMessage"]
+    assert steps["mould"]["Metadata"]["Model"]["Arn"].endswith(f":model/{name}")
+    assert sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == SHELL
 
 
 def test_a_call_that_sagemaker_refuses_fails_the_step_in_awss_words(sagemaker):
@@ -220,169 +261,3 @@ def test_a_step_that_waits_for_a_failure_runs_then(sagemaker):
     ended = run(sagemaker, rescue, calm, bad)
     assert ended["PipelineExecutionStatus"] == "CompletedWithFailures"
     assert statuses(sagemaker, ended["PipelineExecutionArn"]) == {"bad": "Failed", "rescue": "Succeeded"}
-
-
-def test_stop_stops_the_running_job_and_starts_nothing_more(sagemaker):
-    name = create(sagemaker, processing("long", "sleep 60"), processing("next", "true", DependsOn=["long"]))
-    arn = start(sagemaker, name)
-    job = wait_for_job(sagemaker, arn, "long")
-    sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
-    assert wait(sagemaker, arn)["PipelineExecutionStatus"] == "Stopped"
-    assert statuses(sagemaker, arn) == {"long": "Stopped"}
-    assert sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
-    with pytest.raises(ClientError, match="cannot be stopped"):
-        sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
-
-
-def wait_for_job(sagemaker, arn, step):
-    for _ in range(100):
-        metadata = steps_of(sagemaker, arn).get(step, {}).get("Metadata", {})
-        if metadata:
-            return next(iter(metadata.values()))["Arn"].rsplit("/", 1)[-1]
-        time.sleep(0.05)
-    raise AssertionError(f"{step} started no job")
-
-
-def test_retry_runs_only_what_did_not_succeed(sagemaker, tmp_path):
-    marker = tmp_path / "fixed"
-    first = processing("first", "true")
-    second = processing("second", f"test -e {marker}", DependsOn=["first"])
-    third = processing("third", "true", DependsOn=["second"])
-    name = create(sagemaker, first, second, third)
-    arn = start(sagemaker, name)
-    assert wait(sagemaker, arn)["PipelineExecutionStatus"] == "Failed"
-    before = steps_of(sagemaker, arn)
-    marker.touch()
-    token = uuid.uuid4().hex
-    for _ in range(2):  # the second call is the same request, and changes nothing
-        answer = sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token)
-        assert answer["PipelineExecutionArn"] == arn
-    assert wait(sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded"
-    after = steps_of(sagemaker, arn)
-    assert after["first"] == before["first"]
-    assert after["second"]["Metadata"] != before["second"]["Metadata"]
-    assert after["second"]["StepStatus"] == after["third"]["StepStatus"] == "Succeeded"
-    with pytest.raises(ClientError, match="only a failed or stopped execution"):
-        sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
-
-
-def test_the_same_token_is_the_same_execution(sagemaker):
-    name = create(sagemaker, processing("once", "true"))
-    token = uuid.uuid4().hex
-    arns = {
-        sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken=token)["PipelineExecutionArn"]
-        for _ in range(3)
-    }
-    assert len(arns) == 1
-    wait(sagemaker, arns.pop())
-    assert len(sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]) == 1
-
-
-def test_a_token_that_is_too_long_is_refused(sagemaker):
-    """boto3 itself refuses one that is too short."""
-    name = create(sagemaker, processing("once", "true"))
-    with pytest.raises(ClientError, match="clientRequestToken.*length"):
-        sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 129)
-
-
-def test_wrong_parameters_start_nothing(sagemaker):
-    name = create(sagemaker, processing("p", "true"), parameters=[{"Name": "Must", "Type": "Integer"}])
-    for values in ({}, {"Must": "x"}, {"Must": "1", "Unknown": "2"}):
-        with pytest.raises(ClientError) as refused:
-            start(sagemaker, name, **values)
-        assert refused.value.response["Error"]["Code"] == "ValidationException"
-    assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
-
-
-def test_parameters_are_listed_with_their_defaults(sagemaker):
-    declared = [{"Name": "A", "Type": "Float", "DefaultValue": 0.5}, {"Name": "B", "Type": "String"}]
-    ended = run(sagemaker, processing("p", "true"), parameters=declared, B="given")
-    listed = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=ended["PipelineExecutionArn"])
-    assert listed["PipelineParameters"] == [{"Name": "A", "Value": "0.5"}, {"Name": "B", "Value": "given"}]
-
-
-def test_a_custom_prefix_names_the_job(sagemaker):
-    step = processing("p", "true")
-    step["Arguments"]["ProcessingJobName"] = "nightly"
-    arn = run(sagemaker, step)["PipelineExecutionArn"]
-    job = steps_of(sagemaker, arn)["p"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
-    assert job.startswith(f"nightly-{arn.rsplit('/', 1)[-1]}-")
-
-
-def test_a_long_step_name_with_underscores_still_names_a_job(sagemaker):
-    name = "a_very_long_step_name_" + "x" * 40
-    ended = run(sagemaker, processing(name, "true"))
-    assert ended["PipelineExecutionStatus"] == "Succeeded"
-
-
-def test_steps_come_latest_first_in_pages(sagemaker):
-    ended = run(sagemaker, *(processing(f"s{n}", "true", DependsOn=[f"s{n - 1}"] if n else []) for n in range(3)))
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-        PipelineExecutionArn=ended["PipelineExecutionArn"], PaginationConfig={"PageSize": 2}
-    )
-    assert [[step["StepName"] for step in page["PipelineExecutionSteps"]] for page in pages] == [["s2", "s1"], ["s0"]]
-
-
-def test_an_execution_keeps_the_definition_it_started_with(sagemaker):
-    name = create(sagemaker, processing("old", "sleep 0.3"))
-    arn = start(sagemaker, name)
-    new = document(processing("new", "true"))
-    sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=new)
-    assert list(statuses(sagemaker, wait(sagemaker, arn)["PipelineExecutionArn"])) == ["old"]
-    kept = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
-    assert json.loads(kept)["Steps"][0]["Name"] == "old"
-    assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == new
-
-
-def test_a_definition_is_read_from_s3(sagemaker, lake):
-    padding = [{"Name": f"P{n}", "Type": "String", "DefaultValue": "x" * 900} for n in range(150)]
-    text = document(processing("only", "true"), parameters=padding)
-    assert len(text) > 100_000
-    lake.put_object(Bucket="lake", Key="definitions/big.json", Body=text)
-    place = {"Bucket": "lake", "ObjectKey": "definitions/big.json"}
-    name = f"big-{uuid.uuid4().hex[:8]}"
-    sagemaker.create_pipeline(PipelineName=name, PipelineDefinitionS3Location=place, RoleArn=ROLE)
-    assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == text
-    assert wait(sagemaker, start(sagemaker, name))["PipelineExecutionStatus"] == "Succeeded"
-
-
-def test_a_wrong_definition_is_refused_and_the_old_one_stays(sagemaker):
-    name = create(sagemaker, processing("fine", "true"))
-    before = sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]
-    for wrong in ("{", document({**processing("tune", "true"), "Type": "Tuning"})):
-        with pytest.raises(ClientError) as refused:
-            sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=wrong)
-        assert refused.value.response["Error"]["Code"] == "ValidationException"
-    assert sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == before
-
-
-def test_what_start_cannot_do_is_refused_by_name(sagemaker):
-    name = create(sagemaker, processing("fine", "true"))
-    with pytest.raises(ClientError, match="SelectiveExecutionConfig"):
-        sagemaker.start_pipeline_execution(
-            PipelineName=name, SelectiveExecutionConfig={"SelectedSteps": [{"StepName": "fine"}]}
-        )
-
-
-def test_a_missing_pipeline_and_a_taken_name(sagemaker):
-    name = create(sagemaker, processing("fine", "true"))
-    with pytest.raises(ClientError, match="already exists"):
-        sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=document(processing("x", "true")), RoleArn=ROLE)
-    sagemaker.delete_pipeline(PipelineName=name)
-    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
-        sagemaker.describe_pipeline(PipelineName=name)
-    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
-        start(sagemaker, name)
-
-
-def test_pipelines_carry_tags_and_are_listed(sagemaker):
-    name = f"tagged-{uuid.uuid4().hex[:8]}"
-    arn = sagemaker.create_pipeline(
-        PipelineName=name,
-        PipelineDefinition=document(processing("x", "true")),
-        RoleArn=ROLE,
-        Tags=[{"Key": "team", "Value": "bread"}],
-    )["PipelineArn"]
-    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "bread"}]
-    found = sagemaker.list_pipelines(PipelineNamePrefix="tagged")["PipelineSummaries"]
-    assert name in [each["PipelineName"] for each in found]

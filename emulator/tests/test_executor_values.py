@@ -47,7 +47,9 @@ def make_context(**files):
             id="a name with a dot, in double quotes",
         ),
         pytest.param(
-            "Steps.crunch-it_1.ProcessingOutputConfig.Outputs[1].OutputName", "fine.grain", id="an output by index"
+            "Steps.crunch-it_1.ProcessingOutputConfig.Outputs[1].OutputName",
+            "fine.grain",
+            id="an output by index",
         ),
         pytest.param("Steps.crunch-it_1.Environment['a key']", "kept", id="a map by key"),
     ],
@@ -78,7 +80,10 @@ def test_what_is_no_path_is_refused(text):
 
 
 def test_references_are_replaced_wherever_they_stand():
-    request = {"A": [{"B": {"Get": "Parameters.Depth"}}, "plain"], "C": {"D": None, "E": {"Get": "Parameters.Rate"}}}
+    request = {
+        "A": [{"B": {"Get": "Parameters.Depth"}}, "plain"],
+        "C": {"D": None, "E": {"Get": "Parameters.Rate"}},
+    }
     assert resolve(request, make_context()) == {"A": [{"B": 7}, "plain"], "C": {"D": None, "E": 0.5}}
 
 
@@ -94,7 +99,9 @@ def test_join_holds_joins():
 
 def test_join_refuses_a_structure():
     with pytest.raises(ResolutionError, match="strings, numbers and booleans"):
-        resolve({"Std:Join": {"On": "", "Values": [{"Get": "Steps.crunch-it_1.Environment"}]}}, make_context())
+        resolve(
+            {"Std:Join": {"On": "", "Values": [{"Get": "Steps.crunch-it_1.Environment"}]}}, make_context()
+        )
 
 
 def test_json_get_reads_a_property_file():
@@ -150,7 +157,11 @@ def test_a_list_of_conditions_is_an_and():
 
 
 def test_in_not_and_or_nest():
-    member = {"Type": "In", "QueryValue": {"Get": "Parameters.Depth"}, "Values": [3, {"Get": "Parameters.Depth"}]}
+    member = {
+        "Type": "In",
+        "QueryValue": {"Get": "Parameters.Depth"},
+        "Values": [3, {"Get": "Parameters.Depth"}],
+    }
     context = make_context()
     assert conditions.evaluate([member], context)
     assert not conditions.evaluate([{"Type": "Not", "Condition": member}], context)

@@ -42,7 +42,9 @@ def package(account, status="Approved", **environment):
 
 @pytest.mark.parametrize("place", ["PrimaryContainer", "Containers"])
 @pytest.mark.parametrize("status", ["Approved", "PendingManualApproval"])
-def test_a_model_of_a_package_serves_the_packages_image_and_data_and_adds_its_environment(account, place, status):
+def test_a_model_of_a_package_serves_the_packages_image_and_data_and_adds_its_environment(
+    account, place, status
+):
     arn = package(account, status, TWIST="from-package", PING="200")
     name = f"m-{uuid.uuid4().hex[:12]}"
     container = {"ModelPackageName": arn, "Environment": {"TWIST": "from-model"}}
@@ -70,7 +72,9 @@ def test_a_model_is_described_as_it_was_created(account):
     described = account.sagemaker.describe_model(ModelName=request["ModelName"])
     assert described["PrimaryContainer"] == request["PrimaryContainer"]
     assert described["ExecutionRoleArn"] == ROLE
-    assert account.sagemaker.list_tags(ResourceArn=described["ModelArn"])["Tags"] == [{"Key": "k", "Value": "v"}]
+    assert account.sagemaker.list_tags(ResourceArn=described["ModelArn"])["Tags"] == [
+        {"Key": "k", "Value": "v"}
+    ]
     listed = account.sagemaker.list_models(NameContains=request["ModelName"])["Models"]
     assert [each["ModelName"] for each in listed] == [request["ModelName"]]
 
@@ -78,9 +82,15 @@ def test_a_model_is_described_as_it_was_created(account):
 @pytest.mark.parametrize(
     ("container", "words"),
     [
-        pytest.param({"Image": "registry.example/nothing:1"}, "Requested image .* not found", id="no such image"),
-        pytest.param({"ModelDataUrl": "s3://models/nowhere/model.tar.gz"}, "Could not find model data", id="no data"),
-        pytest.param({"ModelDataUrl": "s3://no-such-bucket/model.tar.gz"}, "Could not find model data", id="no bucket"),
+        pytest.param(
+            {"Image": "registry.example/nothing:1"}, "Requested image .* not found", id="no such image"
+        ),
+        pytest.param(
+            {"ModelDataUrl": "s3://models/nowhere/model.tar.gz"}, "Could not find model data", id="no data"
+        ),
+        pytest.param(
+            {"ModelDataUrl": "s3://no-such-bucket/model.tar.gz"}, "Could not find model data", id="no bucket"
+        ),
     ],
 )
 def test_a_model_that_lacks_something_is_refused(account, container, words):
@@ -140,7 +150,9 @@ def test_a_config_keeps_everything_it_was_given(account):
 
 def test_what_a_config_asks_for_and_nobody_would_do_is_refused_by_name(account):
     name = account.config()
-    variants = [{"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]
+    variants = [
+        {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    ]
     message = refused(
         account.sagemaker.create_endpoint_config,
         EndpointConfigName="async",

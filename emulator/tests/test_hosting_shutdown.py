@@ -26,14 +26,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
 '''
 home = Path(os.environ["SAGEMAKER_EMULATOR_HOME"])
-shell = {"entrypoint": ["sh", "-c"]}
-home.joinpath("images.json").write_text(json.dumps({"x/good:1": {"entrypoint": ["python3", "-c", server]}, "x/sh:1": shell}))
+table = {"x/good:1": {"entrypoint": ["python3", "-c", server]}, "x/sh:1": {"entrypoint": ["sh", "-c"]}}
+home.joinpath("images.json").write_text(json.dumps(table))
 role = "arn:aws:iam::123456789012:role/any"
 sagemaker = boto3.client("sagemaker")
 for kind in ("good", "never"):
     container = {"Image": "x/good:1", "Environment": {"NOTE": str(folder), "KIND": kind}}
     sagemaker.create_model(ModelName=kind, ExecutionRoleArn=role, PrimaryContainer=container)
-    variant = {"VariantName": "v", "ModelName": kind, "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+    variant = {"VariantName": "v", "ModelName": kind, "InstanceType": "ml.m5.large"}
+    variant["InitialInstanceCount"] = 2
     sagemaker.create_endpoint_config(EndpointConfigName=kind, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=kind, EndpointConfigName=kind)
 cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -58,10 +59,23 @@ def run(tmp_path):
     started = []
 
     def start(seconds):
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))}
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))
+        }
         source = Path(__file__).parents[1]
         child = subprocess.Popen(
-            [sys.executable, "-m", "sagemaker_emulator", "run", "--", sys.executable, "-c", CLIENT, tmp_path, str(seconds)],
+            [
+                sys.executable,
+                "-m",
+                "sagemaker_emulator",
+                "run",
+                "--",
+                sys.executable,
+                "-c",
+                CLIENT,
+                tmp_path,
+                str(seconds),
+            ],
             env=variables | {"PYTHONPATH": str(source), "AWS_DEFAULT_REGION": "us-east-1"},
         )
         started.append(child)
@@ -79,7 +93,9 @@ def processes(folder):
 
 def alive(number):
     """Whether the process runs; one that has ended and was not collected yet does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True).stdout.strip()
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True
+    ).stdout.strip()
     return state[:1] not in ("", "Z")
 
 
@@ -91,7 +107,9 @@ def test_no_container_outlives_the_emulator(run, tmp_path, how):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     seen = processes(tmp_path)
-    assert json.dumps(sorted(name.split("-")[0] for name in seen)) == '["good", "good", "job", "never", "never"]'
+    assert (
+        json.dumps(sorted(name.split("-")[0] for name in seen)) == '["good", "good", "job", "never", "never"]'
+    )
     if how is not None:
         emulator.send_signal(how)
     emulator.wait(timeout=30)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-import random
+import secrets
 import string
 import threading
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Naming:
 
     def new(self, prefix: str | None) -> str:
         """Return `pipelines-<execution>-<step>-<suffix>`, or the custom prefix with execution and suffix."""
-        suffix = "".join(random.choices(string.ascii_letters + string.digits, k=10))
+        suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
         head, middle = ("pipelines", self.step) if prefix is None else (prefix, None)
         if middle is None:
             room = MAX_NAME - len(self.execution_id) - len(suffix) - 2
@@ -73,7 +73,9 @@ def call(service: str, region: str, operation: str, **request: Any) -> dict[str,
         return getattr(client(service, region), xform_name(operation))(**request)
     except (ClientError, ParamValidationError) as error:
         details = error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
-        raise StepFailed(f"ClientError: Failed to invoke {service}:{operation}. Error Details: {details}") from None
+        raise StepFailed(
+            f"ClientError: Failed to invoke {service}:{operation}. Error Details: {details}"
+        ) from None
 
 
 def create(kind: Kind, region: str, arguments: dict[str, Any], naming: Naming) -> tuple[str, str]:
@@ -86,7 +88,9 @@ def create(kind: Kind, region: str, arguments: dict[str, Any], naming: Naming) -
     return name, answer[kind.arn_member]
 
 
-def wait(kind: Kind, region: str, name: str, arn: str, stop: threading.Event, stopping: Callable[[], None]) -> dict[str, Any]:
+def wait(
+    kind: Kind, region: str, name: str, arn: str, stop: threading.Event, stopping: Callable[[], None]
+) -> dict[str, Any]:
     """Wait until the job has ended and return its description. Raises StepFailed or StepStopped."""
     if kind.status_member is not None:
         asked = False

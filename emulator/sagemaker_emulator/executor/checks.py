@@ -25,7 +25,9 @@ def _check_step(found: Definition, step: Step) -> None:
         raise DefinitionError(f"Step {step.name!r} depends on unknown steps: {unknown}")
     for name in _around(found, step):
         if step.depends_on.get(name, "Completed") != "Completed":
-            raise DefinitionError(f"Step {step.name!r} lies in a branch of {name!r} and waits for it not to succeed")
+            raise DefinitionError(
+                f"Step {step.name!r} lies in a branch of {name!r} and waits for it not to succeed"
+            )
     if step.type == steps.CONDITION:
         _check_condition_step(step)
     elif step.type == steps.FAIL:
@@ -76,7 +78,9 @@ def _check_condition(what: str, condition: Any) -> None:
 def _check_functions(step: Step, own: Mapping[str, Any]) -> None:
     for name, argument in values.functions(own):
         if name not in values.FUNCTIONS:
-            raise DefinitionError(f"Step {step.name!r} uses {name}; sagemaker-emulator knows {values.FUNCTIONS}")
+            raise DefinitionError(
+                f"Step {step.name!r} uses {name}; sagemaker-emulator knows {values.FUNCTIONS}"
+            )
         if not isinstance(argument, dict):
             raise DefinitionError(f"Step {step.name!r}: {name} needs an object")
         if name == "Std:Join" and not isinstance(argument.get("Values"), list):
@@ -108,7 +112,9 @@ def _check_reference(found: Definition, step: Step, path: str) -> None:
     elif root == "Steps" and len(keys) >= 2:
         _check_step_reference(found, step, path, keys)
     else:
-        raise DefinitionError(f"Step {step.name!r} has the reference {path!r}, which sagemaker-emulator does not know")
+        raise DefinitionError(
+            f"Step {step.name!r} has the reference {path!r}, which sagemaker-emulator does not know"
+        )
 
 
 def _check_step_reference(found: Definition, step: Step, path: str, keys: tuple[paths.Key, ...]) -> None:
@@ -125,7 +131,9 @@ def _check_step_reference(found: Definition, step: Step, path: str, keys: tuple[
     else:
         right = len(keys) == 2 and keys[1] in steps.OWN_PROPERTIES[target.type]
     if not right:
-        raise DefinitionError(f"Step {step.name!r} has the reference {path!r}: {target.type} steps have no such property")
+        raise DefinitionError(
+            f"Step {step.name!r} has the reference {path!r}: {target.type} steps have no such property"
+        )
 
 
 def _check_property_files(step: Step) -> None:

@@ -1,6 +1,6 @@
 """A pipeline definition as values: parameters and a flat list of steps in the order of the document.
 
-`parse` refuses, by name, whatever this emulator would not execute as written; see `checks.py` for what it looks at.
+`read` refuses, by name, what has not the shape of a definition; `checks.parse` goes on from there.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def _step(item: Any, branch: Branch | None) -> Step:
         raise DefinitionError(f"Step name {name!r} must have 1 to 64 of A-Z, a-z, 0-9, - and _")
     if kind not in steps.OFFERED:
         raise DefinitionError(
-            f"Step {name!r} has the type {kind!r}, which sagemaker-emulator does not run; it runs {list(steps.OFFERED)}"
+            f"Step {name!r} has the type {kind!r}, which sagemaker-emulator does not run; "
+            f"it runs {list(steps.OFFERED)}"
         )
     _refuse_unknown(f"Step {name!r}", item, _MEMBERS | steps.EXTRA_MEMBERS.get(kind, frozenset()))
     arguments = item.get("Arguments")
@@ -126,7 +127,11 @@ def _depends_on(name: str, raw: Any) -> dict[str, str]:
     found = {}
     for item in _list(raw, f"DependsOn of step {name!r}"):
         entry = {"Step": item, "Trigger": "Completed"} if isinstance(item, str) else item
-        if not isinstance(entry, dict) or set(entry) != {"Step", "Trigger"} or entry["Trigger"] not in TRIGGERS:
+        if (
+            not isinstance(entry, dict)
+            or set(entry) != {"Step", "Trigger"}
+            or entry["Trigger"] not in TRIGGERS
+        ):
             raise DefinitionError(f"DependsOn of step {name!r} holds {item!r}; expected a step name")
         found[entry["Step"]] = entry["Trigger"]
     return found

@@ -1,4 +1,4 @@
-"""One execution of a pipeline: a thread that starts what `plan` allows, and one thread for each running step."""
+"""One execution of a pipeline: a thread that starts what `plan` allows, and one for each running step."""
 
 from __future__ import annotations
 
@@ -10,31 +10,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator.executor import calls, conditions, plan, steps
+from sagemaker_emulator.executor import calls, conditions, knowledge, plan, steps
 from sagemaker_emulator.executor.calls import Naming, StepFailed, StepStopped
 from sagemaker_emulator.executor.definition import Definition, Step
 from sagemaker_emulator.executor.errors import ResolutionError
+from sagemaker_emulator.executor.knowledge import StepRun
 from sagemaker_emulator.executor.plan import State
-from sagemaker_emulator.executor.values import Context, as_text, resolve
+from sagemaker_emulator.executor.values import as_text, resolve
 
 log = logging.getLogger(__name__)
 
 # AWS's words, as describe_pipeline_execution returns them; the steps say which and why.
 FAILED = "Step failure: One or multiple steps failed."
 MAX_REASON = 1024
-
-
-@dataclass
-class StepRun:
-    """What became of one step in one execution."""
-
-    state: State = State.WAITING
-    started: datetime | None = None
-    ended: datetime | None = None
-    reason: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-    described: dict[str, Any] = field(default_factory=dict)  # what references to this step read
-    attempts: int = 0
 
 
 @dataclass
@@ -146,18 +134,23 @@ class Execution:
             run.reason, state = str(error)[:MAX_REASON], State.FAILED
         except Exception as error:
             log.exception("event=step_broke execution=%s step=%s", self.id, step.name)
-            run.reason, state = f"InternalError: sagemaker-emulator broke: {type(error).__name__}", State.FAILED
+            run.reason, state = (
+                f"InternalError: sagemaker-emulator broke: {type(error).__name__}",
+                State.FAILED,
+            )
         run.ended = datetime.now(UTC)
         log.info("event=step_ended execution=%s step=%s status=%s", self.id, step.name, state)
         self._ended.put((run, state))
 
     def _perform(self, step: Step, run: StepRun) -> None:
         """Do what the step says. Raises StepFailed, StepStopped or ResolutionError."""
-        context = self._context()
+        context = knowledge.context(self)
         run.state = State.EXECUTING
         kind = step.calls()
         if kind is not None:
-            name, arn = calls.create(kind, self.region, resolve(dict(step.arguments), context), self._naming(step))
+            name, arn = calls.create(
+                kind, self.region, resolve(dict(step.arguments), context), self._naming(step)
+            )
             run.metadata = {kind.metadata: {"Arn": arn}}
             run.described = calls.wait(kind, self.region, name, arn, self._stop, lambda: self._stopping(run))
         elif step.type == steps.CONDITION:
@@ -175,28 +168,15 @@ class Execution:
     def _stopping(self, run: StepRun) -> None:
         run.state = State.STOPPING
 
-    def _context(self) -> Context:
-        done = {name: run for name, run in self.runs.items() if run.state == State.SUCCEEDED}
-        return Context(
-            parameters=self.values,
-            execution={
-                "PipelineName": self.pipeline_name,
-                "PipelineArn": self.pipeline_arn,
-                "PipelineExecutionId": self.id,
-                "PipelineExecutionArn": self.arn,
-                "StartDateTime": _timestamp(self.created),
-                "CurrentDateTime": _timestamp(datetime.now(UTC)),
-            },
-            steps={name: run.described for name, run in done.items()},
-            property_files={name: _property_files(self.definition.step(name), done[name]) for name in done},
-            read_json=lambda uri: calls.read_json(self.region, uri),
-        )
-
     def _states(self) -> dict[str, State]:
         return {name: run.state for name, run in self.runs.items()}
 
     def _outcomes(self) -> dict[str, bool]:
-        return {name: run.described["Outcome"] == "True" for name, run in self.runs.items() if "Outcome" in run.described}
+        return {
+            name: run.described["Outcome"] == "True"
+            for name, run in self.runs.items()
+            if "Outcome" in run.described
+        }
 
     def _failing(self) -> bool:
         return any(run.state in (State.FAILED, State.STOPPED) for run in self.runs.values())
@@ -220,26 +200,10 @@ class Execution:
         """Whether for each step that failed or stopped there was one that ran because of it."""
         bad = {name for name, run in self.runs.items() if run.state in (State.FAILED, State.STOPPED)}
         ran = [step for step in self.definition.steps if self.runs[step.name].state == State.SUCCEEDED]
-        return bad <= {name for step in ran for name, trigger in step.depends_on.items() if trigger != "Completed"}
+        return bad <= {
+            name for step in ran for name, trigger in step.depends_on.items() if trigger != "Completed"
+        }
 
     def _set_status(self, status: str) -> None:
         self.status, self.modified = status, datetime.now(UTC)
         log.info("event=execution_status execution=%s status=%s", self.id, status)
-
-
-def _timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _property_files(step: Step, run: StepRun) -> dict[str, str]:
-    """Return where each property file of a finished Processing step lies."""
-    outputs = {
-        output["OutputName"]: output["S3Output"]["S3Uri"]
-        for output in run.described.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        if "S3Output" in output
-    }
-    return {
-        item["PropertyFileName"]: f"{outputs[item['OutputName']].rstrip('/')}/{item['FilePath']}"
-        for item in step.property_files
-        if item["OutputName"] in outputs
-    }

@@ -122,7 +122,9 @@ def delete_pipeline(call: Call) -> dict[str, Any]:
     found = store.pipeline(call, call.params["PipelineName"])
     running = [e.arn for e in found.pipeline_executions.values() if e.status in ("Executing", "Stopping")]
     if running:
-        raise AwsError("ConflictException", f"Pipeline {found.pipeline_name} has running executions: {running}")
+        raise AwsError(
+            "ConflictException", f"Pipeline {found.pipeline_name} has running executions: {running}"
+        )
     del store.pipelines(call)[found.pipeline_name]
     tags.drop(found.arn)
     return {"PipelineArn": found.arn}
@@ -165,7 +167,8 @@ def _definition(call: Call, required: bool) -> str:
     text, place = call.params.get("PipelineDefinition"), call.params.get("PipelineDefinitionS3Location")
     if text and place:
         raise AwsError(
-            "ValidationException", "Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present"
+            "ValidationException",
+            "Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present",
         )
     if place:
         text = _from_s3(call, place)
@@ -173,7 +176,8 @@ def _definition(call: Call, required: bool) -> str:
         if not required:
             return ""
         raise AwsError(
-            "ValidationException", "Either Pipeline Definition or Pipeline Definition S3 location should be provided"
+            "ValidationException",
+            "Either Pipeline Definition or Pipeline Definition S3 location should be provided",
         )
     try:
         checks.parse(text)
@@ -186,7 +190,11 @@ def _from_s3(call: Call, place: dict[str, str]) -> str:
     version = {"VersionId": place["VersionId"]} if "VersionId" in place else {}
     s3 = calls.client("s3", call.region)
     try:
-        return s3.get_object(Bucket=place["Bucket"], Key=place["ObjectKey"], **version)["Body"].read().decode()
+        return (
+            s3.get_object(Bucket=place["Bucket"], Key=place["ObjectKey"], **version)["Body"].read().decode()
+        )
     except s3.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
-        raise AwsError("ValidationException", f"Unable to read the pipeline definition from S3: {code}") from None
+        raise AwsError(
+            "ValidationException", f"Unable to read the pipeline definition from S3: {code}"
+        ) from None

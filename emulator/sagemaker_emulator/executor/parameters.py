@@ -74,11 +74,11 @@ def _value(parameter: Parameter, text: str) -> Any:
     try:
         value = _convert(parameter.type, text)
     except ValueError:
-        raise ParameterError(f"Pipeline parameter {parameter.name!r} must be of type {parameter.type}") from None
-    if parameter.values is not None and value not in parameter.values:
         raise ParameterError(
-            f"Pipeline parameter {parameter.name!r} must be one of {list(parameter.values)}"
-        )
+            f"Pipeline parameter {parameter.name!r} must be of type {parameter.type}"
+        ) from None
+    if parameter.values is not None and value not in parameter.values:
+        raise ParameterError(f"Pipeline parameter {parameter.name!r} must be one of {list(parameter.values)}")
     return value
 
 

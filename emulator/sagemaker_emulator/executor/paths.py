@@ -12,7 +12,9 @@ from sagemaker_emulator.executor.errors import ResolutionError
 
 Key = str | int
 
-_TOKEN = re.compile(r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]""")
+_TOKEN = re.compile(
+    r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]"""
+)
 
 
 def parse(text: str) -> tuple[Key, ...]:

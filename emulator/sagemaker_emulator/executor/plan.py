@@ -42,7 +42,7 @@ class Decision:
 
 
 def dependencies(step: Step) -> dict[str, str]:
-    """Return {step: trigger} of everything that must come first: stated, from data, and the condition around it."""
+    """Return {step: trigger} of all that must come first: stated, from data, and the condition around it."""
     found = dict.fromkeys((name for name in referenced(step) if name != step.name), "Completed")
     found.update(step.depends_on)
     if step.branch is not None:
@@ -62,8 +62,8 @@ def decide(
 ) -> Decision:
     """Return what to start and what to give up.
 
-    `failing`: a step has failed or was stopped. What runs already goes on to its end; only steps that wait for
-    just that outcome (DependsOn with a trigger) may still start.
+    `failing`: a step has failed or was stopped. What runs already goes on to its end; only steps that wait
+    for just that outcome (DependsOn with a trigger) may still start.
     """
     start, skip = [], []
     for step in definition.steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import string
 import threading
 from datetime import UTC, datetime
@@ -11,7 +11,8 @@ from typing import Any
 from sagemaker_emulator import seams
 from sagemaker_emulator.executor import checks, parameters, store
 from sagemaker_emulator.executor.errors import ParameterError
-from sagemaker_emulator.executor.execution import Execution, StepRun
+from sagemaker_emulator.executor.execution import Execution
+from sagemaker_emulator.executor.knowledge import StepRun
 from sagemaker_emulator.executor.operations import between, version_text
 from sagemaker_emulator.executor.paging import page
 from sagemaker_emulator.executor.plan import State
@@ -40,7 +41,9 @@ def start_pipeline_execution(call: Call) -> dict[str, Any]:
 def _start(call: Call, found: Pipeline) -> Execution:
     for member in NOT_OFFERED:
         if call.params.get(member):
-            raise AwsError("ValidationException", f"sagemaker-emulator does not offer {member} (see COVERAGE.md)")
+            raise AwsError(
+                "ValidationException", f"sagemaker-emulator does not offer {member} (see COVERAGE.md)"
+            )
     version = call.params.get("PipelineVersionId", found.version)
     text = version_text(found, version)
     definition = checks.parse(text)
@@ -48,7 +51,7 @@ def _start(call: Call, found: Pipeline) -> Execution:
         values = parameters.values(definition.parameters, call.params.get("PipelineParameters", []))
     except ParameterError as error:
         raise AwsError("ValidationException", str(error)) from None
-    execution_id = "".join(random.choices(string.ascii_lowercase + string.digits, k=12))
+    execution_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
     started = Execution(
         f"{found.arn}/execution/{execution_id}",
         found.pipeline_name,
@@ -76,7 +79,7 @@ def stop_pipeline_execution(call: Call) -> dict[str, Any]:
     if execution.status not in ("Executing", "Stopping"):
         raise AwsError(
             "ConflictException",
-            f"Pipeline execution with ARN {execution.arn} is in status {execution.status} and cannot be stopped.",
+            f"Pipeline execution with ARN {execution.arn} cannot be stopped in status {execution.status}.",
         )
     execution.stop()
     return {"PipelineExecutionArn": execution.arn}

@@ -1,7 +1,7 @@
 """Arguments and references held against Amazon's own model, which botocore ships. Pure, no client.
 
-`wrong_arguments` looks at what a step would send, where a value is not yet known (`Get`, `Std:...`) by its place
-only; `leads_somewhere` follows a reference through what Describe* answers.
+`wrong_arguments` looks at what a step would send, and at the place only of a value that is not known yet
+(`Get`, `Std:...`); `leads_somewhere` follows a reference through what Describe* answers.
 """
 
 from __future__ import annotations

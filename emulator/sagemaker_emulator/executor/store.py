@@ -67,4 +67,9 @@ def execution(call: Call) -> Execution:
 
 def user(call: Call) -> dict[str, Any]:
     """Return who created or changed something, as AWS shows an IAM user outside Studio."""
-    return {"IamIdentity": {"Arn": call.arn("root", "iam").replace(f":{call.region}:", "::"), "PrincipalId": call.account}}
+    return {
+        "IamIdentity": {
+            "Arn": call.arn("root", "iam").replace(f":{call.region}:", "::"),
+            "PrincipalId": call.account,
+        }
+    }

@@ -47,14 +47,14 @@ def fetch(region: str, container: dict[str, Any], folder: Path) -> None:
             _unpack(region, uri, folder)
     except (ClientError, transfer.TransferError):
         raise ArtifactError(
-            f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure that there '
-            "is an object located at the URL and that the role passed to CreateModel has permissions to download "
-            "the object."
+            f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure '
+            "that there is an object located at the URL and that the role passed to CreateModel has "
+            "permissions to download the object."
         ) from None
     except (tarfile.TarError, OSError) as error:
         raise ArtifactError(
-            f'Failed to extract model data archive from URL "{uri}". Please ensure that the object located at the URL '
-            f"is a valid tar.gz archive ({type(error).__name__})."
+            f'Failed to extract model data archive from URL "{uri}". Please ensure that the object located '
+            f"at the URL is a valid tar.gz archive ({type(error).__name__})."
         ) from None
 
 

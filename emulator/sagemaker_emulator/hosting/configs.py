@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator import seams, tags
-from sagemaker_emulator.listing import page
 from sagemaker_emulator.hosting import models, names
+from sagemaker_emulator.listing import page
 from sagemaker_emulator.seams import Call
 
 # Members that would change what an endpoint does, and that nothing here acts on yet: refused, not ignored.
-NOT_OFFERED = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "CrossRegionTrafficConfig")
+NOT_OFFERED = (
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ShadowProductionVariants",
+    "CrossRegionTrafficConfig",
+)
 
 
 @dataclass
@@ -95,7 +100,8 @@ def _check_variants(variants: list[dict[str, Any]]) -> None:
     for each in variants:
         if "ModelName" not in each:
             raise names.invalid(
-                f"Production variant {each['VariantName']} names no model; sagemaker-emulator offers no inference components"
+                f"Production variant {each['VariantName']} names no model; "
+                "sagemaker-emulator offers no inference components (see COVERAGE.md)"
             )
         if "ServerlessConfig" not in each and not {"InstanceType", "InitialInstanceCount"} <= each.keys():
             raise names.invalid(

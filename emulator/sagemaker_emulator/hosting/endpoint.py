@@ -1,7 +1,7 @@
 """One endpoint: its states, its fleet, and the update that replaces one fleet by another.
 
-    Creating -> InService | Failed          Updating -> InService on the new config
-    InService -> Updating | Deleting        Updating -> RollingBack -> InService on the OLD config, still serving
+Creating -> InService | Failed          Updating -> InService on the new config
+InService -> Updating | Deleting        Updating -> RollingBack -> InService on the OLD config, still serving
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any
 from sagemaker_emulator import clock, seams
 from sagemaker_emulator.hosting.configs import EndpointConfig
 from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, Variant
-from sagemaker_emulator.hosting.instance import Container
+from sagemaker_emulator.hosting.instance import Container, Where
 from sagemaker_emulator.images.store import Store
 
 log = logging.getLogger(__name__)
+
+SERVICE_FAILED = "Request to service failed. If failure persists after retry, contact customer support."
 
 
 @dataclass(eq=False)
@@ -74,7 +76,9 @@ class Endpoint:
             fleet.end(drain=False)
 
     def _begin(self, work: Any) -> None:
-        self._thread = threading.Thread(target=self._guarded, args=(work,), name=f"endpoint-{self.endpoint_name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._guarded, args=(work,), name=f"endpoint-{self.endpoint_name}", daemon=True
+        )
         self._thread.start()
 
     def _guarded(self, work: Any) -> None:
@@ -82,7 +86,7 @@ class Endpoint:
             work()
         except Exception:
             log.exception("event=endpoint_broke endpoint=%s", self.endpoint_name)
-            self.failure_reason = "Request to service failed. If failure persists after retry, contact customer support."
+            self.failure_reason = SERVICE_FAILED
             self.pending = None
             self._set("InService" if self.fleet is not None else "Failed")
 
@@ -119,7 +123,7 @@ class Endpoint:
         self._set("InService")
 
     def _bake(self, policy: dict[str, Any]) -> None:
-        """Keep the old fleet as long as the policy says; nothing watches alarms yet, so nothing rolls back here."""
+        """Keep the old fleet as long as the policy says; no alarm is watched yet: nothing rolls back here."""
         wait = policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0)
         seconds = wait + policy.get("TerminationWaitInSeconds", 0)
         if seconds:
@@ -155,8 +159,8 @@ class Endpoint:
             variants.append(
                 Variant(each["VariantName"], each, container, count, each.get("InitialVariantWeight", 1.0))
             )
-        name = config.endpoint_config_name
-        fleet = Fleet(self.account, self.region, self.endpoint_name, name, folder, variants)
+        where = Where(self.account, self.region, self.endpoint_name)
+        fleet = Fleet(where, config.endpoint_config_name, folder, variants)
         self._fleets.append(fleet)
         return fleet
 

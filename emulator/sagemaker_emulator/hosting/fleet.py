@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.hosting.instance import Container, Instance
+from sagemaker_emulator.hosting.instance import Container, Instance, Where
 
-# AWS waits 8 minutes for the first good ping unless the variant says otherwise. A process of this machine that has
-# not answered for this long will not: a broken container should not cost 8 minutes of a test.
+# AWS waits 8 minutes for the first good ping unless the variant says otherwise. A process of this machine
+# that has not answered for this long will not: a broken container should not cost 8 minutes.
 HEALTH_VARIABLE = "SAGEMAKER_EMULATOR_HEALTH_SECONDS"
 HEALTH_SECONDS = 60.0
 DRAIN_SECONDS = 60.0  # an invocation may take so long
@@ -49,12 +49,9 @@ class Variant:
 class Fleet:
     """All variants of one config, running. Thread-safe; `acquire` and `release` bracket each request."""
 
-    def __init__(
-        self, account: str, region: str, endpoint: str, config_name: str, folder: Path, variants: list[Variant]
-    ) -> None:
+    def __init__(self, where: Where, config_name: str, folder: Path, variants: list[Variant]) -> None:
         self.config_name = config_name
-        self._account, self._region = account, region
-        self._group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        self._where = where
         self._folder = folder
         self._changed = threading.Condition()
         self._ended = False
@@ -112,13 +109,13 @@ class Fleet:
             return self.variants[target]
         variants = list(self.variants.values())
         weights = [variant.weight for variant in variants]
-        return random.choices(variants, weights)[0] if any(weights) else variants[0]
+        if not any(weights):
+            return variants[0]
+        return random.choices(variants, weights)[0]  # noqa: S311 (traffic, no secret)
 
     def _add(self, variant: Variant, number: int) -> None:
         for _ in range(number):
-            instance = Instance(
-                variant.container, self._account, self._region, self._group, variant.name, self._folder, self._notify
-            )
+            instance = Instance(variant.container, self._where, variant.name, self._folder, self._notify)
             with self._changed:
                 if self._ended:  # the emulator stops: nothing starts any more
                     return
@@ -137,8 +134,8 @@ class Fleet:
         if bad:
             raise FleetFailed(
                 bad[0].failure
-                or f"The primary container for production variant {variant.name} did not pass the ping health check. "
-                "Please check CloudWatch logs for this endpoint."
+                or f"The primary container for production variant {variant.name} did not pass the ping "
+                "health check. Please check CloudWatch logs for this endpoint."
             )
 
     def _end(self, instances: list[Instance], drain: bool = True) -> None:

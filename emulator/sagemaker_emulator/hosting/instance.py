@@ -1,4 +1,4 @@
-"""One instance of a variant: a container process that is pinged, restarted when it dies, and asked for answers."""
+"""One instance of a variant: a container process that is pinged, restarted when it dies, and asked."""
 
 from __future__ import annotations
 
@@ -46,20 +46,33 @@ class Container:
         return f"{name}{slash}{last.split(':')[0]}@sha256:{self.image.digest}"
 
 
+@dataclass(frozen=True)
+class Where:
+    """The endpoint that an instance belongs to."""
+
+    account: str
+    region: str
+    endpoint: str
+
+    @property
+    def log_group(self) -> str:
+        """Return the group that the endpoint's containers write to."""
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+
 class Instance:
-    """One container process behind a port of this machine. `changed` is called whenever its health changes."""
+    """One container process behind a port of this machine; `changed` is called when its health changes."""
 
     def __init__(
-        self, container: Container, account: str, region: str, group: str, variant: str, folder: Path,
-        changed: Callable[[], None],
-    ) -> None:  # fmt: skip
+        self, container: Container, where: Where, variant: str, folder: Path, changed: Callable[[], None]
+    ) -> None:
         self.id = f"i-{secrets.token_hex(9)[:17]}"
         self.ready = False
         self.failure: str | None = None  # set when it will never become ready
         self.in_flight = 0
         self.port = 0
-        self._container, self._region = container, region
-        self._where = (account, region, group, f"{variant}/{self.id}")
+        self._container, self._region = container, where.region
+        self._stream = (where.account, where.region, where.log_group, f"{variant}/{self.id}")
         self._base = folder / self.id / "opt-ml"
         self._changed = changed
         self._retired = threading.Event()
@@ -104,13 +117,15 @@ class Instance:
     def _live(self) -> None:
         try:
             artifacts.fetch(self._region, self._container.definition, self._base / "model")
-            stream = LogStream(*self._where)
+            stream = LogStream(*self._stream)
             self._run_until_retired(stream)
         except artifacts.ArtifactError as error:
             self._fail(str(error))
         except Exception:
             log.exception("event=instance_broke instance=%s", self.id)
-            self._fail("Request to service failed. If failure persists after retry, contact customer support.")
+            self._fail(
+                "Request to service failed. If failure persists after retry, contact customer support."
+            )
 
     def _run_until_retired(self, stream: LogStream) -> None:
         laid_out = self._launch()
@@ -186,4 +201,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
-

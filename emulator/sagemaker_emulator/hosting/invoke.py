@@ -11,7 +11,7 @@ from sagemaker_emulator import seams
 from sagemaker_emulator.hosting import metrics
 from sagemaker_emulator.hosting.endpoint import Endpoint
 from sagemaker_emulator.hosting.fleet import Fleet, NoInstance, NoVariant, Variant
-from sagemaker_emulator.hosting.instance import Instance
+from sagemaker_emulator.hosting.instance import Instance, Where
 from sagemaker_emulator.hosting.wire import ContainerAnswer
 from sagemaker_emulator.seams import AwsError, Call
 
@@ -29,8 +29,8 @@ FORWARDED = {
     "SessionId": "X-Amzn-SageMaker-Session-Id",
 }
 TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
-    "each container in Amazon CloudWatch, resolve the issue, and try again."
+    "Your invocation timed out while waiting for a response from container primary. Review the latency "
+    "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 
 
@@ -76,7 +76,9 @@ def invoke_endpoint(call: Call) -> ContainerAnswer:
 @seams.operation("InvokeEndpointAsync", service="sagemaker-runtime")
 def invoke_endpoint_async(call: Call) -> None:
     """Refuse: moto would answer with words of its own, for endpoints that do not exist too."""
-    raise AwsError("ValidationError", "sagemaker-emulator does not offer InvokeEndpointAsync (see COVERAGE.md)")
+    raise AwsError(
+        "ValidationError", "sagemaker-emulator does not offer InvokeEndpointAsync (see COVERAGE.md)"
+    )
 
 
 def _endpoint(call: Call) -> Endpoint:
@@ -136,7 +138,9 @@ def _ask(instance: Instance, body: bytes, headers: dict[str, str]) -> Answer:
         return Answer(0, {}, TIMED_OUT.encode())
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        if reused and isinstance(error, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)):
+        if reused and isinstance(
+            error, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+        ):
             return _ask(instance, body, headers)  # it was closed while idle: the container saw no request
         return Answer(500, {}, b"The container closed the connection without an answer.")
 
@@ -157,7 +161,7 @@ def _exchange(
 def _model_error(call: Call, endpoint: Endpoint, answer: Answer) -> AwsError:
     """Return AWS's ModelError, with what the container said in it."""
     text = answer.body.decode("utf-8", "replace")
-    group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
+    group = Where(call.account, call.region, endpoint.endpoint_name).log_group
     side = "client" if 400 <= answer.status < 500 else "server"
     console = f"https://{call.region}.console.aws.amazon.com/cloudwatch/home?region={call.region}"
     message = (

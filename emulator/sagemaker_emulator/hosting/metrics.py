@@ -1,6 +1,6 @@
 """What CloudWatch knows of invocations: AWS's metric names, with and without the config's dimension.
 
-Requests are only counted here; a thread hands the sums over twice a second, so that counting costs a request nothing.
+Requests are only counted here; a thread hands the sums over twice a second: counting costs a request nothing.
 """
 
 from __future__ import annotations

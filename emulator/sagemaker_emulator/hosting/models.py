@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from sagemaker_emulator import seams, tags
-from sagemaker_emulator.listing import page
 from sagemaker_emulator.hosting import artifacts, names
 from sagemaker_emulator.images.store import ImageMissing, Store
+from sagemaker_emulator.listing import page
 from sagemaker_emulator.seams import AwsError, Call
 
 KEPT = (
@@ -113,14 +113,16 @@ def _resolved(call: Call, container: dict[str, Any]) -> dict[str, Any]:
     package = _package(call, package_name)
     inner = package.get("InferenceSpecification", {}).get("Containers", [])
     if len(inner) != 1:
-        raise names.invalid(f"Model package {package_name} has {len(inner)} containers; sagemaker-emulator hosts one")
+        raise names.invalid(
+            f"Model package {package_name} has {len(inner)} containers; sagemaker-emulator hosts one"
+        )
     own = {key: value for key, value in container.items() if key != "ModelPackageName"}
     environment = {**inner[0].get("Environment", {}), **container.get("Environment", {})}
     return {**copy.deepcopy(inner[0]), **copy.deepcopy(own), "Environment": environment}
 
 
 def _package(call: Call, name: str) -> dict[str, Any]:
-    """Describe the package. Its approval status does not matter here: that is for those who deploy to look at."""
+    """Describe the package, approved or not: AWS documents no refusal. Raises AwsError."""
     try:
         return seams.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
     except ClientError as error:

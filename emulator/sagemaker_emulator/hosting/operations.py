@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator import seams, tags
-from sagemaker_emulator.listing import page
-from sagemaker_emulator.hosting import configs, names
-from sagemaker_emulator.hosting.configs import EndpointConfig
+from sagemaker_emulator.hosting import configs, deployments, names
 from sagemaker_emulator.hosting.endpoint import Endpoint
+from sagemaker_emulator.listing import page
 from sagemaker_emulator.seams import Call
-
 
 # Two requests at once must not both find an endpoint free to change.
 _changes = threading.Lock()
@@ -33,7 +30,7 @@ def _create(call: Call) -> dict[str, Any]:
         raise names.taken(call, "endpoint", name)
     config = configs.get(call, call.params["EndpointConfigName"])
     deployment = call.params.get("DeploymentConfig")
-    _check_deployment(deployment)
+    deployments.check(deployment)
     made = Endpoint(name, call.arn(f"endpoint/{name}"), call.account, call.region, config)
     made.last_deployment = copy.deepcopy(deployment)
     call.backend.endpoints[name] = made
@@ -57,11 +54,13 @@ def _update(call: Call) -> dict[str, Any]:
     deployment = call.params.get("DeploymentConfig")
     if deployment is None and call.params.get("RetainDeploymentConfig"):
         deployment = found.last_deployment
-    _check_deployment(deployment)
+    deployments.check(deployment)
     if deployment is not None:
-        _refuse_renamed_variants(found.config, config)
+        deployments.refuse_renamed(found.config, config)
     if call.params.get("RetainAllVariantProperties"):
-        config = _retained(found, config, call.params.get("ExcludeRetainedVariantProperties", []))
+        config = deployments.with_running_properties(
+            found, config, call.params.get("ExcludeRetainedVariantProperties", [])
+        )
     found.update(config, copy.deepcopy(deployment))
     return {"EndpointArn": found.arn}
 
@@ -95,33 +94,6 @@ def delete_endpoint(call: Call) -> None:
             raise names.busy(found.arn)
         if found.status != "Deleting":
             found.delete(gone)
-
-
-@seams.operation("DescribeEndpoint")
-def describe_endpoint(call: Call) -> dict[str, Any]:
-    """Describe an endpoint as it is now."""
-    found = get(call, call.params["EndpointName"])
-    answer: dict[str, Any] = {
-        "EndpointName": found.endpoint_name,
-        "EndpointArn": found.arn,
-        "EndpointConfigName": found.config.endpoint_config_name,
-        "EndpointStatus": found.status,
-        "FailureReason": found.failure_reason and found.failure_reason[:1024],
-        "CreationTime": found.creation_time,
-        "LastModifiedTime": found.last_modified_time,
-        "LastDeploymentConfig": found.last_deployment,
-        "DataCaptureConfig": _capture(found.config),
-    }
-    pending = found.pending
-    if found.fleet is not None:
-        answer["ProductionVariants"] = [_variant(found, name) for name in found.fleet.variants]
-    if pending is not None:
-        answer["PendingDeploymentSummary"] = {
-            "EndpointConfigName": pending.endpoint_config_name,
-            "ProductionVariants": [_pending(found, each) for each in pending.variants],
-            "StartTime": found.pending_since,
-        }
-    return {key: value for key, value in answer.items() if value is not None}
 
 
 @seams.operation("ListEndpoints")
@@ -166,96 +138,7 @@ def _end_all() -> None:
 
 def _refuse_unless_in_service(found: Endpoint) -> None:
     if found.status == "Failed":
-        # AWS: "DeleteEndpoint is the only operation that can be performed on a failed endpoint."
+        # So says the reference of DescribeEndpoint about the status Failed.
         raise names.invalid(f'Cannot update endpoint "{found.arn}" in status Failed; it can only be deleted.')
     if found.status != "InService":
         raise names.busy(found.arn)
-
-
-def _check_deployment(deployment: dict[str, Any] | None) -> None:
-    """Refuse what a deployment asks for and nothing here would do."""
-    if deployment is None:
-        return
-    if "RollingUpdatePolicy" in deployment:
-        raise names.invalid("sagemaker-emulator does not offer RollingUpdatePolicy (see COVERAGE.md)")
-    if deployment.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise names.invalid("sagemaker-emulator does not watch the Alarms of AutoRollbackConfiguration (see COVERAGE.md)")
-    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
-    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise names.invalid(f"sagemaker-emulator does not offer {routing['Type']} traffic shifting (see COVERAGE.md)")
-
-
-def _refuse_renamed_variants(old: EndpointConfig, new: EndpointConfig) -> None:
-    before, after = ({each["VariantName"] for each in config.variants} for config in (old, new))
-    if before != after:
-        raise names.invalid(
-            "Deployment guardrails need the same production variants in the old and the new endpoint configuration: "
-            f"{sorted(before)} and {sorted(after)}."
-        )
-
-
-def _retained(found: Endpoint, config: EndpointConfig, excluded: list[dict[str, str]]) -> EndpointConfig:
-    """Return the new config with weights and counts of the running variants, as RetainAllVariantProperties says."""
-    left_out = {each["VariantPropertyType"] for each in excluded}
-    kept = copy.deepcopy(config)
-    for each in kept.variants:
-        running = found.fleet.variants.get(each["VariantName"]) if found.fleet else None
-        if running is None:
-            continue
-        if "DesiredInstanceCount" not in left_out:
-            each["InitialInstanceCount"] = running.count
-        if "DesiredWeight" not in left_out:
-            each["InitialVariantWeight"] = running.weight
-    return kept
-
-
-def _variant(found: Endpoint, name: str) -> dict[str, Any]:
-    assert found.fleet is not None
-    variant = found.fleet.variants[name]
-    summary: dict[str, Any] = {
-        "VariantName": name,
-        "DeployedImages": [
-            {
-                "SpecifiedImage": variant.container.uri,
-                "ResolvedImage": variant.container.resolved,
-                "ResolutionTime": found.creation_time,
-            }
-        ],
-        "CurrentWeight": variant.weight,
-        "DesiredWeight": variant.weight,
-        "CurrentInstanceCount": len(variant.instances),
-        "DesiredInstanceCount": variant.count,
-    }
-    if "ServerlessConfig" in variant.config:
-        summary["CurrentServerlessConfig"] = variant.config["ServerlessConfig"]
-    if found.status == "Updating":
-        summary["VariantStatus"] = [{"Status": "Updating", "StartTime": found.pending_since or datetime.now(UTC)}]
-    return summary
-
-
-def _pending(found: Endpoint, config: dict[str, Any]) -> dict[str, Any]:
-    summary = {
-        "VariantName": config["VariantName"],
-        "CurrentWeight": 0.0,
-        "DesiredWeight": config.get("InitialVariantWeight", 1.0),
-        "CurrentInstanceCount": 0,
-        "DesiredInstanceCount": config.get("InitialInstanceCount", 1),
-        "VariantStatus": [{"Status": found.phase, "StartTime": found.pending_since}],
-    }
-    if "InstanceType" in config:
-        summary["InstanceType"] = config["InstanceType"]
-    return summary
-
-
-def _capture(config: EndpointConfig) -> dict[str, Any] | None:
-    """Return the summary of data capture. Nothing is captured here yet, so the status says Stopped."""
-    asked = config.request.get("DataCaptureConfig")
-    if asked is None:
-        return None
-    return {
-        "EnableCapture": asked.get("EnableCapture", False),
-        "CaptureStatus": "Stopped",
-        "CurrentSamplingPercentage": asked["InitialSamplingPercentage"],
-        "DestinationS3Uri": asked["DestinationS3Uri"],
-        "KmsKeyId": asked.get("KmsKeyId", ""),
-    }

@@ -1,4 +1,4 @@
-"""The two places where hosting reaches into moto: an answer that is not JSON, and metrics told apart by dimensions."""
+"""Where hosting reaches into moto: an answer that is not JSON, and metrics told apart by dimensions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sagemaker_emulator import seams
 
 
 class ContainerAnswer(ActionResult):
-    """What a container said, as InvokeEndpoint passes it on: bytes as they are, under the container's type."""
+    """What a container said, as InvokeEndpoint passes it on: the bytes, under the container's type."""
 
     def __init__(self, body: bytes, content_type: str | None, headers: dict[str, str | None]) -> None:
         super().__init__(None)
@@ -24,7 +24,9 @@ class ContainerAnswer(ActionResult):
 
 
 @seams.wrap("moto.cloudwatch.models", "MetricDatumBase.filter")
-def wanted(original: Any, datum: Any, namespace: Any, name: Any, dimensions: Any, *rest: Any, **named: Any) -> bool:
+def wanted(
+    original: Any, datum: Any, namespace: Any, name: Any, dimensions: Any, *rest: Any, **named: Any
+) -> bool:
     """Make GetMetricStatistics want all dimensions, as CloudWatch does: to moto, two of three are enough.
 
     Without it a metric that is published with and without the config's name counts twice.
