@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -91,6 +93,28 @@ def test_the_same_token_is_the_same_execution(sagemaker):
     assert len(arns) == 1
     wait(sagemaker, arns.pop())
     assert len(sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]) == 1
+
+
+def test_the_same_token_at_the_same_moment_is_still_one_execution(sagemaker):
+    name, token = create(sagemaker, processing("once", "true")), uuid.uuid4().hex
+    with ThreadPoolExecutor(8) as pool:
+        ask = partial(sagemaker.start_pipeline_execution, PipelineName=name, ClientRequestToken=token)
+        arns = {future.result()["PipelineExecutionArn"] for future in [pool.submit(ask) for _ in range(8)]}
+    assert len(arns) == 1
+    wait(sagemaker, arns.pop())
+
+
+def test_versions_are_kept_and_can_be_started(sagemaker):
+    name = create(sagemaker, processing("first", "true"))
+    answer = sagemaker.update_pipeline(
+        PipelineName=name, PipelineDefinition=document(processing("second", "true"))
+    )
+    assert answer["PipelineVersionId"] == 2
+    listed = sagemaker.list_pipeline_versions(PipelineName=name)["PipelineVersionSummaries"]
+    assert [each["PipelineVersionId"] for each in listed] == [2, 1]
+    arn = sagemaker.start_pipeline_execution(PipelineName=name, PipelineVersionId=1)["PipelineExecutionArn"]
+    assert wait(sagemaker, arn)["PipelineVersionId"] == 1
+    assert list(steps_of(sagemaker, arn)) == ["first"]
 
 
 def test_a_token_that_is_too_long_is_refused(sagemaker):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,6 +49,20 @@ def test_an_update_moves_all_requests_to_the_new_fleet_and_loses_none(account):
     assert answers.index("new") > 0
     assert account.ask(name).startswith("new")
     assert account.log(name).count("stopped in peace") == 2
+
+
+def test_of_two_updates_at_once_one_is_refused(account):
+    name = account.endpoint(account.config("old"))
+    configs = [account.config("a"), account.config("b")]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [
+            pool.submit(account.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=config)
+            for config in configs
+        ]
+    errors = [future.exception() for future in asked]
+    assert sorted(error is None for error in errors) == [False, True]
+    assert "in-progress" in str(next(error for error in errors if error))
+    assert account.settled(name)["EndpointConfigName"] == configs[errors.index(None)]
 
 
 def test_a_request_under_way_is_answered_before_the_old_container_is_stopped(account):
