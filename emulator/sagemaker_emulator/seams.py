@@ -54,6 +54,7 @@ MODULES = (
     "sagemaker_emulator.tags",
     "sagemaker_emulator.jobs",
     "sagemaker_emulator.registry",
+    "sagemaker_emulator.refused",
     "sagemaker_emulator.iam",
     "sagemaker_emulator.bucket_policy",
     "sagemaker_emulator.images.ecr",

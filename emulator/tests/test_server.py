@@ -88,3 +88,35 @@ def test_a_minute_is_a_second_unless_told(monkeypatch):
     assert clock.scaled(120) == 2.0
     monkeypatch.setenv(clock.VARIABLE, "60")
     assert clock.scaled(120) == 120.0
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        (
+            "create_transform_job",
+            {
+                "TransformJobName": "x",
+                "ModelName": "x",
+                "TransformInput": {
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/x"}}
+                },
+                "TransformOutput": {"S3OutputPath": "s3://b/y"},
+                "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            },
+        ),
+        (
+            "create_hyper_parameter_tuning_job",
+            {
+                "HyperParameterTuningJobName": "x",
+                "HyperParameterTuningJobConfig": {
+                    "Strategy": "Random",
+                    "ResourceLimits": {"MaxParallelTrainingJobs": 1},
+                },
+            },
+        ),
+    ],
+)
+def test_a_job_that_would_complete_without_running_is_refused(aws, operation, request_):
+    with pytest.raises(ClientError, match="NotImplemented"):
+        getattr(aws.sagemaker, operation)(**request_)

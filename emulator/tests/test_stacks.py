@@ -341,3 +341,91 @@ def test_a_bucket_policy_is_judged_as_if_the_wire_were_tls(aws, unique, conditio
     else:
         with pytest.raises(ClientError):
             aws.s3.put_object(Bucket=unique, Key="x", Body=b"1")
+
+
+ANSWERING = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self): self.answer(b"")
+    def do_POST(self): self.rfile.read(int(self.headers["Content-Length"])); self.answer(b"42")
+    def answer(self, body):
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+        self.wfile.write(body)
+where = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+http.server.ThreadingHTTPServer(where, Handler).serve_forever()
+"""
+
+
+def test_an_endpoint_of_a_stack_really_answers(aws, create, make_image, unique):
+    dockerfile = 'FROM scratch\nWORKDIR /app\nCOPY s.py .\nENTRYPOINT ["python", "s.py"]\n'
+    image = make_image(dockerfile=dockerfile, files={"s.py": ANSWERING})
+    variant = {
+        "VariantName": "main",
+        "ModelName": {"Fn::GetAtt": ["M", "ModelName"]},
+        "InitialInstanceCount": "1",
+        "InstanceType": "ml.m5.large",
+        "InitialVariantWeight": 1,
+    }
+    made = create(
+        {
+            "R": role(),
+            "M": {
+                "Type": "AWS::SageMaker::Model",
+                "Properties": {
+                    "ExecutionRoleArn": {"Fn::GetAtt": ["R", "Arn"]},
+                    "PrimaryContainer": {"Image": image},
+                },
+            },
+            "C": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {"ProductionVariants": [variant]}},
+            "E": {
+                "Type": "AWS::SageMaker::Endpoint",
+                "Properties": {
+                    "EndpointName": unique,
+                    "EndpointConfigName": {"Fn::GetAtt": ["C", "EndpointConfigName"]},
+                },
+            },
+        }
+    )
+    assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
+    answer = aws.runtime.invoke_endpoint(EndpointName=unique, Body=b"x", ContentType="text/csv")
+    assert answer["Body"].read() == b"42"
+    aws.cloudformation.delete_stack(StackName=unique)
+    with pytest.raises(ClientError, match="Could not find"):
+        aws.sagemaker.describe_endpoint(EndpointName=unique)
+
+
+def test_an_endpoint_whose_container_never_answers_fails_its_stack(create, make_image, unique):
+    model = {
+        "Type": "AWS::SageMaker::Model",
+        "Properties": {"PrimaryContainer": {"Image": make_image("exit 1")}},
+    }
+    model["Properties"]["ExecutionRoleArn"] = "arn:aws:iam::123456789012:role/anybody"
+    variant = {
+        "VariantName": "main",
+        "ModelName": {"Fn::GetAtt": ["M", "ModelName"]},
+        "InitialInstanceCount": 1,
+    }
+    variant["InstanceType"] = "ml.m5.large"
+    config = {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {"ProductionVariants": [variant]}}
+    endpoint = {"Type": "AWS::SageMaker::Endpoint", "Properties": {"EndpointConfigName": {"Ref": "C"}}}
+    made = create({"M": model, "C": config, "E": endpoint})
+    assert made["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "[E]" in made["StackStatusReason"]
+
+
+def test_a_pipeline_is_made_with_its_definition(aws, create, unique):
+    body = {
+        "Version": "2020-12-01",
+        "Steps": [{"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}],
+    }
+    properties = {
+        "PipelineName": unique,
+        "RoleArn": "arn:aws:iam::123456789012:role/anybody",
+        "PipelineDefinition": {"PipelineDefinitionBody": json.dumps(body)},
+    }
+    made = create({"P": {"Type": "AWS::SageMaker::Pipeline", "Properties": properties}})
+    assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
+    assert json.loads(aws.sagemaker.describe_pipeline(PipelineName=unique)["PipelineDefinition"]) == body
+    aws.cloudformation.delete_stack(StackName=unique)
+    with pytest.raises(ClientError):
+        aws.sagemaker.describe_pipeline(PipelineName=unique)

@@ -2,6 +2,7 @@
 
 from sagemaker_emulator.stacks import bucket as bucket
 from sagemaker_emulator.stacks import failing as failing
+from sagemaker_emulator.stacks import hosting as hosting
 from sagemaker_emulator.stacks import operations as operations
 from sagemaker_emulator.stacks import repository as repository
 from sagemaker_emulator.stacks import role as role

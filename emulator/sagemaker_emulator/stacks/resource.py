@@ -76,7 +76,9 @@ class ApiResource:
         """Make the resource; moto calls this."""
         properties = cloudformation_json.get("Properties", {})
         refuse_unknown(properties, cls.PROPERTIES)
-        physical_id, attributes = cls.make(resource_name, properties, region_name)
+        # Where moto has the type, too, it passes a name of its own making.
+        name = properties.get(cls.NAME) or resource_name
+        physical_id, attributes = cls.make(name, properties, region_name)
         return cls(physical_id, attributes, properties, region_name)
 
     @classmethod
