@@ -5,10 +5,12 @@ Moto has the first three, in a state of its own in which an endpoint is InServic
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
 from moto.core.common_models import CloudFormationModel
 
 from sagemaker_emulator import seams
@@ -109,8 +111,12 @@ class Endpoint(ApiResource, CloudFormationModel):
         return True
 
     def unmake(self) -> None:
-        """Delete the endpoint."""
-        seams.client("sagemaker", self.region).delete_endpoint(EndpointName=self.attributes["EndpointName"])
+        """Delete the endpoint and wait until it is gone."""
+        sagemaker, name = seams.client("sagemaker", self.region), self.attributes["EndpointName"]
+        sagemaker.delete_endpoint(EndpointName=name)
+        with contextlib.suppress(ClientError):  # Describe knows it no more
+            while sagemaker.describe_endpoint(EndpointName=name):
+                time.sleep(POLL_SECONDS)
 
 
 class Pipeline(ApiResource, CloudFormationModel):
