@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import shutil
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,9 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = MEMBERS, max_by
                     continue
                 if not member.isfile() or (folder / name).exists():
                     raise ArchiveError(f"{archive.name} holds {name} twice, or not as a file")
-                tar.extract(member, folder, filter="data")
+                # The bytes alone: no owner, mode or link. tarfile's filters are younger than Python 3.11.2.
+                with cast(IO[bytes], tar.extractfile(member)) as source, (folder / name).open("xb") as target:
+                    shutil.copyfileobj(source, target)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ArchiveError(f"{archive.name} cannot be read ({type(error).__name__})") from error
     return folder

@@ -64,5 +64,5 @@ def _unpack(region: str, uri: str, folder: Path) -> None:
         seams.client("s3", region).download_fileobj(bucket, key, archive)
         archive.seek(0)
         with tarfile.open(fileobj=archive, mode="r:gz") as tar:
-            # "data" refuses members that would land outside, devices and set-uid bits.
-            tar.extractall(folder, filter="data")
+            # "data" refuses members that would land outside, devices and set-uid bits; Debian's 3.11.2 lacks it.
+            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
