@@ -33,6 +33,7 @@ from pipelines.story import Story, make_console
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
+TOLD = ("release", "promote", "rollback", "report", "local-test")
 GOES_ON = ("■ interrupted: what runs in AWS goes on", "  follow it again: python -m pipelines release")
 ENDED = ("■ interrupted: the emulator stops what it runs", "  begin again: make local-test")
 USAGE = 1  # typer's own 2 means "data refused" here
@@ -52,7 +53,7 @@ class Run:
 
     @contextmanager
     def shown(self, verb: str) -> Iterator[Aws]:
-        """Run a verb with its steps shown, and leave build/report.html however it ends."""
+        """Run a verb with its steps shown; one that tells a release's story leaves build/report.html."""
         aws, account = self.connect()
         where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS account {account}"
         self.story.say(f"{self.settings.project.slug}: {verb} in {self.settings.project.region}, {where}")
@@ -64,8 +65,9 @@ class Run:
             ended = refusals.translate(error) or error if isinstance(error, Exception) else error
             raise
         finally:
-            page = report.write(self.story, self.settings, verb, ended)
-            self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
+            if verb in TOLD:
+                page = report.write(self.story, self.settings, verb, ended)
+                self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
 
 
 @app.callback()

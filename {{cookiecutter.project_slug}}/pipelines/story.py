@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,12 +53,16 @@ class Story:
 
     @contextmanager
     def shown(self) -> Iterator[Story]:
-        """Show steps live while the block runs, where there is a terminal."""
-        if not self.console.is_terminal:
-            yield self
-            return
-        with Live(get_renderable=self.table, console=self.console, refresh_per_second=8) as self._live:
-            yield self
+        """Show steps live while the block runs, where there is a terminal; what still runs after it was left."""
+        live = Live(get_renderable=self.table, console=self.console, refresh_per_second=8)
+        self._live = live if self.console.is_terminal else None
+        with self._live or nullcontext():
+            try:
+                yield self
+            finally:
+                for step in self.steps:
+                    if step.verdict == "running":
+                        self.end(step, "stopped")
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -93,8 +97,8 @@ class Story:
         """Return the steps as a table."""
         table = Table.grid(padding=(0, 2))
         table.add_column()
-        table.add_column()
-        table.add_column(overflow="fold")
+        table.add_column(min_width=11)  # steps come one by one: the columns stay where they are
+        table.add_column(min_width=56, overflow="fold")
         table.add_column(justify="right")
         for step in self.steps:
             mark, colour = MARKS[step.verdict]

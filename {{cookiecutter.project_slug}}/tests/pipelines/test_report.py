@@ -146,3 +146,11 @@ def test_on_a_terminal_the_steps_are_a_live_table():
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     console.print(story.table())
     assert "evaluate" in console.file.getvalue()
+
+
+def test_a_step_of_awss_that_nobody_follows_any_more_is_left_as_stopped():
+    story = told()
+    with pytest.raises(KeyboardInterrupt), story.shown():
+        story.begin("evaluate")
+        raise KeyboardInterrupt
+    assert story.steps[-1].verdict == "stopped"
