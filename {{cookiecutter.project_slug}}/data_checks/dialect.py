@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
+from sqlalchemy.dialects.postgresql.base import PGDialect, PGIdentifierPreparer
 
 SCHEME = "datachecks"
 _SHARED: dict[str, duckdb.DuckDBPyConnection] = {}
+# The types of the view `data`, which casts every column to one of them.
 _TYPES = {"BIGINT": sa.BigInteger, "DOUBLE": sa.Double, "VARCHAR": sa.String, "BOOLEAN": sa.Boolean}
-_REGEX = {"~": "regexp_matches({}, {})", "!~": "NOT regexp_matches({}, {})"}
 
 
 def share(name: str, connection: duckdb.DuckDBPyConnection) -> str:
@@ -32,17 +32,6 @@ def forget(name: str) -> None:
     _SHARED.pop(name, None)
 
 
-class DuckDBCompiler(PGCompiler):
-    """PostgreSQL's SQL, except where DuckDB means something else by it."""
-
-    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
-        """Search with a regular expression: DuckDB's own `~` wants the whole string to match."""
-        form = _REGEX.get(operator.opstring)
-        if form is None:
-            return super().visit_custom_op_binary(element, operator, **kw)
-        return form.format(self.process(element.left, **kw), self.process(element.right, **kw))
-
-
 class DuckDBPreparer(PGIdentifierPreparer):
     """Names in quotes, always: DuckDB reserves words that PostgreSQL does not, such as pivot."""
 
@@ -54,11 +43,9 @@ class DuckDBDialect(PGDialect):
     """The few questions that Great Expectations asks a database about itself."""
 
     driver = "duckdb"
-    statement_compiler = DuckDBCompiler
     preparer = DuckDBPreparer
     default_paramstyle = "qmark"
     supports_statement_cache = True
-    supports_native_boolean = True
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -88,31 +75,7 @@ class DuckDBDialect(PGDialect):
     ) -> Any:
         """Return the names and types of a view's columns."""
         rows = connection.exec_driver_sql(f'DESCRIBE "{table_name}"').fetchall()
-        return [
-            {
-                "name": row[0],
-                "type": _TYPES.get(row[1], sa.types.NullType)(),
-                "nullable": True,
-                "default": None,
-            }
-            for row in rows
-        ]
-
-    def get_table_names(self, connection: sa.Connection, schema: str | None = None, **kw: Any) -> list[str]:
-        """Return what can be selected from, views included."""
-        return [row[0] for row in connection.exec_driver_sql("SHOW TABLES").fetchall()]
-
-    get_view_names = get_table_names
-
-    def has_table(
-        self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> bool:
-        """Say whether a table or view of this name exists."""
-        return str(table_name) in self.get_table_names(connection)
-
-    def get_schema_names(self, connection: sa.Connection, **kw: Any) -> list[str]:
-        """Return the one schema there is."""
-        return ["main"]
+        return [{"name": row[0], "type": _TYPES[row[1]](), "nullable": True, "default": None} for row in rows]
 
     def get_pk_constraint(
         self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any

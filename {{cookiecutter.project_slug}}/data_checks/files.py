@@ -43,11 +43,9 @@ def inspect(path: Path) -> Found:
     """
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(
-                "SELECT num_rows FROM parquet_file_metadata(?)", [exact(path)]
-            ).fetchall()
+            rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()
             types = connection.execute(
-                "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [exact(path)]
+                "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
             ).fetchall()
     except duckdb.Error:  # its text may quote the file's content
         raise UnreadableError("is not a whole Parquet file") from None
@@ -82,7 +80,7 @@ def open_view(
     declared = {column.name for column in columns}
     partitioned = any(declared & set(layout(key)) for key in paths)
     selected = ", ".join(f"CAST({name(c.name)} AS {CANONICAL[c.type]}) AS {name(c.name)}" for c in columns)
-    listed = ", ".join(text(exact(path)) for path in paths.values())
+    listed = ", ".join(text(str(path)) for path in paths.values())
     connection = duckdb.connect(config={"temp_directory": str(scratch)})
     connection.execute(
         f"CREATE VIEW {VIEW} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
@@ -96,17 +94,12 @@ def torn(paths: Mapping[str, Path]) -> Iterator[str]:
     for key, path in paths.items():
         try:
             with duckdb.connect() as connection:
-                relation = connection.from_parquet(exact(path))
+                relation = connection.from_parquet(str(path))
                 relation.aggregate(
                     ", ".join(f"max(hash({name(column)}))" for column in relation.columns)
                 ).fetchall()
         except duckdb.Error:
             yield key
-
-
-def exact(path: Path) -> str:
-    """Return a path in which DuckDB finds no pattern."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
 
 
 def name(column: str) -> str:

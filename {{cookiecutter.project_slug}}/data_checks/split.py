@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from data_checks.contract import Column, Expectation, Outcome
-from data_checks.files import VIEW, exact, name, text
+from data_checks.files import VIEW, name, text
 
 NAMES = ("train", "validation", "test")
 FILE = "part-0.parquet"
@@ -134,7 +134,7 @@ def positives(connection: duckdb.DuckDBPyConnection, folder: Path, label: Column
 
 def table(folder: Path, split: str) -> str:
     """Return a split as SQL reads it."""
-    return f"read_parquet({text(exact(folder / split / FILE))}, hive_partitioning = false)"
+    return f"read_parquet({text(str(folder / split / FILE))}, hive_partitioning = false)"
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> int:

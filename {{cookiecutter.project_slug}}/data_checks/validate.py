@@ -100,6 +100,10 @@ def job_of(base: Path, args: argparse.Namespace) -> Job:
 def run(job: Job) -> Report:
     """Take the files in, judge what they hold, split it: each only when nothing before it was refused."""
     locked = lock.read(job.base / "input" / "lock" / "data.lock")
+    if locked.key != job.key:
+        raise lock.LockError(
+            f"data.lock is about rows by {locked.key!r}, but the key asked for is {job.key!r}"
+        )
     report, output = Report(), job.base / "output"
     taken = intake.take(locked, job.base / "input" / "data", job.columns)
     report.note_intake(taken)

@@ -83,7 +83,7 @@ def test_repeated_rows_are_tolerated_up_to_the_share_that_the_suite_names(judged
     assert judged(repeat) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(0.001, 0.997), st.floats(0.001, 0.997))
 def test_shares_are_kept_exactly(train, validation):
     words = f"{train!r},{validation!r},{1 - train - validation!r}"
