@@ -123,6 +123,13 @@ def swap(inputs: Path) -> None:
     write_archive(folder, inputs / "champion" / "model.tar.gz")
 
 
+def strip(inputs: Path) -> None:
+    """Take the hashes out of the champion's archive."""
+    folder = unpack(inputs / "champion" / "model.tar.gz", inputs / "strip")
+    (folder / "hashes.json").unlink()
+    write_archive(folder, inputs / "champion" / "model.tar.gz")
+
+
 def lose(inputs: Path) -> None:
     """Remove the champion's archive."""
     (inputs / "champion" / "model.tar.gz").unlink()
@@ -133,6 +140,7 @@ def lose(inputs: Path) -> None:
     [
         pytest.param(damage, "model.tar.gz cannot be read", id="a damaged archive"),
         pytest.param(swap, "model.onnx is not the file that was evaluated", id="a swapped graph"),
+        pytest.param(strip, "hashes.json is missing", id="no hashes"),
         pytest.param(lose, "model.tar.gz is missing", id="no archive"),
     ],
 )
@@ -221,6 +229,11 @@ def test_what_cannot_be_judged_fails_with_one_line_that_says_why(tmp_path, befor
     assert words in message(tmp_path)
     assert message(tmp_path).count("\n") == 1
     assert not (tmp_path / "processing/output/artifact").exists()
+
+
+def test_a_candidate_of_another_task_than_asked_for_is_not_judged(tmp_path):
+    assert run_job(tmp_path, candidate={"task": "regression"}) == 1
+    assert message(tmp_path) == "the candidate's task is not the one that is to be judged\n"
 
 
 def test_labels_that_the_model_does_not_know_are_counted_and_not_quoted(tmp_path):
