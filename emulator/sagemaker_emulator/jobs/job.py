@@ -51,6 +51,7 @@ class Job(ABC):
         self.created = datetime.now(UTC)
         self.finished = threading.Event()
         self._lock = threading.Lock()
+        self._turn = threading.RLock()  # a stop and an end that come together take turns
         self._stop = threading.Event()
         self._process: JobProcess | None = None
         self._record: dict[str, Any] = {
@@ -83,12 +84,14 @@ class Job(ABC):
 
     def stop(self) -> None:
         """Ask the job to stop: SIGTERM, the grace, SIGKILL."""
-        if not self._stop.is_set():
+        with self._turn:
+            if self.status != "InProgress":
+                return
             self.update(**{self.status_key: "Stopping"})
             self.stopping()
             self._stop.set()
-            if self._process is not None:
-                self._process.interrupt()
+        if self._process is not None:
+            self._process.interrupt()
 
     def _live(self) -> None:
         try:
@@ -144,8 +147,9 @@ class Job(ABC):
         members: dict[str, Any] = {self.status_key: status}
         if reason:
             members["FailureReason"] = reason
-        self.over(status)
-        self.update(**members)
+        with self._turn:
+            self.over(status)
+            self.update(**members)
 
     def complete(self, status: str = "Completed") -> None:
         """End well, or as Stopped."""
