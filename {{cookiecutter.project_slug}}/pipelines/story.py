@@ -53,7 +53,7 @@ class Story:
 
     @contextmanager
     def shown(self) -> Iterator[Story]:
-        """Show steps live while the block runs, where there is a terminal; what still runs after it was left."""
+        """Show steps while the block runs, live where there is a terminal; leave what runs on as stopped."""
         live = Live(get_renderable=self.table, console=self.console, refresh_per_second=8)
         self._live = live if self.console.is_terminal else None
         with self._live or nullcontext():

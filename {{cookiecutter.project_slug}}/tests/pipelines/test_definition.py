@@ -75,12 +75,14 @@ def build(tables: dict[str, Any], environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_the_sdk_gives_the_same_bytes_without_network_credentials_region_or_home():
-    bare = build(
-        TABLES, {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    )
+def test_the_sdk_gives_the_same_bytes_without_network_credentials_region_or_home(tmp_path):
+    config = tmp_path / "config.yaml"  # a user's defaults for the SDK must not reach the pipeline
+    vpc = "{VpcConfig: {SecurityGroupIds: [sg-1], Subnets: [subnet-1]}}"
+    config.write_text(f"SchemaVersion: '1.0'\nSageMaker: {{ProcessingJob: {{NetworkConfig: {vpc}}}}}\n")
+    offline = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "ap-south-1"}
-    usual = build(TABLES, dict(os.environ) | keys)
+    bare = build(TABLES, offline)
+    usual = build(TABLES, dict(os.environ) | keys | {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(config)})
     assert bare == usual
     assert json.loads(bare)["Version"] == "2020-12-01"
 

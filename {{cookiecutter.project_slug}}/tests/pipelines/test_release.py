@@ -13,7 +13,7 @@ from pipelines import data, delivery, explain, images, registry, release, stack
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.lock import Lock, LockedFile
 from pipelines.story import Step, Story
-from tests.pipelines.makers import GROUP, RELEASE, STACK, Bucket, Client, error, make_aws, make_package
+from tests.pipelines.makers import GROUP, STACK, Bucket, Client, error, make_aws, make_package
 
 BODY = b"parquet"
 LOCK = Lock(
@@ -129,7 +129,7 @@ def test_a_release_without_its_images_names_the_verb_that_makes_them():
     assert "python -m pipelines image" in refused.value.todo
 
 
-def packages(*approvals: str, serving: int | None = None) -> Client:
+def packages(*approvals: str, serving: int | None = None, staging: str = "proven") -> Client:
     """Return a registry with one package per approval, oldest first, and production serving one of them."""
     made = {f"{GROUP}/{number}": approval for number, approval in enumerate(approvals, 1)}
 
@@ -148,7 +148,7 @@ def packages(*approvals: str, serving: int | None = None) -> Client:
             "CustomerMetadataProperties": {
                 "release_id": number * 64,
                 "execution_id": "e",
-                "staging": "proven",
+                "staging": staging,
             },
         }
 
@@ -234,10 +234,21 @@ def outputs(project: str = "income-model") -> Client:
     return Client(describe_stacks={"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": made}]})
 
 
-def test_a_release_that_was_never_proven_cannot_be_promoted(make_settings):
-    aws = make_aws(sagemaker=packages(), cloudformation=outputs())
+@pytest.mark.parametrize(
+    "registered",
+    [
+        pytest.param(packages(), id="no such package"),
+        pytest.param(
+            packages("PendingManualApproval", staging=""), id="a package that staging has not proven"
+        ),
+        pytest.param(packages("Rejected"), id="a rejected package"),
+    ],
+)
+def test_a_release_that_is_not_proven_cannot_be_promoted(make_settings, registered):
+    aws = make_aws(sagemaker=registered, cloudformation=outputs())
     with pytest.raises(DeployFailed, match="cannot be promoted"):
-        delivery.promote(aws, make_settings(), Story(Console(quiet=True)), RELEASE)
+        delivery.promote(aws, make_settings(), Story(Console(quiet=True)), "1" * 64)
+    assert "update_model_package" not in registered.operations()
 
 
 def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):

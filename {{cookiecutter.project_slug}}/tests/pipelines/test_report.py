@@ -150,7 +150,12 @@ def test_on_a_terminal_the_steps_are_a_live_table():
 
 def test_a_step_of_awss_that_nobody_follows_any_more_is_left_as_stopped():
     story = told()
-    with pytest.raises(KeyboardInterrupt), story.shown():
-        story.begin("evaluate")
-        raise KeyboardInterrupt
+
+    def follow() -> None:
+        with story.shown():
+            story.begin("evaluate")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow()
     assert story.steps[-1].verdict == "stopped"
