@@ -95,6 +95,7 @@ def test_a_whole_number_may_be_written_with_a_point():
         pytest.param({"gain": math.nan}, "not_finite", "gain", "expected a finite number", id="NaN"),
         pytest.param({"gain": -math.inf}, "not_finite", "gain", "expected a finite number", id="infinity"),
         pytest.param({"gain": 1e39}, "not_finite", "gain", "expected a finite number", id="beyond float32"),
+        pytest.param({"gain": -1e39}, "not_finite", "gain", "a finite number", id="far below float32"),
         pytest.param({"gain": [1]}, "wrong_type", "gain", "expected a number", id="a list"),
         pytest.param({"job": 1}, "wrong_type", "job", "expected a text", id="a number for text"),
         pytest.param({"job": {"a": 1}}, "wrong_type", "job", "expected a text", id="an object"),
