@@ -2,7 +2,7 @@
 
 In:   BASE/processing/input/lock/data.lock, and BASE/processing/input/data/ with the files that it names
 Out:  BASE/processing/output/{train,validation,test}/part-0.parquet and .../output/report/validation.json
-Exit: 0 whenever the data could be judged, refused or not; else 1, and BASE/processing/output/message says why
+Exit: 0 whenever the data could be judged, refused or not; else 1, and BASE/output/message says why
 Run:  python -m data_checks.validate --key row_id --label income --task binary --slices-only sex,race
 """
 
@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 
@@ -24,7 +25,7 @@ from data_checks.contract import Column, Expectation
 from data_checks.report import Report
 
 KNOWN = (lock.LockError, rules.SuiteError, engine.RuleError, split.SharesError)
-MESSAGE_CHARACTERS = 1000  # SageMaker's ExitMessage holds no more
+MESSAGE_CHARACTERS = 1000  # SageMaker shows the first KB as ExitMessage
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge the data of one job and return the exit code."""
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     log.setLevel(logging.INFO)
-    args = parse(argv)
-    base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "processing"
+    base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     try:
-        report = run(job_of(base, args))
+        report = run(job_of(base / "processing", parse(argv)))
     except KNOWN as error:
         return fail(base, str(error))
     except Exception as error:  # texts from below may quote values: say where it broke, not what was said
@@ -57,27 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
         return fail(base, f"{type(error).__name__} at {where}; its text is left out, it may quote the data")
     for reason in report.reasons:
-        log.info(
-            "refused code=%s rule=%s count=%d message=%r",
-            reason.code,
-            reason.rule,
-            reason.count,
-            reason.message,
-        )
-    log.info(
-        "accepted=%s rows=%d train=%d validation=%d test=%d",
-        report.accepted,
-        report.rows,
-        *report.splits.values(),
-    )
+        named = (reason.code, reason.rule, reason.count, reason.message)
+        log.info("refused code=%s rule=%s count=%d message=%r", *named)
+    figures = (report.accepted, report.rows, *report.splits.values())
+    log.info("accepted=%s rows=%d train=%d validation=%d test=%d", *figures)
     return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments where every other message goes, too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving with exit code 2."""
+        raise rules.SuiteError(message)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; the pipeline's definition holds them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_checks.validate", description=__doc__.splitlines()[0]
-    )
+    parser = Parser(prog="python -m data_checks.validate", description=__doc__.splitlines()[0])
     parser.add_argument("--key", required=True, help="column that identifies a row")
     parser.add_argument("--label", required=True, help="column that is predicted")
     parser.add_argument("--task", required=True, help=", ".join(rules.TASKS))
@@ -143,7 +140,7 @@ def fail(base: Path, message: str) -> int:
     """Leave a message where SageMaker reads it, and in the log; return the exit code."""
     log.error("failed message=%r", message)
     (base / "output").mkdir(parents=True, exist_ok=True)
-    (base / "output" / "message").write_text(message[-MESSAGE_CHARACTERS:] + "\n", encoding="utf-8")
+    (base / "output" / "message").write_text(message[:MESSAGE_CHARACTERS] + "\n", encoding="utf-8")
     return 1
 
 

@@ -25,7 +25,7 @@ def judged(world, monkeypatch):
     def judge(*changes, **arguments):
         world.write(*changes)
         world.write_lock()
-        assert world.run(monkeypatch, **arguments) == 0, (world.output / "message").read_text()
+        assert world.run(monkeypatch, **arguments) == 0, world.message.read_text()
         return world.reasons()
 
     return judge

@@ -63,6 +63,7 @@ class World:
         self.data = self.base / "processing" / "input" / "data"
         self.lock = self.base / "processing" / "input" / "lock" / "data.lock"
         self.output = self.base / "processing" / "output"
+        self.message = self.base / "output" / "message"
 
     def write(self, *changes: str, name: str = "batch=1/part-0.parquet") -> Path:
         """Write the table as a Parquet file, after the SQL of these changes to the table `t`."""
@@ -87,7 +88,10 @@ class World:
             entries.append(lock.LockFile(key, path.stat().st_size, rows, lock.sha256(path)))
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write(
-            lock.Lock("data/small", "id", sum(file.rows for file in entries), (), tuple(entries)), self.lock
+            lock.Lock(
+                "data/small", self.arguments["key"], sum(file.rows for file in entries), (), tuple(entries)
+            ),
+            self.lock,
         )
 
     def run(self, monkeypatch: Any, **arguments: str) -> int:

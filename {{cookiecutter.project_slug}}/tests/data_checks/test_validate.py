@@ -328,6 +328,7 @@ class TestWhatCannotBeJudged:
             ({"label": "id"}, "'id' cannot be key and label at once"),
             ({"task": "ranking"}, "task is 'ranking'; expected one of binary, multiclass, regression"),
             ({"task": "regression"}, "task is regression, but the label 'bought' is a string"),
+            ({"spilts": "0.7,0.15,0.15"}, "unrecognized arguments: --spilts"),
             ({"splits": "0.5,0.5"}, "expected three shares that make 1"),
             ({"splits": "0.9,0.1,0"}, "expected three shares that make 1"),
         ],
@@ -389,13 +390,14 @@ class TestWhatCannotBeJudged:
     def message(world, monkeypatch, **arguments):
         assert world.run(monkeypatch, **arguments) == 1
         assert not (world.output / "report").exists()
-        return (world.output / "message").read_text()
+        return world.message.read_text()
 
 
 def test_the_command_writes_report_and_message_and_ends_with_its_code(world, monkeypatch):
     root = Path(validate.__file__).parents[1]
-    arguments = ["--key", "row_id", "--label", "income", "--task", "binary"]
+    world.arguments = {"key": "row_id", "label": "income", "task": "binary"}
     world.write("UPDATE t SET age = 999")
+    arguments = [word for name, value in world.arguments.items() for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "data_checks.validate", *arguments]
     environment = {"SAGEMAKER_BASE_DIR": str(world.base), "PATH": "/usr/bin:/bin"}
     for code in (1, 0):  # without a lock, then with one
