@@ -64,6 +64,6 @@ def _unpack(region: str, uri: str, folder: Path) -> None:
         seams.client("s3", region).download_fileobj(bucket, key, archive)
         archive.seek(0)
         with tarfile.open(fileobj=archive, mode="r:gz") as tar:
-            # Refuses members that would land outside, devices and set-uid bits; Debian's Python 3.11.2 lacks it.
+            # Refuses members that land outside, devices and set-uid bits; Debian's Python 3.11.2 lacks it.
             tar.extraction_filter = getattr(tarfile, "data_filter", None)
             tar.extractall(folder)  # noqa: S202
