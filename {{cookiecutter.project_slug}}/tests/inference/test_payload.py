@@ -145,7 +145,7 @@ PICKLE = b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }\n"
         pytest.param(npy(np.array([["1", "2"]])), "wrong_type", id="text"),
         pytest.param(npy(np.ones((2, 3))), "wrong_length", id="a column too many"),
         pytest.param(npy(np.ones((0, 2))), "empty", id="no rows"),
-        pytest.param(npy(np.array([[np.nan, 1.0]])), "not_finite", id="NaN where null is not allowed"),
+        pytest.param(npy(np.array([[np.nan, 1.0]])), "null", id="NaN where null is not allowed"),
         pytest.param(npy(np.array([[1.0, np.inf]])), "not_finite", id="infinity"),
     ],
 )
