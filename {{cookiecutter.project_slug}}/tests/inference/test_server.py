@@ -43,6 +43,14 @@ def start(base: Path, port: int = 0) -> subprocess.Popen[str]:
     )
 
 
+def wait_for_end(process: subprocess.Popen[str]) -> str:
+    """Return what a process printed until it ended by itself; one that goes on serving is stopped."""
+    try:
+        return process.communicate(timeout=30)[0]
+    finally:
+        process.kill()
+
+
 @contextmanager
 def serving(base: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run the server on a free port until it answers, and end it afterwards."""
@@ -146,7 +154,7 @@ def swap_the_graph(base: Path) -> None:
 def test_a_broken_model_directory_ends_it_at_once_with_one_line(tmp_path, breaking, words):
     breaking(make_base(tmp_path))
     process = start(tmp_path)
-    output, _ = process.communicate(timeout=30)
+    output = wait_for_end(process)
     assert process.returncode == 1
     assert output.count("\n") == 1
     assert "event=refused" in output
@@ -158,7 +166,7 @@ def test_a_port_that_is_taken_ends_it_without_a_traceback(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         process = start(make_base(tmp_path), taken.getsockname()[1])
-        output, _ = process.communicate(timeout=30)
+        output = wait_for_end(process)
     assert process.returncode != 0
     assert "address already in use" in output
     assert "Traceback" not in output
