@@ -63,12 +63,21 @@ def test_run_passes_the_exit_code_on(home, code):
     assert run("run", "--", "sh", "-c", f"exit {code}").returncode == code
 
 
-def test_run_points_the_command_at_itself_and_at_nothing_else(home):
-    script = (
-        "import boto3, os; print(boto3.client('s3').list_buckets()['Buckets'], os.environ.get('AWS_PROFILE'))"
-    )
-    done = run("run", "--", sys.executable, "-c", script)
-    assert done.stdout == "[] None\n", done.stderr
+STACK = """
+import boto3, json, os
+alarm = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "Threshold": 1}
+alarm["EvaluationPeriods"] = 1
+alarm["ComparisonOperator"] = "GreaterThanThreshold"
+template = {"Resources": {"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
+cloudformation = boto3.client("cloudformation")
+cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+print(cloudformation.describe_stacks()["Stacks"][0]["StackStatus"], os.environ.get("AWS_PROFILE"))
+"""
+
+
+def test_a_profile_of_the_user_reaches_neither_the_command_nor_the_emulator(home):
+    done = run("run", "--", sys.executable, "-c", STACK)
+    assert done.stdout == "CREATE_COMPLETE None\n", done.stderr
 
 
 def test_run_leaves_nothing_in_the_folder_it_was_called_in(home):
