@@ -72,6 +72,7 @@ class Story:
             yield step
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt)
+            step.note = getattr(error, "what", step.note)
             self.end(step, "stopped" if stopped else getattr(error, "verdict", "failed"))
             raise
         self.end(step, "done" if step.verdict == "running" else step.verdict)

@@ -138,6 +138,7 @@ def test_a_step_that_was_stopped_by_something_says_so():
     with pytest.raises(ModelRefused), story.step("gate"):
         raise refused
     assert [step.verdict for step in story.steps[-2:]] == ["stopped", "refused"]
+    assert story.steps[-1].note == "what"
 
 
 def test_on_a_terminal_the_steps_are_a_live_table():
