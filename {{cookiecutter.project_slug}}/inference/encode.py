@@ -64,8 +64,8 @@ def encode_columns(
 ) -> dict[str, np.ndarray]:
     """Encode whole columns without a loop over rows; `unknown` is filled with counts of unknown categories.
 
-    Numbers are arrays with NaN for missing. Null, out of range and unknown are let through, since the data was
-    validated; unknown becomes code 0.
+    Numbers are arrays with NaN for missing. Null, out of range and unknown are let through, since the data
+    was validated; unknown becomes code 0.
 
     Raises:
         EncodeError: a column is missing, or holds numbers for categories or the other way round.

@@ -65,7 +65,6 @@ def _read(file: Path, columns: Sequence[str]) -> pa.Table:
         missing = set(columns) - set(pq.read_schema(file).names)
         if missing:
             raise DataError(f"{file.parent.name}/{file.name} lacks the columns {', '.join(sorted(missing))}")
-        # partitioning=None: a folder named "a=b" must not become a column.
-        return pq.read_table(file, columns=list(columns), partitioning=None)
+        return pq.read_table(file, columns=list(columns))
     except (pa.ArrowException, OSError):
         raise DataError(f"{file.parent.name}/{file.name} is damaged or no Parquet file") from None

@@ -39,6 +39,8 @@ def record(messages: Messages) -> str:
     from mlflow import MlflowClient  # seconds, while the first epochs are trained
     from mlflow.entities import Metric, Param
 
+    if _abandoned(messages):
+        raise EOFError
     client = MlflowClient(tracking_uri=start["uri"])
     name = start["tags"].get("release_id", "")[:12] or None
     run = client.create_run(
@@ -67,6 +69,12 @@ def _experiment(client: Any, name: str) -> str:
             if found is None:
                 raise
     return found.experiment_id
+
+
+def _abandoned(messages: Messages) -> bool:
+    """Return whether the training has ended early: then the server need not hear of it at all."""
+    waiting = list(messages.queue)
+    return None in waiting and not any("status" in message for message in waiting if message)
 
 
 def _listen(messages: Messages) -> None:

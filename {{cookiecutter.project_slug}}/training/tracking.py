@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 # How long a training waits at its end for the run to be written. MLflow's first import and a new SQLite
 # file take up to 15 seconds, most of them while the training runs; a lost server is given up long before.
 PATIENCE_SECONDS = 30
+# How long an early end waits. To kill MLflow while it makes a new SQLite file would leave one that nobody
+# can use.
+CLOSING_SECONDS = 10
 # MLflow's own defaults are 7 retries with growing pauses, 120 seconds each. The job's environment wins.
 QUICK = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
@@ -80,7 +83,7 @@ class Tracker:
         """End the recording; a run that was not finished is marked as failed."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
-            _end(process, wait_seconds=2)
+            _end(process, CLOSING_SECONDS)
 
     def _send(self, message: dict[str, Any]) -> None:
         """Write one line. The other end reads at all times, so this does not block."""

@@ -85,9 +85,28 @@ def test_a_recording_process_that_is_gone_costs_one_warning(caplog):
     assert [line.split(" ")[0] for line in caplog.messages] == ["tracking=lost"]
 
 
-def test_closing_without_finishing_ends_the_process_at_once():
-    tracker = record("sqlite://", finish=False)
-    process, started = tracker._process, time.monotonic()
+def test_a_training_that_ends_early_leaves_no_process_and_no_half_made_store(tmp_path):
+    tracker = record(f"sqlite:///{tmp_path}/runs.db", finish=False)
+    process = tracker._process
     tracker.close()
-    assert process.returncode is not None
-    assert time.monotonic() - started < 10
+    assert process.returncode == 1  # it ended by itself
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_fails_later_is_recorded_as_failed(tmp_path):
+    database = tmp_path / "runs.db"
+    tracker = record(f"sqlite:///{database}", finish=False)
+    wait_for(
+        lambda: database.exists() and rows(database, "select name from sqlite_master where name = 'runs'")
+    )
+    wait_for(lambda: rows(database, "select * from runs"))
+    tracker.close()
+    assert rows(database, "select status from runs") == [("FAILED",)]
+
+
+def wait_for(condition, seconds=60):
+    """Wait until something holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
