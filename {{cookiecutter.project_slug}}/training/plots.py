@@ -1,173 +1,174 @@
 """Which plots a report shows for which task; to show another, write a function and add it to PLOTS.
 
-In:   the truth and the predictions of one or two models on the same rows
-Out:  Plot: a heading, what to look for, and the drawing
+In:   the truth, the predictions of one or two models on the same rows, evaluation.json
+Out:  of each plot a heading, how to read it, and SVG that report.html's CSS variables colour, light and dark
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
 
-from training import charts, curves
-from training.charts import Frame
 from training.resampled import labels
 
-Array = np.ndarray
-Models = Mapping[str, Array]  # "candidate" and, where it could be scored, "champion": predictions
-SHARES = (0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A drawing with its heading and one sentence on how to read it."""
-
-    heading: str
-    reading: str
-    drawing: Markup
-    models: tuple[str, ...] = ()  # named in a legend
+STYLE = Path(__file__).with_suffix(".mplstyle")
+# What matplotlib writes, and the CSS variable of report.html that takes its place.
+COLOURS = {"candidate": "#1f5fd6", "champion": "#b4581a", "soft": "#5c636b", "grid": "#ecece7"}
+CANDIDATE, CHAMPION, SOFT, _ = COLOURS.values()
+REFERENCE: dict[str, Any] = {"color": SOFT, "linewidth": 1, "linestyle": ":"}
+LINES: dict[str, dict[str, Any]] = {
+    "candidate": {"color": CANDIDATE},
+    "champion": {"color": CHAMPION, "linestyle": "--"},
+}
+SHARES = {"xlim": (0, 1), "ylim": (0, 1)}
+# Ids would come twice on one page, a style would be everyone's, a clip is not needed and looks like a link.
+FOREIGN = re.compile(r'<style.*?</style>|<clipPath.*?</clipPath>| clip-path="[^"]*"| id="[\w.]+_\d+"', re.S)
 
 
 @dataclass(frozen=True)
 class Scene:
     """What plots are drawn from."""
 
-    truth: Array
-    models: Models
+    truth: np.ndarray
+    models: Mapping[str, np.ndarray]  # predictions of "champion", where it could be scored, and "candidate"
     classes: Sequence[str]
     evaluation: Mapping[str, Any]
 
 
-def draw(task: str, scene: Scene) -> list[Plot]:
+def draw(scene: Scene) -> list[tuple[str, str, Markup]]:
     """Return the plots of a task; none where there are no rows or no finite predictions to draw."""
-    usable = {
-        name: values for name, values in scene.models.items() if len(values) and np.isfinite(values).all()
-    }
-    if "candidate" not in usable or (task == "binary" and len(np.unique(scene.truth)) < 2):
+    task, finite = scene.evaluation["task"], all(np.isfinite(each).all() for each in scene.models.values())
+    if not finite or not len(scene.truth) or (task == "binary" and len(np.unique(scene.truth)) < 2):
         return []
-    scene = Scene(scene.truth, usable, scene.classes, scene.evaluation)
-    return [plot(scene) for plot in PLOTS[task]]
+    plots = []
+    with matplotlib.rc_context(fname=STYLE):
+        for heading, function in PLOTS[task].items():
+            figure = Figure()
+            axes = figure.add_subplot()
+            reading = function(axes, scene)
+            if axes.get_legend_handles_labels()[1]:
+                axes.legend(reverse=True)
+            plots.append((heading, reading, _svg(figure, axes, heading, scene)))
+    return plots
 
 
-def roc(scene: Scene) -> Plot:
+def roc(axes: Axes, scene: Scene) -> str:
     """Draw the trade between catching positives and raising false alarms."""
-    frame = Frame(SHARES, SHARES, "false positive rate", "true positive rate")
-    lines = [
-        charts.line(frame, *curves.roc(scene.truth, values), name) for name, values in _back_to_front(scene)
-    ]
-    chance = charts.line(frame, SHARES, SHARES, "reference")
-    reading = "The further towards the upper left, the better; the thin diagonal is chance."
-    return Plot("ROC curve", reading, _plot("ROC curve", scene, frame, chance, *lines), tuple(scene.models))
+    axes.axline((0, 0), slope=1, **REFERENCE)
+    for name, predictions in scene.models.items():
+        across, up, _ = roc_curve(scene.truth, predictions)
+        axes.plot(across, up, label=name, **LINES[name])
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", **SHARES)
+    return "The further towards the upper left, the better; the thin diagonal is chance."
 
 
-def precision_recall(scene: Scene) -> Plot:
+def precision_recall(axes: Axes, scene: Scene) -> str:
     """Draw how pure the flagged rows are, against how many positives are among them."""
-    share = float(scene.truth.mean())
-    frame = Frame(SHARES, SHARES, "recall", "precision")
-    lines = [
-        charts.line(frame, *curves.precision_recall(scene.truth, values), name)
-        for name, values in _back_to_front(scene)
-    ]
-    chance = charts.line(frame, SHARES, (share, share), "reference")
-    reading = (
-        f"The further towards the upper right, the better; the thin line is chance, {share:.1%} positives."
-    )
-    title = "Precision and recall"
-    return Plot(title, reading, _plot(title, scene, frame, chance, *lines), tuple(scene.models))
+    share = scene.truth.mean()
+    axes.axhline(share, **REFERENCE)
+    for name, predictions in scene.models.items():
+        up, across, _ = precision_recall_curve(scene.truth, predictions)
+        axes.plot(across[:-1], up[:-1], label=name, **LINES[name])  # the last point is made up
+    axes.set(xlabel="recall", ylabel="precision", **SHARES)
+    return f"The further towards the upper right, the better; the thin line is chance, {share:.1%} positives."
 
 
-def calibration(scene: Scene) -> Plot:
+def calibration(axes: Axes, scene: Scene) -> str:
     """Draw what was predicted against what came true, in bins of equally many rows."""
-    what = (
-        "predicted probability"
-        if scene.truth.max(initial=0) <= 1 and len(scene.classes) <= 2
-        else "confidence"
-    )
-    frame = Frame(SHARES, SHARES, f"mean {what} of a bin", "share that came true")
-    marks = [charts.line(frame, SHARES, SHARES, "reference")]
-    for shift, name in zip((-2.0, 2.0), sorted(scene.models, reverse=True), strict=False):
-        bins = (scene.evaluation[name] or {}).get("calibration") or []
-        points = [(entry["predicted"], entry["observed"], entry["low"], entry["high"]) for entry in bins]
-        marks.append(charts.bars(frame, points, name, shift))
-    reading = "On the diagonal, a prediction of 30% comes true 30 times in 100. Bars are 95% intervals."
-    return Plot("Calibration", reading, _plot("Calibration", scene, frame, *marks), tuple(scene.models))
+    axes.axline((0, 0), slope=1, **REFERENCE)
+    for name in scene.models:
+        for entry in scene.evaluation[name]["calibration"]:
+            axes.plot([entry["predicted"]] * 2, [entry["low"], entry["high"]], color=COLOURS[name])
+            axes.plot(entry["predicted"], entry["observed"], "o", color=COLOURS[name])
+        axes.plot([], "o", color=COLOURS[name], label=name)
+    what = "confidence" if len(scene.classes) > 2 else "predicted probability"
+    axes.set(xlabel=f"mean {what} of a bin", ylabel="share that came true", **SHARES)
+    return "On the diagonal, a prediction of 30% comes true 30 times in 100. Bars are 95% intervals."
 
 
-def scores(scene: Scene) -> Plot:
+def scores(axes: Axes, scene: Scene) -> str:
     """Draw which scores the candidate gives to each of two classes."""
-    low, high = 0.0, 1.0
     values = scene.models["candidate"]
-    shares = {kind: curves.histogram(values[scene.truth == kind], low, high) for kind in (0, 1)}
-    frame = Frame((low, high), (0.0, _top(shares)), "predicted probability", "share of the class")
-    marks = [charts.steps(frame, *shares[kind], ("negative", "positive")[kind]) for kind in (0, 1)]
-    reading = (
-        f"Scores of the candidate, by true class. Apart is good: {_named(scene)} should lie to the right."
-    )
-    title = "Scores by class"
-    return Plot(title, reading, _plot(title, scene, frame, *marks), ("negative", "positive"))
+    _histogram(axes, values[scene.truth == 0], (0, 1), "negative", CHAMPION)
+    _histogram(axes, values[scene.truth == 1], (0, 1), "positive", CANDIDATE)
+    axes.set(xlabel="predicted probability", ylabel="share of the class")
+    return f"Scores of the candidate by true class. Apart is good: “{scene.classes[-1]}” should lie right."
 
 
-def confidence(scene: Scene) -> Plot:
+def confidence(axes: Axes, scene: Scene) -> str:
     """Draw how sure the candidate is where it is right and where it is wrong."""
     values = scene.models["candidate"]
-    right = (labels(values) == scene.truth).astype(int)
-    shares = {kind: curves.histogram(values.max(axis=1)[right == kind], 0.0, 1.0) for kind in (0, 1)}
-    frame = Frame(SHARES, (0.0, _top(shares)), "probability of the likeliest class", "share of the rows")
-    marks = [charts.steps(frame, *shares[kind], ("negative", "positive")[kind]) for kind in (0, 1)]
-    reading = "How sure the candidate is. Rows it gets wrong should lie to the left."
-    return Plot("Confidence", reading, _plot("Confidence", scene, frame, *marks), ("wrong", "right"))
+    right = labels(values) == scene.truth
+    _histogram(axes, values.max(axis=1)[~right], (0, 1), "wrong", CHAMPION)
+    _histogram(axes, values.max(axis=1)[right], (0, 1), "right", CANDIDATE)
+    axes.set(xlabel="probability of the likeliest class", ylabel="share of the rows")
+    return "How sure the candidate is. Rows it gets wrong should lie to the left."
 
 
-def predicted_and_actual(scene: Scene) -> Plot:
+def predicted_and_actual(axes: Axes, scene: Scene) -> str:
     """Draw the candidate's predictions against the truth."""
-    values = scene.models["candidate"].astype(np.float64)
-    low, high = float(min(values.min(), scene.truth.min())), float(max(values.max(), scene.truth.max()))
-    frame = Frame((low, high), (low, high), "actual", "predicted")
-    title, cells = "Predicted and actual", charts.cells(frame, *curves.heat(scene.truth, values, low, high))
-    reference = charts.line(frame, (low, high), (low, high), "reference")
-    reading = "Rows on the diagonal are predicted exactly; darker cells hold more rows."
-    return Plot(title, reading, _plot(title, scene, frame, cells, reference))
+    shade = LinearSegmentedColormap.from_list("shade", [(CANDIDATE, 0.12), CANDIDATE])
+    look = {"gridsize": 40, "mincnt": 1, "cmap": shade, "norm": PowerNorm(0.5), "edgecolors": "none"}
+    axes.hexbin(scene.truth, scene.models["candidate"], **look)
+    axes.axline((scene.truth[0],) * 2, slope=1, **REFERENCE)
+    axes.set(xlabel="actual", ylabel="predicted")
+    return "Rows on the diagonal are predicted exactly; darker cells hold more rows."
 
 
-def residuals(scene: Scene) -> Plot:
+def residuals(axes: Axes, scene: Scene) -> str:
     """Draw how far off both models are."""
-    errors = {name: values.astype(np.float64) - scene.truth for name, values in scene.models.items()}
-    reach = max(float(np.quantile(np.abs(error), 0.995)) for error in errors.values()) or 1.0
-    shares = {name: curves.histogram(error, -reach, reach) for name, error in errors.items()}
-    frame = Frame((-reach, reach), (0.0, _top(shares)), "predicted minus actual", "share of the rows")
-    marks = [charts.steps(frame, *shares[name], name) for name, _ in _back_to_front(scene)]
-    reading = "Narrow and centred on 0 is good; the largest half percent of errors lies outside."
-    return Plot("Errors", reading, _plot("Errors", scene, frame, *marks), tuple(scene.models))
+    errors = {name: values - scene.truth for name, values in scene.models.items()}
+    reach = max(np.quantile(np.abs(error), 0.995) for error in errors.values()) or 1.0
+    for name, error in errors.items():
+        _histogram(axes, error, (-reach, reach), name, COLOURS[name])
+    axes.set(xlabel="predicted minus actual", ylabel="share of the rows")
+    return "Narrow and centred on 0 is good; the largest half percent of errors lies outside."
 
 
-def _plot(title: str, scene: Scene, frame: Frame, *marks: str) -> Markup:
-    names = " and ".join(scene.models)
-    description = (
-        f"{frame.up_label} against {frame.across_label} of {names}, on {len(scene.truth):,} test rows"
-    )
-    return charts.plot(title, description, frame, *marks)
+def _histogram(axes: Axes, values: np.ndarray, reach: tuple[float, float], name: str, ink: str) -> None:
+    share = np.full(len(values), 1 / max(1, len(values)))
+    filled: dict[str, Any] = {
+        "histtype": "stepfilled",
+        "facecolor": (ink, 0.35),
+        "edgecolor": ink,
+        "linewidth": 1.5,
+    }
+    axes.hist(values, bins=30, range=reach, weights=share, label=name, **filled)
+    axes.set_xlim(reach)
 
 
-def _back_to_front(scene: Scene) -> list[tuple[str, Array]]:
-    """Return the models with the candidate last, which draws it on top."""
-    return sorted(scene.models.items(), reverse=True)
+def _svg(figure: Figure, axes: Axes, title: str, scene: Scene) -> Markup:
+    """Return a drawing as part of a page, also for who cannot see it."""
+    file = StringIO()
+    figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    drawn = FOREIGN.sub("", file.getvalue().partition("<svg")[2].partition(">")[2])
+    for name, colour in COLOURS.items():
+        drawn = drawn.replace(colour, f"var(--{name})")
+    width, height = figure.get_size_inches() * 72
+    shown = f"{axes.get_ylabel()} against {axes.get_xlabel()} of {' and '.join(scene.models)}"
+    said = f"<title>{escape(title)}</title><desc>{escape(shown)}, on {len(scene.truth):,} test rows</desc>"
+    return Markup(f'<svg viewBox="0 0 {width:g} {height:g}" role="img">{said}{drawn}')  # noqa: S704 our own
 
 
-def _named(scene: Scene) -> str:
-    return f"“{scene.classes[-1]}”" if scene.classes else "the positive class"
-
-
-def _top(shares: Mapping[Any, tuple[Array, Array]]) -> float:
-    """Return the height of the highest bar, with some air."""
-    return 1.05 * max(float(heights.max(initial=0.0)) for _, heights in shares.values()) or 1.0
-
-
-PLOTS: dict[str, tuple[Callable[[Scene], Plot], ...]] = {
-    "binary": (roc, precision_recall, calibration, scores),
-    "multiclass": (calibration, confidence),
-    "regression": (predicted_and_actual, residuals),
+PLOTS: dict[str, dict[str, Callable[[Axes, Scene], str]]] = {
+    "binary": {
+        "ROC curve": roc,
+        "Precision and recall": precision_recall,
+        "Calibration": calibration,
+        "Scores by class": scores,
+    },
+    "multiclass": {"Calibration": calibration, "Confidence": confidence},
+    "regression": {"Predicted and actual": predicted_and_actual, "Errors": residuals},
 }

@@ -12,22 +12,18 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
-from inference.contract import Contract
+from inference.contract import Feature
 from training import plots
+from training.figures import figure, interval, number
+from training.metrics import directions
 from training.policy import Policy
-from training.report_rows import NONE, confusion, feature_row, metric_rows, rule_value, slice_rows
+from training.resampled import labels
 from training.scored import Candidate, Champion
 
-RULES = {
-    "metric": "Metric",
-    "rows": "Test rows",
-    "bar": "Absolute bar",
-    "champion": "Champion",
-    "loss": "Loss against the champion",
-    "possible_loss": "Largest possible loss",
-    "slice_loss": "Worst slice",
-}
+Document = Mapping[str, Any]  # evaluation.json, or a part of it
+NONE = "–"
 # Other marks than Jinja's usual ones: this file may lie in a template that is itself rendered by Jinja.
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -45,54 +41,98 @@ TEMPLATES = jinja2.Environment(
 
 
 def render(
-    evaluation: Mapping[str, Any],
-    policy: Policy,
-    truth: np.ndarray,
-    candidate: Candidate,
-    champion: Champion | None,
+    evaluation: Document, policy: Policy, truth: np.ndarray, candidate: Candidate, champion: Champion | None
 ) -> str:
     """Return the page."""
-    task, contract = evaluation["task"], candidate.contract
-    models = {"candidate": candidate.predictions}
+    contract, predictions = candidate.contract, candidate.predictions
+    models = {"candidate": predictions}
     if champion and champion.predictions is not None:
-        models["champion"] = champion.predictions
+        models = {"champion": champion.predictions, "candidate": predictions}  # the last is drawn on top
     return TEMPLATES.get_template("report.html").render(
         evaluation=evaluation,
-        verdict=evaluation["verdict"],
-        headline=headline(evaluation),
-        rule_names=RULES,
-        rule_value=rule_value,
         policy=policy,
-        compared="champion" in models,
-        metrics=metric_rows(evaluation),
-        slices=slice_rows(evaluation, policy),
-        plots=plots.draw(task, plots.Scene(truth, models, contract.classes, evaluation)),
-        confusion=confusion(task, truth, candidate.predictions, contract.classes),
         contract=contract,
-        features=[feature_row(feature) for feature in contract.features],
-        facts=facts(evaluation, contract),
+        headline=headline(evaluation["verdict"]),
+        higher=directions(contract.task),
+        forest=forest(evaluation, policy),
+        plots=plots.draw(plots.Scene(truth, models, contract.classes, evaluation)),
+        confusion=confusion(truth, predictions, len(contract.classes)),
     )
 
 
-def headline(evaluation: Mapping[str, Any]) -> str:
+def headline(verdict: Document) -> str:
     """Return what happens to this candidate."""
-    verdict = evaluation["verdict"]
     if verdict["accepted"]:
         first = "Accepted: a first release that meets its bar"
         return first if verdict["first_release"] else "Accepted: this model may replace the champion"
     return "Refused: nothing is registered" + ("" if verdict["first_release"] else ", the champion stays")
 
 
-def facts(evaluation: Mapping[str, Any], contract: Contract) -> list[tuple[str, str]]:
-    """Return what identifies model and data."""
-    champion, hashes = evaluation["champion"], evaluation["artifact"]
-    return [
-        ("Predicts", f"{contract.label} ({contract.task})"),
-        ("Test rows", f"{evaluation['rows']:,}"),
-        ("Release", contract.release_id or NONE),
-        ("Commit", contract.commit_sha or NONE),
-        ("Champion", champion["package"] if champion else "none: first release"),
-        ("Champion's release", champion["release_id"] if champion else NONE),
-        ("Artifact", f"sha256 {hashes['sha256']}"),
-        *((f"Trained with {name}", version) for name, version in contract.versions.items()),
-    ]
+def forest(evaluation: Document, policy: Policy) -> dict[str, Any]:
+    """Return all test rows and the slices, and how their intervals are drawn beside each other.
+
+    What an interval is held against: no difference and the loss allowed, or the value of all rows.
+    """
+    compared = evaluation["difference"] is not None
+    whole = {
+        "column": "",
+        "value": "all test rows",
+        "n": evaluation["rows"],
+        "positives": None,
+        "gated": True,
+    }
+    found = {"metrics": evaluation["candidate"]["metrics"], "difference": evaluation["difference"]}
+    parts: list[dict[str, Any]] = [whole | found, *evaluation["slices"]]
+    key = "difference" if compared else "metrics"
+    parts = [part | {"shown": part[key].get(policy.metric, {})} for part in parts]
+    if compared:
+        worse = -1.0 if directions(evaluation["task"]).get(policy.metric, True) else 1.0
+        lines = {"limit": worse * policy.slice_max_regression, "zero": 0.0}
+    else:
+        lines = {"zero": number(parts[0]["shown"].get("value")) or 0.0}
+    reach = [end for part in parts if part["gated"] for end in interval(part["shown"]) or ()]
+    reach.extend(lines.values())
+    low, high = min(reach), max(reach)
+    unit = 100 / (high - low or 1.0)  # the gate's slices fill the middle; smaller ones may reach beyond
+    return {"parts": parts, "lines": lines, "x": lambda at: f"{50 + (at - low) * unit:.1f}"}
+
+
+def confusion(truth: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
+    """Return the confusion matrix, a row for each true class; none without classes, rows or answers."""
+    if not classes or not len(truth) or not np.isfinite(predictions).all():
+        return []
+    return confusion_matrix(truth, labels(predictions), labels=range(classes)).tolist()
+
+
+def takes(feature: Feature) -> str:
+    """Return what the model expects of one column; of categories only how many there are."""
+    if feature.kind == "category":
+        return f"{len(feature.vocabulary)} categories" + (", others too" if feature.open else "")
+    low, high = (NONE if end is None else figure(end) for end in (feature.minimum, feature.maximum))
+    return "any number" if low == high == NONE else f"{low} to {high}"
+
+
+def meaning(difference: Document, higher_is_better: bool) -> str:
+    """Return whether a difference can be told from chance."""
+    ends = interval(difference)
+    if ends is None:
+        return ""
+    if ends == (0.0, 0.0):
+        return "the same"
+    if ends[0] <= 0.0 <= ends[1]:
+        return "cannot be told apart"
+    return "better" if (ends[0] > 0.0) == higher_is_better else "worse"
+
+
+def value(entry: Document, sign: bool = False) -> str:
+    """Return an entry's value, or a dash."""
+    found = number(entry.get("value"))
+    return NONE if found is None else figure(found, sign=sign, pad=True)
+
+
+def ends(entry: Document, sign: bool = False) -> str:
+    """Return an entry's interval, or nothing."""
+    return " to ".join(figure(end, sign=sign, pad=True) for end in interval(entry) or ())
+
+
+TEMPLATES.filters |= {"value": value, "ends": ends, "takes": takes, "meaning": meaning}

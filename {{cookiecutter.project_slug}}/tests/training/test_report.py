@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from tests.training.evaluations import WORSE, make_table, run_job
-from training import charts, curves
-from training.charts import Frame, ticks
-from training.report_rows import meaning
+from training import plots
+from training.bootstrap import calibration
+from training.report import meaning
 
 VOID = {"meta", "line", "polyline", "path", "circle", "rect", "br", "img"}
 
@@ -148,33 +148,28 @@ def test_a_difference_is_told_from_chance_by_its_interval():
     assert meaning({"low": None, "high": None}, higher_is_better=True) == ""
 
 
-def test_curves_go_from_corner_to_corner_in_few_points():
+def draw_many(rows: int = 20_000) -> list[tuple[str, str, str]]:
+    """Return the plots of a binary model and its champion on many rows."""
     random = np.random.default_rng(0)
-    truth = (random.random(20_000) < 0.3).astype(int)
-    score = np.round(truth + random.normal(size=20_000), 3)
-    false_positive, true_positive = curves.roc(truth, score)
-    assert (false_positive[0], true_positive[0], false_positive[-1], true_positive[-1]) == (0, 0, 1, 1)
-    assert len(false_positive) <= 240
-    assert np.trapezoid(true_positive, false_positive) == pytest.approx(0.76, abs=0.01)
-    recall, precision = curves.precision_recall(truth, score)
-    assert recall[-1] == 1
-    assert precision[-1] == pytest.approx(truth.mean())
+    truth = (random.random(rows) < 0.3).astype(int)
+    score = 1 / (1 + np.exp(-truth - random.normal(size=rows)))
+    models = {"champion": score**2, "candidate": score}
+    bins = {name: {"calibration": calibration(truth, values)} for name, values in models.items()}
+    return plots.draw(plots.Scene(truth, models, ["no", "yes"], {"task": "binary"} | bins))
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        pytest.param(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0], id="shares"),
-        pytest.param(-3.2, 3.2, [-2, 0, 2], id="around zero"),
-        pytest.param(0.1183, 0.1187, [0.1183, 0.1184, 0.1185, 0.1186, 0.1187], id="a narrow range"),
-        pytest.param(5, 5, [5], id="no range at all"),
-    ],
-)
-def test_ticks_are_round_numbers(low, high, expected):
-    assert ticks(low, high) == pytest.approx(expected)
+def test_plots_of_many_rows_are_a_few_points():
+    assert max(len(drawing) for _, _, drawing in draw_many()) < 60_000
 
 
-def test_a_plot_keeps_its_marks_inside_the_frame():
-    frame = Frame((10, 20), (-1, 1), "x", "y")
-    drawing = str(charts.plot("t", "d", frame, charts.line(frame, [10, 20], [-1, 1], "candidate")))
-    assert '<polyline class="line candidate" points="52.0,286.0 468.0,12.0"/>' in drawing
+def test_plots_take_their_colours_from_the_page_so_that_they_follow_light_and_dark():
+    for _, _, drawing in draw_many(500):
+        assert "var(--candidate)" in drawing
+        assert not re.search("#[0-9a-f]{6}", drawing)
+
+
+def test_plots_hold_no_id_twice_and_are_the_same_each_time():
+    first = "".join(drawing for _, _, drawing in draw_many(500))
+    ids = re.findall(r' id="([^"]+)"', first)
+    assert len(ids) == len(set(ids))
+    assert first == "".join(drawing for _, _, drawing in draw_many(500))
