@@ -1,4 +1,4 @@
-"""The metrics of `metrics.py` for many resamples at once: one pass instead of a thousand calls.
+"""The metrics of `metrics.py` for many resamples at once: scikit-learn's would need a thousand calls each.
 
 A resample is a row of weights: how often each row of the test data was drawn. Each function takes the
 truth (n,), the predictions (n,) or (n, classes) and weights (resamples, n) and returns (resamples,).
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 Array = np.ndarray
+PerRow = Callable[[Array, Array], Array]  # truth and predictions to a number for each row
 EPSILON = float(np.finfo(np.float64).eps)  # where scikit-learn's log_loss clips a probability of 0
 
 
@@ -20,29 +21,22 @@ def labels(predictions: Array) -> Array:
     return predictions.argmax(axis=1) if predictions.ndim == 2 else (predictions >= 0.5).astype(np.int64)
 
 
-def normal(predictions: Array) -> Array:
-    """Return float64 class probabilities that add up to 1 exactly (float32 sums are off by 1e-7)."""
-    wide = predictions.astype(np.float64)
-    return wide / wide.sum(axis=1, keepdims=True) if wide.ndim == 2 else wide
-
-
-def mean_of(
-    per_row: Callable[[Array, Array], Array], truth: Array, predictions: Array, weights: Array
-) -> Array:
+def mean_of(per_row: PerRow, truth: Array, predictions: Array, weights: Array) -> Array:
     """Return the weighted mean of a number per row: one matrix product for all resamples."""
     return weights @ per_row(truth, predictions) / weights.sum(axis=1)
 
 
 def row_log_loss(truth: Array, predictions: Array) -> Array:
     """Return each row's surprise at its true class."""
-    wide = normal(predictions)
+    wide = predictions.astype(np.float64)
+    wide = wide / wide.sum(axis=1, keepdims=True) if wide.ndim == 2 else wide  # float32 sums are off by 1e-7
     chosen = wide[np.arange(len(truth)), truth] if wide.ndim == 2 else np.where(truth == 1, wide, 1.0 - wide)
     return -np.log(np.clip(chosen, EPSILON, 1.0))
 
 
 def row_correct(truth: Array, predictions: Array) -> Array:
     """Return 1 for each row whose predicted class is the true one."""
-    return (labels(predictions) == truth).astype(np.float64)
+    return (labels(predictions) == truth) * 1.0
 
 
 def row_squared(truth: Array, predictions: Array) -> Array:
@@ -100,14 +94,13 @@ def _cumulated(chosen: Array, score: Array, weights: Array) -> tuple[Array, Arra
 
 def macro_aucs(truth: Array, predictions: Array, weights: Array) -> Array:
     """Return the mean AUC of each class against the rest."""
-    columns = enumerate(predictions.T)
-    return np.mean([aucs((truth == k).astype(np.int64), column, weights) for k, column in columns], axis=0)
+    each = [aucs((truth == k) * 1, column, weights) for k, column in enumerate(predictions.T)]
+    return np.mean(each, axis=0)
 
 
 def macro_f1s(truth: Array, predictions: Array, weights: Array) -> Array:
     """Return the mean F1 of the classes; a class that is neither there nor predicted counts 0."""
     classes = np.arange(predictions.shape[1])
-    actual = (truth[:, None] == classes).astype(np.float64)
-    said = (labels(predictions)[:, None] == classes).astype(np.float64)
-    total = weights @ (actual + said)
-    return np.where(total > 0, 2.0 * (weights @ (actual * said)) / np.maximum(total, 1.0), 0.0).mean(axis=1)
+    actual, said = (each[:, None] == classes for each in (truth, labels(predictions)))
+    total = weights @ (actual * 1.0 + said)
+    return np.where(total > 0, 2.0 * (weights @ (actual & said)) / np.maximum(total, 1.0), 0.0).mean(axis=1)

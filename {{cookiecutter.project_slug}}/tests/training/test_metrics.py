@@ -7,8 +7,31 @@ import pytest
 from sklearn import metrics as sk
 
 from training.metrics import METRICS, Metric, directions
+from training.resampled import labels
 
 ROWS = 400
+
+
+def normal(predictions: np.ndarray) -> np.ndarray:
+    """Return probabilities that add up to 1 exactly; float32 sums are off by 1e-7."""
+    wide = predictions.astype(np.float64)
+    return wide / wide.sum(axis=1, keepdims=True) if wide.ndim == 2 else wide
+
+
+REFERENCES = {
+    "auc": lambda y, p, w: sk.roc_auc_score(y, p, sample_weight=w),
+    "average_precision": lambda y, p, w: sk.average_precision_score(y, p, sample_weight=w),
+    "log_loss": lambda y, p, w: sk.log_loss(y, normal(p), sample_weight=w),
+    "brier": lambda y, p, w: sk.brier_score_loss(y, normal(p), sample_weight=w),
+    "accuracy": lambda y, p, w: sk.accuracy_score(y, labels(p), sample_weight=w),
+    "macro_f1": lambda y, p, w: sk.f1_score(y, labels(p), average="macro", sample_weight=w),
+    "macro_auc": lambda y, p, w: np.mean(
+        [sk.roc_auc_score(y == k, column, sample_weight=w) for k, column in enumerate(p.T)]
+    ),
+    "rmse": lambda y, p, w: sk.root_mean_squared_error(y, p, sample_weight=w),
+    "mae": lambda y, p, w: sk.mean_absolute_error(y, p, sample_weight=w),
+    "r2": lambda y, p, w: sk.r2_score(y, p, sample_weight=w),
+}
 
 
 def make_rows(task: str, rows: int = ROWS, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -44,8 +67,10 @@ CASES = [
 def test_the_quick_resamples_equal_scikit_learn_called_once_for_each(task, metric):
     truth, predictions = make_rows(task)
     weights = make_weights()
-    one_by_one = Metric(metric.name, metric.function).resample(truth, predictions, weights)
+    one_by_one = Metric(metric.name, REFERENCES[metric.name]).resample(truth, predictions, weights)
     assert metric.resample(truth, predictions, weights) == pytest.approx(one_by_one, rel=1e-9, abs=1e-9)
+    whole = REFERENCES[metric.name](truth, predictions, np.ones(len(truth)))
+    assert metric.measure(truth, predictions) == pytest.approx(whole, rel=1e-9)
 
 
 @pytest.mark.parametrize(("task", "metric"), CASES)
