@@ -28,7 +28,10 @@ def python(code: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_module_of_production_imports_without_it(tmp_path: Path) -> None:
-    modules = [name for name in MODULES if name != "pipelines.__main__"] + ["inference.server", "data_checks.validate"]
+    modules = [name for name in MODULES if name != "pipelines.__main__"] + [
+        "inference.server",
+        "data_checks.validate",
+    ]
     done = python(f"import importlib; [importlib.import_module(name) for name in {modules!r}]", tmp_path)
     assert done.returncode == 0, done.stderr
 

@@ -171,5 +171,7 @@ def started(root: Path) -> Iterator[World]:
 def _sourced(file: Path, base: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a shell that sourced `file`."""
     command = f". {shlex.quote(str(file))} && env -0"
-    text = subprocess.run(["sh", "-c", command], env=dict(base), capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        ["sh", "-c", command], env=dict(base), capture_output=True, text=True, check=True
+    ).stdout
     return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
