@@ -45,8 +45,10 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 test-all: test  ## The slow ones too: the image really built, each set of pins alone
 	$(OFFLINE) $(PYTHON) -m pytest -m slow tests
 
-bench: setup  ## Measure the bake
+bench: setup  ## Measure the bake, the data checks against one scan, the model against two others
 	@$(PYTHON) benchmarks/bake.py
+	@$(PYTHON) benchmarks/data_checks.py --rows 1000000
+	@$(PYTHON) benchmarks/model_quality.py
 
 vendor: setup  ## Build the emulator's wheel into the template and pin its hash
 	@$(PYTHON) tools/vendor.py
