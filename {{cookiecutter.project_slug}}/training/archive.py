@@ -34,7 +34,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = MEMBERS, max_by
         raise ArchiveError(f"{archive.name} is missing")
     folder.mkdir(parents=True)
     try:
-        with gzip.open(archive) as stream, _tar(cast(IO[bytes], stream), max_bytes) as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=_Capped(stream, max_bytes), mode="r|") as tar:
             for member in tar:
                 name = member.name.removeprefix("./")
                 if name not in members:
@@ -69,14 +69,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _tar(stream: IO[bytes], max_bytes: int) -> tarfile.TarFile:
-    return tarfile.open(fileobj=cast(IO[bytes], _Capped(stream, max_bytes)), mode="r|")
-
-
 class _Capped(io.RawIOBase):
     """A stream that ends with an error once it gave more bytes than allowed."""
 
-    def __init__(self, stream: IO[bytes], left: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, left: int) -> None:
         self.stream, self.left = stream, left
 
     def read(self, size: int = -1) -> bytes:

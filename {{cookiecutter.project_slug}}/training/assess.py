@@ -13,48 +13,50 @@ import numpy as np
 import pyarrow as pa
 
 from inference.contract import Contract
+from training.arrow import coded, word
 from training.bootstrap import calibration, calibration_error, compare
+from training.errors import DataError
 from training.features import encode_label
 from training.gate import why_not_gated
-from training.metrics import METRICS, Metric
+from training.metrics import METRICS
 from training.policy import Policy
 from training.scored import Candidate, Champion
-from training.table import read_slices
+
+MAX_SLICES = 20  # values of one column that are reported, the most frequent ones
+MISSING = "(missing)"
 
 
 def assess(
     policy: Policy,
     rows: pa.Table,
     slices: Sequence[str],
+    truth: np.ndarray,
     candidate: Candidate,
     champion: Champion | None,
 ) -> dict[str, Any]:
-    """Return evaluation.json without its verdict. Raises DataError for a label or slice that is not there."""
-    task = candidate.contract.task
-    truth = read_truth(rows, candidate.contract)
+    """Return evaluation.json without its verdict. Raises DataError for a slice that is not there."""
+    task, predictions = candidate.contract.task, candidate.predictions
     rival = champion.predictions if champion else None
-    whole = compare(METRICS[task], truth, candidate.predictions, rival)
+    whole = compare(METRICS[task], truth, predictions, rival)
+    known = {"release_id": candidate.contract.release_id, "metrics": whole.candidate}
     document: dict[str, Any] = {
         "schema_version": 1,
         "task": task,
         "rows": rows.num_rows,
-        "candidate": {"release_id": candidate.contract.release_id, "metrics": whole.candidate},
+        "candidate": known | _calibrated(task, truth, predictions),
         "champion": None,
         "difference": whole.difference,
         "slices": [],
     }
-    document["candidate"] |= _calibrated(task, truth, candidate.predictions)
     if champion:
-        known = {
-            "package": champion.package,
-            "release_id": champion.release_id,
-            "error": champion.error or None,
-        }
-        document["champion"] = known | {"metrics": whole.champion}
-        if rival is not None:
-            document["champion"] |= _calibrated(task, truth, rival)
-    if rows.num_rows:
-        document["slices"] = list(_slices(policy, rows, slices, truth, candidate, rival))
+        known = {"package": champion.package, "release_id": champion.release_id}
+        known |= {"error": champion.error or None, "metrics": whole.champion}
+        document["champion"] = known | ({} if rival is None else _calibrated(task, truth, rival))
+    for column in slices if rows.num_rows else ():
+        for value, places in read_slices(rows, column):
+            theirs = None if rival is None else rival[places]
+            found = _slice(policy, task, truth[places], predictions[places], theirs)
+            document["slices"].append({"column": column, "value": value} | found)
     return document
 
 
@@ -66,45 +68,36 @@ def read_truth(rows: pa.Table, contract: Contract) -> np.ndarray:
     return truth.astype(np.float64) if contract.task == "regression" else truth
 
 
+def read_slices(rows: pa.Table, column: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each value of a column, the most frequent first, with the places of its rows.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if column not in rows.column_names:
+        raise DataError(f"the test split has no column {column}, a slice")
+    found = coded(rows[column], column)
+    names = [*map(word, found.values), MISSING]
+    places = found.indices % len(names)  # -1, missing, is the last one
+    counts = np.bincount(places, minlength=len(names))
+    for place in np.argsort(-counts, kind="stable")[:MAX_SLICES]:
+        if counts[place]:
+            yield names[place], np.flatnonzero(places == place)
+
+
+def _slice(
+    policy: Policy, task: str, truth: np.ndarray, candidate: np.ndarray, champion: np.ndarray | None
+) -> dict[str, Any]:
+    """Return the gate's metric on some of the rows; none when the gate names one that the task has not."""
+    metrics = [metric for metric in METRICS[task] if metric.name == policy.metric]
+    part = compare(metrics, truth, candidate, champion)
+    positives = int(truth.sum()) if task == "binary" else None
+    why = why_not_gated(policy, len(truth), positives)
+    known = {"n": len(truth), "positives": positives, "gated": not why, "why_not_gated": why or None}
+    return known | {"metrics": part.candidate, "champion": part.champion, "difference": part.difference}
+
+
 def _calibrated(task: str, truth: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
     """Return the calibration of probabilities; a regression has none."""
     bins = [] if task == "regression" else calibration(truth, predictions)
     return {"calibration": bins, "calibration_error": calibration_error(bins)}
-
-
-def _slices(
-    policy: Policy,
-    rows: pa.Table,
-    columns: Sequence[str],
-    truth: np.ndarray,
-    candidate: Candidate,
-    rival: np.ndarray | None,
-) -> Iterator[dict[str, Any]]:
-    """Yield the gate's metric for each value of each slice column."""
-    task = candidate.contract.task
-    for column in columns:
-        for value, places in read_slices(rows, column):
-            positives = int(truth[places].sum()) if task == "binary" else None
-            why = why_not_gated(policy, len(places), positives)
-            part = compare(
-                _gate_metric(policy, task),
-                truth[places],
-                candidate.predictions[places],
-                None if rival is None else rival[places],
-            )
-            yield {
-                "column": column,
-                "value": value,
-                "n": len(places),
-                "positives": positives,
-                "gated": not why,
-                "why_not_gated": why or None,
-                "metrics": part.candidate,
-                "champion": part.champion,
-                "difference": part.difference,
-            }
-
-
-def _gate_metric(policy: Policy, task: str) -> list[Metric]:
-    """Return the metric that slices are measured by; none when the gate names one that the task has not."""
-    return [metric for metric in METRICS[task] if metric.name == policy.metric]

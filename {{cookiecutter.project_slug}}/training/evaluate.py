@@ -23,17 +23,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from inference.contract import Contract
 from training import archive, report
 from training.assess import assess, read_truth
-from training.errors import JobError, explain
+from training.errors import DataError, JobError, explain
 from training.gate import decide
 from training.golden import golden
 from training.metrics import METRICS, directions
-from training.policy import Policy, PolicyError
+from training.policy import Policy
 from training.scored import load_candidate, load_champion
-from training.table import read_rows
 
 log = logging.getLogger("training.evaluate")
 
@@ -43,14 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
     try:
-        evaluation = run(parse(argv), base / "processing")
+        verdict = run(parse(argv), base / "processing")["verdict"]
     except Exception as error:
         message = base / "output" / "message"
         message.parent.mkdir(parents=True, exist_ok=True)
         message.write_text(explain(error) + "\n")
         log.error("event=failed error=%s", type(error).__name__)
         return 1
-    verdict = evaluation["verdict"]
     log.info("event=judged accepted=%s first_release=%s", verdict["accepted"], verdict["first_release"])
     for reason in verdict["reasons"]:
         log.info('event=reason text="%s"', reason)
@@ -63,14 +62,17 @@ def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
     rows = read_rows(inputs / "test", args.key)
     with tempfile.TemporaryDirectory() as scratch:
         candidate = load_candidate(inputs / "model" / "model.tar.gz", Path(scratch) / "candidate", rows)
-        check_contract(candidate.contract, args)
+        for what in ("task", "label"):
+            if getattr(candidate.contract, what) != getattr(args, what):
+                raise JobError(f"the candidate's {what} is not the one that is to be judged")
         champion = load_champion(inputs / "champion", Path(scratch) / "champion", rows, candidate.contract)
-    evaluation = assess(args.policy, rows, args.slices_only, candidate, champion)
+    truth = read_truth(rows, candidate.contract)
+    evaluation = assess(args.policy, rows, args.slices_only, truth, candidate, champion)
     evaluation["verdict"] = decide(args.policy, evaluation, directions(args.task)).document()
 
     files = {**candidate.files, "golden.json": as_json(golden(candidate.predictor, rows))}
     hashes = {name: archive.sha256(content) for name, content in sorted(files.items())}
-    served = {**files, "hashes.json": as_json(hashes)}
+    served = files | {"hashes.json": as_json(hashes)}
     packed = archive.pack(served, outputs / "artifact" / "model.tar.gz")
     evaluation["artifact"] = {"sha256": packed, "files": hashes}
 
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "golden.json").write_bytes(files["golden.json"])
     (folder / "evaluation.json").write_bytes(as_json(evaluation))
-    page = report.render(evaluation, args.policy, read_truth(rows, candidate.contract), candidate, champion)
+    page = report.render(evaluation, args.policy, truth, candidate, champion)
     (folder / "model_report.html").write_text(page, encoding="utf-8")
     return evaluation
 
@@ -97,23 +99,29 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--task", required=True, choices=METRICS)
     parser.add_argument("--label", required=True)
     parser.add_argument("--key", required=True)
-    parser.add_argument(
-        "--slices-only", default="", type=lambda text: [name for name in text.split(",") if name]
-    )
+    parser.add_argument("--slices-only", default="", help="columns with commas between them")
     parser.add_argument("--policy", required=True, help="[gate] of mlops.toml as JSON")
     args = parser.parse_args(argv)
-    try:
-        args.policy = Policy.parse(args.policy)
-    except PolicyError as error:
-        raise JobError(str(error)) from error
+    args.slices_only = [name for name in args.slices_only.split(",") if name]
+    args.policy = Policy.parse(args.policy)
     return args
 
 
-def check_contract(contract: Contract, args: argparse.Namespace) -> None:
-    """Raise JobError when the candidate was trained for another task or label than is judged."""
-    for what in ("task", "label"):
-        if getattr(contract, what) != getattr(args, what):
-            raise JobError(f"the candidate's {what} is not the one that is to be judged")
+def read_rows(folder: Path, key: str) -> pa.Table:
+    """Read all rows, ordered by key: the same data then gives the same resamples and golden requests.
+
+    Raises:
+        DataError: a file cannot be read, or there are rows without a key column.
+    """
+    try:
+        # partitioning=None: a folder named "a=b" must not become a column.
+        parts = [pq.read_table(path, partitioning=None) for path in sorted(folder.rglob("*.parquet"))]
+        rows = pa.concat_tables(parts) if parts else pa.table({})
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"the {folder.name} split cannot be read ({type(error).__name__})") from error
+    if rows.num_rows and key not in rows.column_names:
+        raise DataError(f"the {folder.name} split has no column {key}, the key")
+    return rows.sort_by(key) if rows.num_rows else rows
 
 
 def as_json(content: Any) -> bytes:

@@ -7,6 +7,7 @@ there is room for, the smallest and largest number of each column, and nulls.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,24 @@ from inference.contract import Contract, Feature
 from inference.payload import JSON
 from inference.predictor import Predictor
 from training.features import encode_table
-from training.table import sample
 
 ROWS = 24
 SIZES = (1, 1, 1, 1, 2, 3, 5, 10)  # rows of each request, ROWS in all
 CANDIDATES = 20_000  # rows to choose from
 TOLERANCE = 1e-4  # machines differ in the last digits of a float32, wrong encodings in the first
 
-Row = dict[str, Any]
-
 
 def golden(predictor: Predictor, rows: pa.Table) -> dict[str, Any]:
     """Return golden.json: requests by name, and what the artifact answers through the endpoint's own code."""
-    rows = sample(rows, CANDIDATES)
-    chosen = rows.take(choose(predictor.contract, rows)) if rows.num_rows else rows
-    instances = _instances(predictor.contract, chosen)
-    cases, start = [], 0
-    for size in SIZES:
-        if part := instances[start : start + size]:
-            cases.append({"body": {"instances": part}, "predictions": _answers(predictor, part)})
-        start += size
+    if rows.num_rows:
+        rows = rows.take(np.arange(0, rows.num_rows, -(-rows.num_rows // CANDIDATES)))  # evenly spread
+        rows = rows.take(choose(predictor.contract, rows))
+    features = predictor.contract.features
+    instances = [{f.name: _plain(f, row[f.name]) for f in features} for row in rows.to_pylist()]
+    parts = [instances[end - size : end] for size, end in zip(SIZES, accumulate(SIZES), strict=True)]
+    cases = [
+        {"body": {"instances": part}, "predictions": _answers(predictor, part)} for part in parts if part
+    ]
     return {"schema_version": 1, "content_type": JSON, "tolerance": TOLERANCE, "cases": cases}
 
 
@@ -61,7 +60,7 @@ def choose(contract: Contract, rows: pa.Table, count: int = ROWS) -> list[int]:
     return chosen + filling[: min(count, len(traits)) - len(chosen)]
 
 
-def _answers(predictor: Predictor, instances: list[Row]) -> list[Any]:
+def _answers(predictor: Predictor, instances: list[dict[str, Any]]) -> list[Any]:
     """Return predictions as the endpoint prints them; null where the model gave no number."""
     predictions = predictor.answer(JSON, orjson.dumps({"instances": instances}))
     return orjson.loads(orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY))
@@ -70,18 +69,11 @@ def _answers(predictor: Predictor, instances: list[Row]) -> list[Any]:
 def _traits(column: np.ndarray) -> np.ndarray:
     """Return which row (rows) has which trait (columns) of one encoded feature."""
     if column.dtype.kind == "i":
-        return column[:, None] == np.unique(
-            column
-        )  # code 0 is a trait too: missing, or not in the vocabulary
+        return column[:, None] == np.unique(column)  # 0 is a trait too: missing, or not in the vocabulary
     missing = np.isnan(column)
     if missing.all():
         return missing[:, None]
     return np.column_stack([missing, column == np.nanmin(column), column == np.nanmax(column)])
-
-
-def _instances(contract: Contract, rows: pa.Table) -> list[Row]:
-    """Return rows as the objects that a client would send."""
-    return [{f.name: _plain(f, row[f.name]) for f in contract.features} for row in rows.to_pylist()]
 
 
 def _plain(feature: Feature, value: Any) -> Any:

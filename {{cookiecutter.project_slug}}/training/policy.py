@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
+from training.errors import JobError
 
-class PolicyError(ValueError):
+
+class PolicyError(JobError):
     """A key of [gate] is unknown, missing or out of range; nothing was judged."""
 
     def __init__(self, key: str, wanted: str) -> None:

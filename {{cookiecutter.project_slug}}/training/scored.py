@@ -21,6 +21,7 @@ from training.errors import DataError, JobError
 from training.features import encode_table
 
 SERVED = ("model.json", "model.onnx")  # what is taken from the candidate and goes into the served archive
+UNUSABLE = (ArchiveError, ModelError, DataError, EncodeError)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def load_candidate(model: Path, folder: Path, rows: pa.Table) -> Candidate:
         unpack(model, folder, members=SERVED)
         predictor = Predictor.load(folder)
         predictions = score(predictor, rows)
-    except (ArchiveError, ModelError, DataError, EncodeError) as error:
+    except UNUSABLE as error:
         raise JobError(f"the candidate cannot be scored: {error}") from error
     return Candidate(predictor, predictions, {name: (folder / name).read_bytes() for name in SERVED})
 
@@ -70,7 +71,7 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
     try:
         about = json.loads((source / "champion.json").read_bytes())
         package, release = about["package"], str(about.get("release_id") or "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise JobError("champion.json is missing or unreadable") from error
     if package is None:
         return None
@@ -79,9 +80,11 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
         verify_hashes(folder, required=SERVED)
         predictor = Predictor.load(folder)
         check_comparable(predictor.contract, candidate)
-        predictions = in_order(score(predictor, rows), predictor.contract, candidate)
-    except (ArchiveError, ModelError, DataError, EncodeError) as error:
+        predictions = score(predictor, rows)
+    except UNUSABLE as error:
         return Champion(package, release, error=str(error))
+    if predictions.ndim == 2:  # in the candidate's order of classes
+        predictions = predictions[:, [predictor.contract.classes.index(name) for name in candidate.classes]]
     return Champion(package, release, predictions)
 
 
@@ -97,15 +100,6 @@ def check_comparable(champion: Contract, candidate: Contract) -> None:
     for what in ("task", "label"):
         if getattr(champion, what) != getattr(candidate, what):
             raise ModelError(f"its {what} is another one")
-    same = champion.classes == candidate.classes
-    if champion.task == "multiclass":
-        same = sorted(champion.classes) == sorted(candidate.classes)
-    if not same:
+    in_order = tuple if champion.task == "binary" else sorted
+    if in_order(champion.classes) != in_order(candidate.classes):
         raise ModelError("its classes are others")
-
-
-def in_order(predictions: np.ndarray, champion: Contract, candidate: Contract) -> np.ndarray:
-    """Return the champion's columns in the candidate's order of classes."""
-    if predictions.ndim < 2:
-        return predictions
-    return predictions[:, [champion.classes.index(name) for name in candidate.classes]]
