@@ -6,10 +6,10 @@ boto3 itself honours AWS_ENDPOINT_URL, profiles, roles and tokens; nothing here 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -20,56 +20,26 @@ from pipelines.errors import SettingsError
 
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
+SERVICES = {"runtime": "sagemaker-runtime"}  # every other client has its service's name
 
 
-@dataclass(frozen=True)
 class Aws:
-    """The clients of one region. There is no global one."""
+    """The clients of one region: sagemaker, runtime, s3, cloudformation, ecr, logs. None is global."""
 
-    region: str
+    def __init__(self, region: str) -> None:
+        self.region = region
 
-    @cached_property
-    def _session(self) -> Any:
-        return boto3.Session(region_name=self.region)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self.__dict__[name] = self._client(SERVICES.get(name, name))  # made when first asked for
+        return self.__dict__[name]
 
     def _client(self, service: str, attempts: int = RETRIES) -> Any:
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            user_agent_extra="pipelines",
-        )
-        return self._session.client(service, config=config)
-
-    @cached_property
-    def sagemaker(self) -> Any:
-        """Jobs, pipelines, registry, endpoints."""
-        return self._client("sagemaker")
-
-    @cached_property
-    def runtime(self) -> Any:
-        """Requests to endpoints."""
-        return self._client("sagemaker-runtime")
-
-    @cached_property
-    def s3(self) -> Any:
-        """Data and results."""
-        return self._client("s3")
-
-    @cached_property
-    def cloudformation(self) -> Any:
-        """The stack."""
-        return self._client("cloudformation")
-
-    @cached_property
-    def ecr(self) -> Any:
-        """Images."""
-        return self._client("ecr")
-
-    @cached_property
-    def logs(self) -> Any:
-        """What jobs wrote."""
-        return self._client("logs")
+        retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+        config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+        session: Any = boto3.Session(region_name=self.region)
+        return session.client(service, config=config)
 
     def account(self) -> str:
         """Return the account we are let into; the first call of every verb, so it gives up soon."""
@@ -81,24 +51,28 @@ class Aws:
 
     def read_bytes(self, uri: str) -> bytes:
         """Return what lies at an s3:// address."""
+        return self._open(uri).read()
+
+    def sha256(self, uri: str) -> str:
+        """Return the sha256 of what lies at an s3:// address, however large it is."""
+        body, total = self._open(uri), hashlib.sha256()
+        while block := body.read(1 << 20):
+            total.update(block)
+        return total.hexdigest()
+
+    def _open(self, uri: str) -> Any:
         bucket, key = names.split_uri(uri)
-        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"]
 
     def write_bytes(self, uri: str, body: bytes) -> None:
         """Put bytes at an s3:// address, checked by S3 on arrival."""
         bucket, key = names.split_uri(uri)
         self.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
 
-    def pages(
-        self, call: Callable[..., dict[str, Any]], member: str, **request: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Yield every item of a SageMaker list operation."""
-        while True:
-            answer = call(**request)
-            yield from answer[member]
-            if not answer.get("NextToken"):
-                return
-            request["NextToken"] = answer["NextToken"]
+    def listed(self, operation: str, member: str, **request: Any) -> Iterator[dict[str, Any]]:
+        """Yield every item of a SageMaker list operation, page after page."""
+        for page in self.sagemaker.get_paginator(operation).paginate(**request):
+            yield from page[member]
 
 
 def connect(region: str) -> tuple[Aws, str]:
@@ -107,13 +81,10 @@ def connect(region: str) -> tuple[Aws, str]:
     if region not in known:
         near = difflib.get_close_matches(region, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known)[:6])} and more"
-        raise SettingsError(
-            "E506",
-            f"'{region}' is not a region with SageMaker",
-            "mlops.toml, key project.region",
-            hint,
-            "correct it; for a region newer than this botocore, update botocore",
-        )
+        raise SettingsError(f"""E506 '{region}' is not a region with SageMaker
+            mlops.toml, key project.region
+            {hint}
+            correct it; for a region newer than this botocore, update botocore""")
     aws = Aws(region)
     return aws, aws.account()
 

@@ -1,34 +1,111 @@
-"""The data's way to the bucket: what data.lock names and the bucket lacks, sha256 checked on both sides."""
+"""The data of a release: what data.lock names, whether the working tree agrees, and its way to the bucket."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import refusals
+from pipelines import errors
 from pipelines.aws import Aws
 from pipelines.errors import DataRefused, SettingsError
-from pipelines.lock import Lock, LockedFile
-from pipelines.story import Step
+from pipelines.story import Step, Story
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """One file of the data: its key below the prefix and its bytes."""
+
+    key: str
+    size: int
+    sha256: str  # hex
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The whole of data.lock, and its own bytes."""
+
+    prefix: str  # below the bucket, and below the repository's root
+    key: str  # the column that names a row
+    rows: int
+    files: tuple[LockedFile, ...]
+    text: bytes
+
+    def snapshot_id(self) -> str:
+        """Return the sha256 of every file's key, size and sha256; versions of the same bytes do not count."""
+        facts = sorted((file.key, file.size, file.sha256) for file in self.files)
+        return hashlib.sha256(json.dumps([self.prefix, facts]).encode()).hexdigest()
+
+
+def read_lock(path: Path) -> Lock:
+    """Read data.lock, or raise SettingsError E502."""
+    try:
+        text = path.read_bytes()
+        facts = json.loads(text)
+        files = tuple(LockedFile(item["key"], item["size"], item["sha256"]) for item in facts["files"])
+        if files:
+            return Lock(facts["prefix"].strip("/"), facts["key"], facts["rows"], files, text)
+        what, why = f"{path} names no file", "a release needs data"
+    except FileNotFoundError:
+        what, why = f"there is no {path}", "it names the data of a release"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what, why = f"{path} cannot be read", f"it is not as it must be ({type(error).__name__})"
+    raise SettingsError(f"""E502 {what}
+        {path}
+        {why}
+        make it again: python -m data_checks.lock data/NAME --key KEY""")
+
+
+def check(lock: Lock, root: Path, story: Story) -> None:
+    """Raise DataRefused E201 for a file here that is not the locked one; warn of files that nobody locked.
+
+    Ids are made of the lock: without this an edit that was not locked would release the old bytes, silently.
+    A file that is not here is no fault: the bucket has it, or `push` asks for it.
+    """
+    folder = root / lock.prefix
+    for file in lock.files:
+        path = folder / file.key
+        if path.is_file() and path.stat().st_size != file.size:
+            raise _differs(lock, file, f"{path.stat().st_size:,} bytes, locked are {file.size:,}")
+        if path.is_file():
+            with path.open("rb") as stream:
+                _compare(lock, file, hashlib.file_digest(stream, "sha256").hexdigest())
+    known = {file.key for file in lock.files}
+    others = sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")} - known)
+    if others:
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        todo = "not in data.lock, not in this release (to add: python -m data_checks.lock"
+        story.say(f"  ! {lock.prefix}/{others[0]}{more}: {todo} {lock.prefix} --key {lock.key})")
+
+
+def _compare(lock: Lock, file: LockedFile, found: str) -> None:
+    if found != file.sha256:
+        raise _differs(lock, file, f"sha256 {found[:12]}, locked is {file.sha256[:12]}")
+
+
+def _differs(lock: Lock, file: LockedFile, why: str) -> DataRefused:
+    path, lock_it = f"{lock.prefix}/{file.key}", f"python -m data_checks.lock {lock.prefix} --key {lock.key}"
+    return DataRefused(f"""E201 {path} is not the file that data.lock names
+        {path}
+        {why}
+        restore it: git checkout -- {path}; or lock it: {lock_it}""")
 
 
 def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str, str | None]:
     """Upload what is missing; return each key's object version. Raise DataRefused E201 for other bytes."""
-    versions: dict[str, str | None] = {}
-    sent = 0
+    versions, sent = {}, 0
     for file in lock.files:
         found = _head(aws, bucket, lock, file)
         if not _same(found, file):
-            found = _upload(aws, bucket, lock, file, root)
-            sent += 1
+            found, sent = _upload(aws, bucket, lock, file, root), sent + 1
         versions[file.key] = found.get("VersionId")
-    step.note = f"{len(lock.files)} files, {sent} uploaded" if sent else f"{len(lock.files)} files, all there"
-    if not sent:
-        step.verdict = "reused"
+    step.note = f"{len(lock.files)} files, {f'{sent} uploaded' if sent else 'all there'}"
+    step.verdict = step.verdict if sent else "reused"
     return versions
 
 
@@ -37,45 +114,31 @@ def missing(aws: Aws, bucket: str, lock: Lock) -> list[str]:
     return [file.key for file in lock.files if not _same(_head(aws, bucket, lock, file), file)]
 
 
-def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]:
-    try:
-        return aws.s3.head_object(Bucket=bucket, Key=f"{lock.prefix}/{file.key}")
-    except ClientError as error:
-        if refusals.missing(error):
-            return {}
-        raise
-
-
 def _same(found: dict[str, Any], file: LockedFile) -> bool:
     """Say whether an object is the locked file; its sha256 was written beside it when it was uploaded."""
     return found.get("ContentLength") == file.size and found.get("Metadata", {}).get("sha256") == file.sha256
 
 
+def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]:
+    try:
+        return aws.s3.head_object(Bucket=bucket, Key=f"{lock.prefix}/{file.key}")
+    except ClientError as error:
+        if errors.missing(error):
+            return {}
+        raise
+
+
 def _upload(aws: Aws, bucket: str, lock: Lock, file: LockedFile, root: Path) -> dict[str, Any]:
     """Put one file, refused here when it is not the locked one, and by S3 when it arrives damaged."""
-    path = root / lock.prefix / file.key
-    if not path.is_file():
-        raise SettingsError(
-            "E502",
-            f"{lock.prefix}/{file.key} is neither in the bucket nor here",
-            str(path),
-            "data.lock names it",
-            "fetch it into the working tree, then: python -m pipelines data push",
-        )
-    body = path.read_bytes()
+    key = f"{lock.prefix}/{file.key}"
+    if not (root / key).is_file():
+        raise SettingsError(f"""E502 {key} is neither in the bucket nor here
+            {root / key}
+            data.lock names it
+            fetch it into the working tree, then: python -m pipelines data push""")
+    body = (root / key).read_bytes()
     digest = hashlib.sha256(body)
-    if digest.hexdigest() != file.sha256:
-        raise DataRefused(
-            "E201",
-            f"{lock.prefix}/{file.key} is not the file that data.lock names",
-            str(path),
-            f"sha256 {digest.hexdigest()[:12]}, locked is {file.sha256[:12]}",
-            "restore the file, or move the lock: python -m data_checks.lock",
-        )
-    return aws.s3.put_object(
-        Bucket=bucket,
-        Key=f"{lock.prefix}/{file.key}",
-        Body=body,
-        ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
-        Metadata={"sha256": file.sha256},
-    )
+    _compare(lock, file, digest.hexdigest())
+    checksum = base64.b64encode(digest.digest()).decode()
+    told = {"sha256": file.sha256}
+    return aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, Metadata=told)

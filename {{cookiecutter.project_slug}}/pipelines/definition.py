@@ -23,34 +23,22 @@ ROLE = "arn:aws:iam::000000000000:role/${PROJECT}-execution"  # the SDK wants a 
 SENTINEL = re.compile(r"\$\{[A-Z_]+\}|:000000000000:")
 
 
-def render(definition: dict[str, Any]) -> str:
-    """Return the golden file's text: stable order, one member a line, so that its diff can be read."""
-    return json.dumps(definition, indent=2, sort_keys=True) + "\n"
-
-
 def golden(settings: Settings, path: Path = GOLDEN) -> str:
     """Return the golden file's text, or raise SettingsError E503 where it was built from other settings."""
-    refresh = "run: python -m pipelines definition --write, and commit the file with the settings"
+    text, built_from = "", None
     try:
         text = path.read_text("utf-8")
         built_from = json.loads(text)["Metadata"]["settings_sha256"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        raise SettingsError(
-            "E503",
-            "the pipeline's golden definition is missing or damaged",
-            "pipelines/definition.json",
-            "a release sends this file and nothing else",
-            refresh,
-        ) from None
-    if built_from != settings.digest():
-        raise SettingsError(
-            "E503",
-            "the golden definition was built from other settings",
-            "pipelines/definition.json",
-            f"it carries {built_from[:12]}, mlops.toml gives {settings.digest()[:12]}",
-            refresh,
-        )
-    return text
+        pass
+    if built_from == settings.digest():
+        return text
+    what = "was built from other settings" if built_from else "is missing or damaged"
+    why = f"it carries {str(built_from)[:12]}, mlops.toml gives {settings.digest()[:12]}"
+    raise SettingsError(f"""E503 the pipeline's golden definition {what}
+        pipelines/definition.json
+        {why if built_from else "a release sends this file and nothing else"}
+        run: python -m pipelines definition --write, and commit the file with the settings""")
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
@@ -59,13 +47,10 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         text = text.replace(sentinel, value)
     left = SENTINEL.search(text)
     if left:
-        raise SettingsError(
-            "E503",
-            f"the sentinel {left[0]} has no value",
-            "pipelines/definition.json",
-            "release knows no name for it",
-            "correct pipelines/steps.py or pipelines/release.py",
-        )
+        raise SettingsError(f"""E503 the sentinel {left[0]} has no value
+            pipelines/definition.json
+            release knows no name for it
+            correct pipelines/steps.py or pipelines/release.py""")
     return json.dumps(json.loads(text), separators=(",", ":"))
 
 
@@ -74,23 +59,20 @@ def sentinels(project: str, bucket: str, key: str, role: str, image: str) -> dic
     return {ROLE: role, "${PROJECT}": project, "${BUCKET}": bucket, "${KEY}": key, "${IMAGE}": image}
 
 
-def build(settings: Settings) -> dict[str, Any]:
-    """Return the definition as the SDK writes it, with the digest of the settings in its Metadata."""
+def build(settings: Settings) -> str:
+    """Return the golden file's text as the SDK makes it now: sorted, one member a line, for its diff."""
     from pipelines.steps import compile_pipeline  # imports the SDK: 3 s
 
-    definition = json.loads(compile_pipeline(settings, ROLE))
-    del definition["MlflowConfig"]  # the SDK's, always null; tracking is a hyperparameter here
-    definition["Metadata"] = {"settings_sha256": settings.digest()}
-    return definition
+    made: dict[str, Any] = json.loads(compile_pipeline(settings, ROLE))
+    del made["MlflowConfig"]  # the SDK's, always null; tracking is a hyperparameter here
+    made["Metadata"] = {"settings_sha256": settings.digest()}
+    return json.dumps(made, indent=2, sort_keys=True) + "\n"
 
 
 def check(text: str, path: Path = GOLDEN) -> None:
     """Raise SettingsError E503 unless the golden file is what the SDK builds now."""
     if not path.is_file() or path.read_text("utf-8") != text:
-        raise SettingsError(
-            "E503",
-            "the golden definition differs from what is built now",
-            "pipelines/definition.json",
-            "settings, pipelines/steps.py or the SDK have changed",
-            "run: python -m pipelines definition --write, and read its diff",
-        )
+        raise SettingsError("""E503 the golden definition differs from what is built now
+            pipelines/definition.json
+            settings, pipelines/steps.py or the SDK have changed
+            run: python -m pipelines definition --write, and read its diff""")

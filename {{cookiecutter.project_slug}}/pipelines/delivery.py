@@ -32,17 +32,14 @@ def hold(settings: Settings, package: Package, story: Story) -> Package:
     """Leave the package pending: somebody else lets it into production."""
     with story.step("approve") as step:
         verb = f"python -m pipelines promote {names.short(package.release_id)}"
-        step.verdict, step.note = (
-            "waiting",
-            f"version {package.version} ({settings.project.approval}): {verb}",
-        )
+        step.verdict = "waiting"
+        step.note = f"version {package.version} ({settings.project.approval}): {verb}"
     return package
 
 
 def to_production(aws: Aws, settings: Settings, made: Stack, package: Package, story: Story) -> Package:
     """Serve an approved release in production and prove it; else reject it and put back what served."""
-    endpoint = names.endpoint(settings.project.slug, "production")
-    serving = registry.served(aws, made.group, endpoint)
+    serving = registry.served(aws, made.group, names.endpoint(settings.project.slug, "production"))
     try:
         with story.step("production") as step:
             rollout.deploy(aws, settings, made, "production", package, step)
@@ -50,11 +47,7 @@ def to_production(aws: Aws, settings: Settings, made: Stack, package: Package, s
         registry.judge(aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
         put_back(aws, settings, made, serving, package, story)
         raise
-    story.facts["package"] = {
-        "version": package.version,
-        "arn": package.arn,
-        "release_id": package.release_id,
-    }
+    story.facts["package"] = package.facts()
     return package
 
 
@@ -69,10 +62,8 @@ def put_back(
         elif serving.arn != failed.arn:
             rollout.deploy(aws, settings, made, "production", serving, step)
         else:
-            step.verdict, step.note = (
-                "failed",
-                f"version {failed.version} itself was serving: release another",
-            )
+            step.verdict = "failed"
+            step.note = f"version {failed.version} itself was serving: release another"
 
 
 def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Package:
@@ -80,18 +71,11 @@ def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Pack
     made = stack.outputs(aws, settings.project.slug)
     package = registry.find(aws, made.group, release_id)
     if package is None or package.metadata.get("staging") != "proven" or package.approval == "Rejected":
-        state = (
-            "there is no such package"
-            if package is None
-            else f"version {package.version} is {package.approval}, not proven"
-        )
-        raise DeployFailed(
-            "E402",
-            f"release {release_id} cannot be promoted",
-            f"registry group {made.group}",
-            state,
-            "release it first: python -m pipelines release",
-        )
+        state = f"version {package.version} is {package.approval}, not proven" if package else ""
+        raise DeployFailed(f"""E402 release {release_id} cannot be promoted
+            registry group {made.group}
+            {state or "there is no such package"}
+            release it first: python -m pipelines release""")
     if package.approval != "Approved":
         package = approve(aws, package, story, "promoted by hand")
     return to_production(aws, settings, made, package, story)
@@ -99,20 +83,15 @@ def promote(aws: Aws, settings: Settings, story: Story, release_id: str) -> Pack
 
 def rollback(aws: Aws, settings: Settings, story: Story) -> Package:
     """Bring production back to the approved release before the one it serves, with the same proof."""
-    project = settings.project.slug
-    made = stack.outputs(aws, project)
-    endpoint = names.endpoint(project, "production")
-    serving = registry.served(aws, made.group, endpoint)
-    approved = registry.newest(aws, made.group, "Approved")
+    made = stack.outputs(aws, settings.project.slug)
+    serving = registry.served(aws, made.group, names.endpoint(settings.project.slug, "production"))
+    approved = registry.approved(aws, made.group)
     earlier = [item for item in approved if serving is None or item.version < serving.version]
     if not earlier:
-        raise DeployFailed(
-            "E404",
-            "there is no earlier approved release",
-            f"registry group {made.group}",
-            f"production serves {f'version {serving.version}' if serving else 'nothing'}",
-            "git revert the change and release: an earlier content is served without training",
-        )
+        raise DeployFailed(f"""E404 there is no earlier approved release
+            registry group {made.group}
+            production serves {f"version {serving.version}" if serving else "nothing"}
+            git revert the change and release: an earlier content is served without training""")
     package = to_production(aws, settings, made, earlier[0], story)
     if serving:
         registry.judge(aws, serving, "Rejected", f"rolled back by hand to version {package.version}")

@@ -1,4 +1,4 @@
-"""Everything that can stop a verb, as one tree; every message ends with the next step.
+"""Everything that can stop a verb, as one tree; every message has four lines and ends with the next step.
 
 MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained
@@ -11,10 +11,22 @@ MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from botocore import exceptions as boto
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-EXIT_CODES = {"2": 2, "3": 3, "4": 4, "5": 5, "6": 6}
+REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+STALE = {
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+    "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature",
+}  # fmt: skip
+ABSENT = {"ResourceNotFound", "NoSuchKey", "404", "RepositoryNotFoundException", "NoSuchEntity"}
+ABSENT_WORDS = ("could not find", "does not exist", "not found", "cannot find")
+NO_CREDENTIALS = (
+    boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
+    boto.ProfileNotFound, boto.SSOTokenLoadError, boto.TokenRetrievalError, boto.UnauthorizedSSOTokenError,
+)  # fmt: skip
 
 
 class MLOpsError(Exception):
@@ -22,23 +34,22 @@ class MLOpsError(Exception):
 
     verdict = "failed"  # of the step that it ends
 
-    def __init__(self, code: str, what: str, where: str, why: str, todo: str) -> None:
-        super().__init__(f"{code} {what}")
-        self.code, self.what, self.where, self.why, self.todo = code, what, where, why, todo
-        self.detail: list[str] = []  # the end of a log, shown above the four lines
+    def __init__(self, message: str, detail: Sequence[str] = ()) -> None:
+        """Take the four lines as printed; what a service wrote stands third and may hold line breaks."""
+        first, self.where, *why, self.todo = (" ".join(line.split()) for line in message.split("\n"))
+        self.code, self.what = first.split(" ", 1)
+        self.why = " ".join(filter(None, why)) or "no reason given"
+        self.detail = list(detail)  # the end of a log, shown above the four lines
+        super().__init__(first)
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: the code's first digit, 1 for anything without a number of its own."""
-        return EXIT_CODES.get(self.code[1], 1)
+        """The process's exit code: the code's first digit."""
+        return int(self.code[1])
 
     def lines(self) -> list[str]:
-        """Return the four lines, each on one line whatever a service put into its message."""
-        parts = [f"✗ {self.code} {self.what}", f"  {self.where}", f"  {self.why}", f"  {self.todo}"]
-        return [
-            " ".join(part.split()) if i == 0 else "  " + " ".join(part.split())
-            for i, part in enumerate(parts)
-        ]
+        """Return the four lines."""
+        return [f"✗ {self.code} {self.what}", f"  {self.where}", f"  {self.why}", f"  {self.todo}"]
 
 
 class DataRefused(MLOpsError):
@@ -65,11 +76,67 @@ class AccessError(MLOpsError):
     """AWS did not let us in, or could not be reached."""
 
 
+def code(error: Exception) -> str:
+    """Return AWS's error code, or an empty string."""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
+
+
+def missing(error: boto.ClientError) -> bool:
+    """Say whether AWS's answer means "there is no such thing": SageMaker has no code of its own for it."""
+    message = error.response["Error"].get("Message", "").lower()
+    unclear = code(error) in ("ValidationException", "ValidationError")
+    return code(error) in ABSENT or (unclear and any(words in message for words in ABSENT_WORDS))
+
+
+def translate(error: BaseException) -> MLOpsError | None:
+    """Return our error for one of botocore's, our own as it is, or None for a stranger."""
+    where = "the credentials that boto3 finds"
+    match error:
+        case MLOpsError():
+            return error
+        case boto.ClientError():
+            return _refused(error, where)
+        case _ if isinstance(error, NO_CREDENTIALS):
+            return AccessError(f"""E601 there are no AWS credentials
+                {where}
+                {error}
+                log in (aws configure, aws sso login), or run it here without AWS: make local-test""")
+        case boto.HTTPClientError() | boto.ConnectionError():
+            return AccessError(f"""E603 AWS cannot be reached
+                {getattr(error, "kwargs", {}).get("endpoint_url", "AWS")}
+                {type(error).__name__}
+                check network, proxy, region and AWS_ENDPOINT_URL, then repeat""")
+        case boto.BotoCoreError():
+            return AccessError(f"""E604 boto3 could not make the request
+                the AWS configuration of this machine
+                {error}
+                correct it and repeat""")
+    return None
+
+
+def _refused(error: boto.ClientError, where: str) -> MLOpsError:
+    """Return our error for an answer of AWS that is a no."""
+    operation, message = error.operation_name, error.response["Error"].get("Message", "")
+    if code(error) in STALE:
+        return AccessError(f"""E601 AWS does not accept these credentials
+            {where}
+            {operation}: {code(error)}
+            log in again and repeat; nothing was started""")
+    if code(error) in REFUSED:
+        return AccessError(f"""E602 AWS refused {operation}
+            {where}
+            {message}
+            give the role this permission (infra/stack.yml names what each needs), then repeat""")
+    return MLOpsError(f"""E103 AWS answered {operation} with {code(error)}
+        operation {operation}
+        {message}
+        repeat the verb: it goes on where it stopped""")
+
+
 def annotation(error: MLOpsError, environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the GitHub Actions annotation of an error, or None outside of Actions."""
     if environ.get("GITHUB_ACTIONS") != "true":
         return None
-    body = "\n".join(error.lines()[1:])
-    escaped = body.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    title = error.lines()[0].lstrip("✗ ").replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
-    return f"::error title={title}::{escaped}"
+    title, *body = (line.replace("%", "%25") for line in error.lines())
+    title = title.lstrip("✗ ").replace(":", "%3A").replace(",", "%2C")
+    return f"::error title={title}::{'%0A'.join(body)}"

@@ -13,21 +13,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import explain, names, refusals
+from pipelines import errors, names, results
 from pipelines.aws import Aws
 from pipelines.errors import MLOpsError
 from pipelines.story import Step, Story, pause
 
 OVER = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
-SHOWN = {
-    "Validate": "validate",
-    "Train": "train",
-    "Evaluate": "evaluate",
-    "Gate": "gate",
-    "Register": "register",
-}
-Tell = Callable[[str], tuple[str, str]]  # a finished step's name to its verdict and what it found
+SHOWN = ("Validate", "Train", "Evaluate", "Gate", "Register")
 VERDICTS = {"Succeeded": "done", "Failed": "failed", "Stopped": "stopped", "Stopping": "stopped"}
+Tell = Callable[[str], tuple[str, str]]  # a finished step's name to its verdict and what it found
 
 
 @dataclass(frozen=True)
@@ -56,10 +50,10 @@ class Choice:
 
 def choose(found: list[Execution], refused: bool, retry: bool) -> Choice:
     """Decide from a release's executions, newest first. `refused`: the newest ended in a verdict."""
-    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in found)
-    newest = found[0] if found else None
-    if newest is None:
+    if not found:
         return Choice("start", "first execution of this release")
+    newest = found[0]
+    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in found)
     if newest.status not in OVER:
         return Choice("attach", f"execution {newest.id} is running", newest, failed)
     if newest.status == "Succeeded":
@@ -76,26 +70,17 @@ def token(release_id: str, failed: int) -> str:
 
 def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
     """Return the executions of one release, newest first."""
-    prefix = f"release-{names.short(release_id)}-"
-    request = {"PipelineName": project, "SortBy": "CreationTime", "SortOrder": "Descending"}
+    listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=project)
+    prefix = names.execution_display(release_id)
     try:
-        items = list(
-            aws.pages(aws.sagemaker.list_pipeline_executions, "PipelineExecutionSummaries", **request)
-        )
+        mine = [item for item in listed if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
     except ClientError as error:
-        if refusals.missing(error):
+        if errors.missing(error):
             return []
         raise
-    mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
     mine.sort(key=lambda item: item["StartTime"], reverse=True)
-    return [
-        Execution(
-            item["PipelineExecutionArn"],
-            item["PipelineExecutionStatus"],
-            item["PipelineExecutionDisplayName"],
-        )
-        for item in mine
-    ]
+    facts = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
+    return [Execution(*(item[fact] for fact in facts)) for item in mine]
 
 
 def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
@@ -104,7 +89,7 @@ def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
     try:
         found = aws.sagemaker.describe_pipeline(PipelineName=project)
     except ClientError as error:
-        if not refusals.missing(error):
+        if not errors.missing(error):
             raise
         created = hashlib.sha256(definition.encode()).hexdigest()
         aws.sagemaker.create_pipeline(**request, ClientRequestToken=created)
@@ -130,34 +115,32 @@ def start(aws: Aws, project: str, release_id: str, failed: int, parameters: dict
 def steps(aws: Aws, arn: str) -> list[dict[str, Any]]:
     """Return the steps of an execution, oldest first."""
     request = {"PipelineExecutionArn": arn, "SortOrder": "Ascending"}
-    found = list(aws.pages(aws.sagemaker.list_pipeline_execution_steps, "PipelineExecutionSteps", **request))
+    found = aws.listed("list_pipeline_execution_steps", "PipelineExecutionSteps", **request)
     return sorted(found, key=lambda item: item.get("StartTime") or item.get("EndTime"))
 
 
 def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the Fail step that ended an execution, or None: a job that broke is no verdict."""
-    fails = [step for step in found if "Fail" in step.get("Metadata", {})]
-    return fails[0] if fails else None
+    return next((step for step in found if "Fail" in step.get("Metadata", {})), None)
 
 
 def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dict[str, Any]]:
     """Show the steps until the execution is over, return them; raise MLOpsError E101 where a job failed."""
     shown: dict[str, Step] = {}
-    changed = time.monotonic()
-    before: list[tuple[str, str]] = []
+    changed, before = time.monotonic(), []
     while True:
         # Status first: what steps say afterwards can only be newer.
         status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)
         found = steps(aws, execution.arn)
         state = [(step["StepName"], step["StepStatus"]) for step in found]
         if state != before:
-            before, changed = state, time.monotonic()
+            changed, before = time.monotonic(), state
             show(found, shown, story, tell)
         if status["PipelineExecutionStatus"] in OVER:
             break
         time.sleep(pause(time.monotonic() - changed))
     if status["PipelineExecutionStatus"] != "Succeeded" and refusal(found) is None:
-        raise explain.failure(aws, execution.arn, status, found)
+        raise results.failure(aws, execution.arn, status, found)
     return found
 
 
@@ -165,27 +148,17 @@ def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell
     """Bring the story's steps up to what AWS says; `tell` knows what a finished step has found."""
     for step in found:
         name, status = step["StepName"], step["StepStatus"]
-        if name not in SHOWN:
-            continue
-        if name not in shown:
-            shown[name] = story.begin(SHOWN[name])
-            shown[name].note = explain.job_name(step) or ""
-        if status in VERDICTS and shown[name].verdict == "running":
+        if name in SHOWN and name not in shown:
+            shown[name] = story.begin(name.lower())
+            shown[name].note = results.job(step)[0]
+        if name in SHOWN and status in VERDICTS and shown[name].verdict == "running":
             verdict, note = tell(name) if status == "Succeeded" else (VERDICTS[status], "")
-            shown[name].note = note or registered(step) or shown[name].note
-            story.end(shown[name], verdict, _seconds(step))
-
-
-def registered(step: dict[str, Any]) -> str:
-    """Return what a Register step made, in words; nothing for other steps."""
-    arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn")
-    return f"version {names.package_version(arn)}, pending" if arn else ""
-
-
-def _seconds(step: dict[str, Any]) -> float | None:
-    if "StartTime" in step and "EndTime" in step:
-        return (step["EndTime"] - step["StartTime"]).total_seconds()
-    return None
+            arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn")
+            registered = f"version {names.package_version(arn)}, pending" if arn else ""
+            shown[name].note = note or registered or shown[name].note
+            timed = "StartTime" in step and "EndTime" in step
+            seconds = (step["EndTime"] - step["StartTime"]).total_seconds() if timed else None
+            story.end(shown[name], verdict, seconds)
 
 
 def package_arn(found: list[dict[str, Any]]) -> str:
@@ -193,10 +166,7 @@ def package_arn(found: list[dict[str, Any]]) -> str:
     for step in found:
         if "RegisterModel" in step.get("Metadata", {}):
             return step["Metadata"]["RegisterModel"]["Arn"]
-    raise MLOpsError(
-        "E102",
-        "the execution succeeded without registering a model",
-        "step Register",
-        "its steps name no package",
-        "look at the pipeline's definition: pipelines/steps.py",
-    )
+    raise MLOpsError("""E102 the execution succeeded without registering a model
+        step Register
+        its steps name no package
+        look at the pipeline's definition: pipelines/steps.py""")

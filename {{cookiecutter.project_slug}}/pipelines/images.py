@@ -9,7 +9,7 @@ import subprocess
 
 from botocore.exceptions import ClientError
 
-from pipelines import names, refusals
+from pipelines import errors, names
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.stack import Stack
@@ -19,58 +19,49 @@ from pipelines.story import Step
 BUILD_FLAGS = ("--platform", "linux/amd64", "--provenance=false")
 
 
-def digests(aws: Aws, stack: Stack, code_id: str) -> dict[str, str]:
-    """Return the digest in ECR of each target that is there."""
-    found: dict[str, str] = {}
+def digests(aws: Aws, stack: Stack, code_id: str) -> dict[str, str | None]:
+    """Return the digest in ECR of each target; None for one that is not there."""
+    found: dict[str, str | None] = {}
     for target, tag in names.image_tags(code_id).items():
+        image = {"repositoryName": stack.repository.split("/", 1)[1], "imageIds": [{"imageTag": tag}]}
         try:
-            answer = aws.ecr.describe_images(
-                repositoryName=stack.repository.split("/", 1)[1], imageIds=[{"imageTag": tag}]
-            )
-            found[target] = answer["imageDetails"][0]["imageDigest"]
+            found[target] = aws.ecr.describe_images(**image)["imageDetails"][0]["imageDigest"]
         except ClientError as error:
-            if refusals.code(error) != "ImageNotFoundException":
+            if errors.code(error) != "ImageNotFoundException":
                 raise
+            found[target] = None
     return found
 
 
-def require(aws: Aws, stack: Stack, code_id: str) -> dict[str, str]:
+def require(aws: Aws, stack: Stack, code_id: str) -> dict[str, str | None]:
     """Return the digests of both images; raise SettingsError E505 where one is missing."""
     found = digests(aws, stack, code_id)
-    lacking = [tag for target, tag in names.image_tags(code_id).items() if target not in found]
-    if lacking:
-        raise SettingsError(
-            "E505",
-            f"the image {lacking[0]} is not in ECR",
-            stack.repository,
-            "jobs and endpoint run it",
-            "build and push it: python -m pipelines image",
-        )
+    for target, tag in names.image_tags(code_id).items():
+        if not found[target]:
+            raise SettingsError(f"""E505 the image {tag} is not in ECR
+                {stack.repository}
+                jobs and endpoint run it
+                build and push it: python -m pipelines image""")
     return found
 
 
 def publish(aws: Aws, stack: Stack, code_id: str, step: Step) -> None:
     """Build and push what ECR lacks; raise SettingsError E505 where docker fails."""
-    found = digests(aws, stack, code_id)
-    lacking = {target: tag for target, tag in names.image_tags(code_id).items() if target not in found}
+    lacking = [target for target, digest in digests(aws, stack, code_id).items() if not digest]
     if not lacking:
         step.verdict, step.note = "reused", f"{names.short(code_id)} is in ECR"
         return
-    _log_in(aws, stack)
-    for target, tag in lacking.items():
+    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    registry = stack.repository.split("/", 1)[0]
+    _docker("login", "--username", user, "--password-stdin", registry, password=password)
+    for target in lacking:
+        tag = names.image_tags(code_id)[target]
         step.note = f"build {tag}"
         _docker("build", *BUILD_FLAGS, "--target", target, "--tag", f"{stack.repository}:{tag}", ".")
         step.note = f"push {tag}"
         _docker("push", f"{stack.repository}:{tag}")
     step.note = f"{names.short(code_id)}: {', '.join(lacking)} built and pushed"
-
-
-def _log_in(aws: Aws, stack: Stack) -> None:
-    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    _docker(
-        "login", "--username", user, "--password-stdin", stack.repository.split("/", 1)[0], password=password
-    )
 
 
 def _docker(*arguments: str, password: str | None = None) -> None:
@@ -80,13 +71,14 @@ def _docker(*arguments: str, password: str | None = None) -> None:
     try:
         done = subprocess.run(command, input=password, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise SettingsError(
-            "E505", f"there is no {command[0]}", "this machine's PATH", "images are built with it", todo
-        ) from None
+        raise SettingsError(f"""E505 there is no {command[0]}
+            this machine's PATH
+            images are built with it
+            {todo}""") from None
     if done.returncode:
         tail = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-20:]
-        error = SettingsError(
-            "E505", f"docker {arguments[0]} failed", shlex.join(command[:8]), tail[-1], todo
-        )
-        error.detail = tail
-        raise error
+        message = f"""E505 docker {arguments[0]} failed
+            {shlex.join(command[:8])}
+            {tail[-1]}
+            {todo}"""
+        raise SettingsError(message, tail)

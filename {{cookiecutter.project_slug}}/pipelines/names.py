@@ -4,12 +4,11 @@ from __future__ import annotations
 
 STACK_OUTPUTS = ("BucketName", "KeyArn", "ExecutionRoleArn", "RepositoryUri", "ModelPackageGroupName")
 VARIANT = "main"  # blue/green needs the same variant name in the old and the new endpoint config
-SHORT = 12  # hex digits of an id in names: enough to be unique, short enough for SageMaker's 63
 
 
 def short(identity: str) -> str:
-    """Return the part of an id that goes into names."""
-    return identity[:SHORT]
+    """Return the part of an id that goes into names: unique enough, short enough for SageMaker's 63."""
+    return identity[:12]
 
 
 def endpoint(project: str, environment: str) -> str:
@@ -18,7 +17,7 @@ def endpoint(project: str, environment: str) -> str:
 
 
 def deployment(project: str, environment: str, release_id: str, version: int) -> str:
-    """Return the name that model and endpoint config of one release share in one environment."""
+    """Return how the model and endpoint config of one release begin in one environment."""
     return f"{project}-{environment}-{short(release_id)}-{version}"
 
 
@@ -32,13 +31,8 @@ def release_prefix(bucket: str, release_id: str) -> str:
     return f"s3://{bucket}/releases/{release_id}"
 
 
-def execution_prefix(bucket: str, release_id: str, execution_id: str) -> str:
-    """Return where one execution of a release writes its outputs."""
-    return f"{release_prefix(bucket, release_id)}/{execution_id}"
-
-
-def execution_display(release_id: str, attempt: int) -> str:
-    """Return the display name that ties an execution to its release in ListPipelineExecutions."""
+def execution_display(release_id: str, attempt: object = "") -> str:
+    """Return the display name that ties an execution to its release; without an attempt, how all begin."""
     return f"release-{short(release_id)}-{attempt}"
 
 

@@ -1,4 +1,4 @@
-"""Deployed means proven: the right state, and live answers that are right and carry the release.
+"""Deployed means proven: the evaluated bytes, the right state, and live answers that carry the release.
 
 SageMaker rolls back silently: an endpoint that is InService may serve the old config. Each check below is for
 one lie it tells.
@@ -12,12 +12,25 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import names
+from pipelines import errors, names, registry, stack
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed
 from pipelines.registry import Package
+from pipelines.results import Results
+from pipelines.story import Story
 
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
+
+
+def of_archive(aws: Aws, package: Package) -> None:
+    """Raise DeployFailed E402 unless the served archive has the bytes that evaluation judged."""
+    wanted = package.metadata.get("artifact_sha256", "nothing")
+    found = aws.sha256(package.model_data)
+    if found != wanted:
+        raise DeployFailed(f"""E402 version {package.version} is not the model that was evaluated
+            {package.model_data}
+            sha256 {found[:12]}, evaluated was {wanted[:12]}
+            find out who changed the object; release again to train it anew""")
 
 
 def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
@@ -25,31 +38,26 @@ def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
 
     `asked` is False where it served `config` before: a FailureReason there tells of an earlier update.
     """
-    name, status = endpoint["EndpointName"], endpoint["EndpointStatus"]
+    status, serves = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
     reason = endpoint.get("FailureReason", "")
     todo = "look at the log of the new containers (/aws/sagemaker/Endpoints), correct it, release again"
+    what, why = "", reason
     if status != "InService":
-        raise DeployFailed("E402", f"the endpoint is {status}", name, reason or "no reason given", todo)
-    if endpoint["EndpointConfigName"] != config:
-        raise DeployFailed(
-            "E401",
-            "SageMaker rolled the release back",
-            name,
-            f"it serves {endpoint['EndpointConfigName']}: {reason or 'no reason given'}",
-            todo,
-        )
-    if reason and asked:
-        raise DeployFailed("E401", "the endpoint reports a failure", name, reason, todo)
-    if endpoint.get("PendingDeploymentSummary"):
-        raise DeployFailed(
-            "E402", "another deployment is pending", name, "it could replace this one", "release again"
-        )
+        what = f"E402 the endpoint is {status}"
+    elif serves != config:
+        what = "E401 SageMaker rolled the release back"
+        why = f"it serves {serves}: {reason or 'no reason given'}"
+    elif reason and asked:
+        what = "E401 the endpoint reports a failure"
+    elif endpoint.get("PendingDeploymentSummary"):
+        what, why, todo = "E402 another deployment is pending", "it could replace this one", "release again"
+    if what:
+        raise DeployFailed(f"{what}\n{endpoint['EndpointName']}\n{why}\n{todo}")
 
 
 def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
-    """Return the requests that evaluation recorded with the model's own answers."""
-    root = names.execution_prefix(bucket, package.release_id, package.metadata["execution_id"])
-    return aws.read_json(f"{root}/evaluate/evaluation/golden.json")
+    """Return the requests that evaluation recorded; raise DeployFailed E402 where they are other ones."""
+    return Results(aws, bucket, package.release_id, package.metadata["execution_id"]).golden()
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:
@@ -57,38 +65,29 @@ def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Packa
     cases = requests["cases"]
     for number, case in enumerate(cases, 1):
         body, attributes = ask(aws, endpoint, case["body"], requests["content_type"])
-        why = wrong(body, attributes, case["predictions"], requests["tolerance"], package)
-        if why:
-            raise DeployFailed(
-                "E402",
-                f"golden request {number} of {len(cases)} was not answered rightly",
-                endpoint,
-                why,
-                "the archive or the server differs from what was evaluated: release again",
-            )
+        if why := wrong(body, attributes, case["predictions"], requests["tolerance"], package):
+            raise DeployFailed(f"""E402 golden request {number} of {len(cases)} was not answered rightly
+                {endpoint}
+                {why}
+                the archive or the server differs from what was evaluated: release again""")
     if not cases:
         raise DeployFailed(
-            "E402", "there are no golden requests", endpoint, "nothing was proven", "release again"
+            f"E402 there are no golden requests\n{endpoint}\nnothing was proven\nrelease again"
         )
     return len(cases)
 
 
 def ask(aws: Aws, endpoint: str, body: Any, content_type: str = "application/json") -> tuple[Any, str]:
     """Send one request; return answer and custom attributes, or raise DeployFailed E402 where none came."""
+    request = {"EndpointName": endpoint, "ContentType": content_type, "Body": json.dumps(body)}
     try:
-        answer = aws.runtime.invoke_endpoint(
-            EndpointName=endpoint, ContentType=content_type, Body=json.dumps(body)
-        )
+        answer = aws.runtime.invoke_endpoint(**request)
         return json.loads(answer["Body"].read()), answer.get("CustomAttributes", "")
     except (ClientError, BotoCoreError, ValueError) as error:
-        what = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        raise DeployFailed(
-            "E402",
-            "the endpoint did not answer a request",
-            endpoint,
-            str(what),
-            "look at /aws/sagemaker/Endpoints, then release again",
-        ) from error
+        raise DeployFailed(f"""E402 the endpoint did not answer a request
+            {endpoint}
+            {errors.code(error) or type(error).__name__}
+            look at /aws/sagemaker/Endpoints, then release again""") from error
 
 
 def wrong(
@@ -113,11 +112,32 @@ def wrong(
 def _close(got: Any, wanted: Any, tolerance: float) -> bool:
     """Compare numbers, or lists of them, within the tolerance; NaN is never close."""
     if isinstance(wanted, list):
-        return (
-            isinstance(got, list)
-            and len(got) == len(wanted)
-            and all(map(_close, got, wanted, [tolerance] * len(got)))
-        )
+        same = isinstance(got, list) and len(got) == len(wanted)
+        return same and all(_close(*pair, tolerance) for pair in zip(got, wanted, strict=True))
     if wanted is None or isinstance(got, bool) or not isinstance(got, int | float):
         return got is wanted
     return abs(got - wanted) <= tolerance
+
+
+def request(aws: Aws, project: str, environment: str, story: Story) -> dict[str, Any]:
+    """Send one golden row and return answer and release; raise DeployFailed E402 where none serves it."""
+    made, endpoint = stack.outputs(aws, project), names.endpoint(project, environment)
+    with story.step("request") as step:
+        package = registry.served(aws, made.group, endpoint)
+        if package is None:
+            raise DeployFailed(f"""E402 {environment} serves nothing
+                {endpoint}
+                there is no endpoint of that name
+                release first: python -m pipelines release""")
+        case = golden(aws, made.bucket, package)["cases"][0]
+        answer, attributes = ask(aws, endpoint, {"instances": case["body"]["instances"][:1]})
+        stamp = HEADER.search(attributes)
+        if stamp is None:
+            raise DeployFailed(
+                f"E402 the answer carries no release\n{endpoint}\nits header is missing\nrelease again"
+            )
+        release_id, version = stamp["release"], int(stamp["package"])
+        step.note = f"{environment} answers as {names.short(release_id)}, version {version}"
+    told = {"endpoint": endpoint, "release_id": release_id, "package": version, "answer": answer}
+    story.facts["request"] = told
+    return told

@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import names, refusals
+from pipelines import errors, names
 from pipelines.aws import Aws
 
-METADATA_KEYS, METADATA_LENGTH = 50, 256  # SageMaker's limits
+METADATA_LENGTH = 256  # SageMaker's limit for one value
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Package:
         """The release that it is; empty for a package that somebody made by hand."""
         return self.metadata.get("release_id", "")
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the report says of it."""
+        return {"version": self.version, "arn": self.arn, "release_id": self.release_id}
+
 
 def describe(aws: Aws, arn: str) -> Package:
     """Return one package."""
@@ -51,25 +55,22 @@ def describe(aws: Aws, arn: str) -> Package:
     )
 
 
-def newest(aws: Aws, group: str, approval: str | None = None) -> list[Package]:
-    """Return the packages of a group, newest first; only those of one approval status where it is given."""
-    request: dict[str, Any] = {
-        "ModelPackageGroupName": group,
-        "SortBy": "CreationTime",
-        "SortOrder": "Descending",
-    }
-    if approval:
-        request["ModelApprovalStatus"] = approval
-    found = aws.pages(aws.sagemaker.list_model_packages, "ModelPackageSummaryList", **request)
+def newest(aws: Aws, group: str, **only: str) -> list[Package]:
+    """Return the packages of a group, newest first; `only` narrows the list as ListModelPackages knows it."""
+    found = aws.listed("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group, **only)
     arns = sorted((item["ModelPackageArn"] for item in found), key=names.package_version, reverse=True)
     return [describe(aws, arn) for arn in arns]
 
 
+def approved(aws: Aws, group: str) -> list[Package]:
+    """Return the approved packages of a group, newest first."""
+    return newest(aws, group, ModelApprovalStatus="Approved")
+
+
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
     """Return the newest package of a release, or None; `release_id` may be the short form."""
-    return next(
-        (item for item in newest(aws, group) if release_id and item.release_id.startswith(release_id)), None
-    )
+    mine = (item for item in newest(aws, group) if release_id and item.release_id.startswith(release_id))
+    return next(mine, None)
 
 
 def served(aws: Aws, group: str, endpoint: str) -> Package | None:
@@ -79,12 +80,11 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
         config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
         model = aws.sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     except ClientError as error:
-        if refusals.missing(error):
+        if errors.missing(error):
             return None
         raise
     container = model.get("PrimaryContainer") or model["Containers"][0]
-    arn = container.get("ModelPackageName")
-    if arn:
+    if arn := container.get("ModelPackageName"):
         return describe(aws, arn)
     version = container.get("Environment", {}).get("MODEL_PACKAGE_VERSION")
     return next((item for item in newest(aws, group) if str(item.version) == version), None)
@@ -93,7 +93,7 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
 def champion(aws: Aws, project: str, group: str) -> Package | None:
     """Return what a candidate is compared with: what production serves, else the newest Approved."""
     serving = served(aws, group, names.endpoint(project, "production"))
-    return serving or next(iter(newest(aws, group, "Approved")), None)
+    return serving or next(iter(approved(aws, group)), None)
 
 
 def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> Package:
@@ -113,13 +113,14 @@ def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> 
 def annotate(aws: Aws, package: Package, facts: dict[str, str]) -> Package:
     """Add metadata to a package."""
     merged = package.metadata | {key: value[:METADATA_LENGTH] for key, value in facts.items()}
-    aws.sagemaker.update_model_package(ModelPackageArn=package.arn, CustomerMetadataProperties=merged)
-    return describe(aws, package.arn)
+    return _update(aws, package, CustomerMetadataProperties=merged)
 
 
 def judge(aws: Aws, package: Package, status: str, why: str) -> Package:
     """Approve or reject a package, saying why."""
-    aws.sagemaker.update_model_package(
-        ModelPackageArn=package.arn, ModelApprovalStatus=status, ApprovalDescription=why[:1024]
-    )
+    return _update(aws, package, ModelApprovalStatus=status, ApprovalDescription=why[:1024])
+
+
+def _update(aws: Aws, package: Package, **change: Any) -> Package:
+    aws.sagemaker.update_model_package(ModelPackageArn=package.arn, **change)
     return describe(aws, package.arn)

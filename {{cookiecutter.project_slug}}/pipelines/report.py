@@ -20,6 +20,11 @@ from pipelines.story import Story
 
 BUILD = Path("build")
 PAGE = Path(__file__).with_name("report.html")
+# Brackets instead of braces: the repository is itself made by a template that reads braces.
+BRACKETS = {
+    "variable_start_string": "[[", "variable_end_string": "]]", "block_start_string": "[%",
+    "block_end_string": "%]", "comment_start_string": "[#", "comment_end_string": "#]",
+}  # fmt: skip
 
 
 def write(
@@ -27,12 +32,10 @@ def write(
 ) -> Path:
     """Write the page, its facts as JSON and the summary; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    facts = outcome(story, verb, error)
+    facts, page = outcome(story, verb, error), folder / "report.html"
     _replace(folder / f"{verb}.json", json.dumps(facts, indent=2) + "\n")
-    page = folder / "report.html"
     _replace(page, render(story, settings, facts))
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
             stream.write(markdown(facts, settings))
     return page
@@ -41,47 +44,30 @@ def write(
 def outcome(story: Story, verb: str, error: BaseException | None) -> dict[str, Any]:
     """Return how a verb ended, for machines: steps, seconds, verdicts, ids."""
     known = error if isinstance(error, MLOpsError) else None
-    verdict = "done" if error is None else known.verdict if known else "stopped"
     return {
         "schema_version": 1,
         "verb": verb,
-        "verdict": verdict,
+        "verdict": known.verdict if known else "stopped" if error else "done",
         "error": {"code": known.code, "lines": known.lines()} if known else None,
         "seconds": round(story.seconds(), 3),
-        "steps": story.as_json(),
-        "ids": story.facts.get("ids"),
-        "package": story.facts.get("package"),
-        "execution": story.facts.get("execution"),
-        "request": story.facts.get("request"),
+        "steps": [step.as_json() for step in story.steps],
+        **{name: story.facts.get(name) for name in ("ids", "package", "execution", "request")},
     }
 
 
 def render(story: Story, settings: Settings, facts: dict[str, Any]) -> str:
     """Return the page: everything is escaped, and the policy in its head lets no script run."""
-    # Brackets instead of braces: the repository is itself made by a template that reads braces.
     environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        variable_start_string="[[",
-        variable_end_string="]]",
-        block_start_string="[%",
-        block_end_string="%]",
-        comment_start_string="[#",
-        comment_end_string="#]",
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, **BRACKETS
     )
     environment.filters["number"] = number
-    longest = max((step["seconds"] for step in facts["steps"]), default=1) or 1
     return environment.from_string(PAGE.read_text("utf-8")).render(
         project=settings.project,
-        facts=facts,
-        longest=longest,
-        now=datetime.now(UTC),
-        validation=story.facts.get("validation"),
-        evaluation=story.facts.get("evaluation"),
-        model_report=story.facts.get("model_report"),
         gate=settings.gate,
+        facts=facts,
+        longest=max((step["seconds"] for step in facts["steps"]), default=1) or 1,
+        now=datetime.now(UTC),
+        **{name: story.facts.get(name) for name in ("validation", "evaluation", "model_report")},
     )
 
 
@@ -92,14 +78,14 @@ def number(value: Any) -> str:
 
 def markdown(facts: dict[str, Any], settings: Settings) -> str:
     """Return the job summary: a table of the steps, which a screen reader can read."""
-    rows = [
-        f"| {step['name']} | {step['verdict']} | {step['seconds']:.1f} s | {_cell(step['note'])} |"
-        for step in facts["steps"]
-    ]
-    error = facts["error"]
     lines = [f"## {_cell(settings.project.name)}: {facts['verb']} {facts['verdict']}", ""]
-    lines += ["```", *error["lines"], "```", ""] if error else []
-    return "\n".join([*lines, "| step | verdict | time | |", "| --- | --- | ---: | --- |", *rows, "", ""])
+    lines += ["```", *facts["error"]["lines"], "```", ""] if facts["error"] else []
+    lines += ["| step | verdict | time | |", "| --- | --- | ---: | --- |"]
+    for step in facts["steps"]:
+        lines.append(
+            f"| {step['name']} | {step['verdict']} | {step['seconds']:.1f} s | {_cell(step['note'])} |"
+        )
+    return "\n".join([*lines, "", ""])
 
 
 def _cell(text: str) -> str:

@@ -1,29 +1,30 @@
-"""What an execution's jobs left on S3: read once, noted beside the steps, kept for registry and report."""
+"""What an execution's jobs left on S3 and in their logs: told beside the steps, or as what stopped it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cached_property
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipelines import names
 from pipelines.aws import Aws
+from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
+
+TAIL_LINES = 20
+LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
 
 
 class Results:
     """The reports of one execution. Each is read when it is asked for, and only once."""
 
     def __init__(self, aws: Aws, bucket: str, release_id: str, execution_id: str) -> None:
-        self.aws, self.root = aws, names.execution_prefix(bucket, release_id, execution_id)
-
-    @property
-    def validation_uri(self) -> str:
-        """Where the data's verdict lies."""
-        return f"{self.root}/validate/report/validation.json"
-
-    @property
-    def evaluation_uri(self) -> str:
-        """Where the model's verdict lies."""
-        return f"{self.root}/evaluate/evaluation/evaluation.json"
+        root = f"{names.release_prefix(bucket, release_id)}/{execution_id}"
+        self.aws, self.validation_uri = aws, f"{root}/validate/report/validation.json"
+        self.folder = f"{root}/evaluate/evaluation"
+        self.evaluation_uri = f"{self.folder}/evaluation.json"
 
     @cached_property
     def validation(self) -> dict[str, Any]:
@@ -48,19 +49,35 @@ class Results:
             return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":
             verdict = self.evaluation["verdict"]
-            first = (
-                "absolute bar, first release" if verdict["first_release"] else "no worse than the champion"
-            )
-            return _verdict(self.evaluation), first if verdict["accepted"] else verdict["reasons"][0]
+            bar = "absolute bar, first release" if verdict["first_release"] else "no worse than the champion"
+            return _verdict(self.evaluation), bar if verdict["accepted"] else verdict["reasons"][0]
         return "done", ""
 
     def facts(self) -> dict[str, Any]:
         """Return what the report shows: the verdicts that were read, and the model's own page."""
         facts = {name: self.__dict__[name] for name in ("validation", "evaluation") if name in self.__dict__}
         if "evaluation" in facts:
-            page = f"{self.root}/evaluate/evaluation/model_report.html"
-            facts["model_report"] = self.aws.read_bytes(page).decode()
+            facts["model_report"] = self.aws.read_bytes(f"{self.folder}/model_report.html").decode()
         return facts
+
+    def golden(self) -> dict[str, Any]:
+        """Return the requests recorded with the model's answers; raise DeployFailed E402 for other ones."""
+        uri = f"{self.folder}/golden.json"
+        body = self.aws.read_bytes(uri)
+        found = hashlib.sha256(body).hexdigest()
+        wanted = self.evaluation["artifact"]["files"].get("golden.json", "nothing")
+        if found != wanted:  # they would prove something else, or nothing
+            raise DeployFailed(f"""E402 the golden requests are not the ones that evaluation recorded
+                {uri}
+                sha256 {found[:12]}, recorded was {wanted[:12]}
+                find out who changed the object: S3 keeps its earlier version; then release again""")
+        return json.loads(body)
+
+    def refused(self, fail_step: str) -> MLOpsError:
+        """Return the error for a refusal, with the reasons of the report that the execution left."""
+        if fail_step == "RefuseData":
+            return data_refused(self.validation["verdict"]["reasons"], self.validation_uri)
+        return model_refused(self.evaluation["verdict"], self.evaluation_uri)
 
 
 def _short(value: float | None) -> str:
@@ -69,3 +86,69 @@ def _short(value: float | None) -> str:
 
 def _verdict(report: dict[str, Any]) -> str:
     return "done" if report["verdict"]["accepted"] else "refused"
+
+
+def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
+    """Return the refusal of data: first reason in full, others by code and column. Keys and counts only."""
+    first, *others = reasons
+    keys = ", ".join(str(key) for key in first.get("row_keys", []))
+    why = f"rule {first['rule']}, {first['count']} rows" + (f", the first: {keys}" if keys else "")
+    if others:
+        named = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
+        why += f"; and {len(others)} more: {named}"
+    return DataRefused(f"""{first["code"]} data refused: {" ".join(first["message"].split())}
+        {uri}
+        {why}
+        correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained""")
+
+
+def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
+    """Return the refusal of a model: E302 where a metric is missing, else E301."""
+    failed = [rule for rule in verdict.get("rules", []) if not rule["passed"]]
+    code = "E302" if any(rule.get("value") is None for rule in failed) else "E301"
+    first, *others = verdict["reasons"] or ["no reason given"]
+    more = f" And {len(others) - 1} more in that report." if others[1:] else ""
+    return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
+        {uri}
+        {others[0] + more if others else "that is the only reason"}
+        change model or data, or [gate] in mlops.toml; nothing was registered, the champion serves""")
+
+
+def job(step: dict[str, Any]) -> tuple[str, str]:
+    """Return (name, log group) of the job behind a step; empty where there is none."""
+    for kind, group in LOG_GROUPS.items():
+        if arn := step.get("Metadata", {}).get(kind, {}).get("Arn"):
+            return arn.rsplit("/", 1)[1], group
+    return "", ""
+
+
+def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, Any]]) -> MLOpsError:
+    """Return the error for an execution that failed or was stopped without a verdict, with its job's log."""
+    step = next((item for item in steps if item["StepStatus"] == "Failed"), None)
+    if step is None:
+        return MLOpsError(f"""E102 the execution ended as {status["PipelineExecutionStatus"]}
+            {arn}
+            {status.get("FailureReason") or "no step failed"}
+            repeat: python -m pipelines release""")
+    name, group = job(step)
+    message = f"""E101 the step {step["StepName"]} failed
+        {f"job {name}, log group {group}" if name else arn}
+        {step.get("FailureReason", "")}
+        correct it and release again: nothing was registered, the endpoint is as it was"""
+    return MLOpsError(message, log_tail(aws, group, name) if name else [])
+
+
+def log_tail(aws: Aws, group: str, name: str) -> list[str]:
+    """Return the last lines that a job wrote; nothing where its log cannot be read."""
+    try:
+        found = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
+        streams = [stream["logStreamName"] for stream in found["logStreams"][:1]]
+        tails = [
+            aws.logs.get_log_events(
+                logGroupName=group, logStreamName=stream, limit=TAIL_LINES, startFromHead=False
+            )
+            for stream in streams
+        ]
+    except ClientError:  # the reason stands in the error already; a missing log must not hide it
+        return []
+    return [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]

@@ -19,7 +19,8 @@ from pipelines.errors import SettingsError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[int, Field(ge=1)]
-
+Drop = Annotated[float, Field(ge=0)]  # by how much a metric may become worse
+Machine = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
 
 # What each task can be gated on, and whether more is better; the names of training/metrics.py (a test holds
 # them equal). To gate on a metric of your own, compute it there and add it here.
@@ -79,7 +80,7 @@ class Training(Table):
     threads: Annotated[int, Field(ge=1, le=256)]
     # Left out, these keep the defaults of training/settings.py.
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
+    weight_decay: Share | None = None
     embedding: Annotated[int, Field(ge=1, le=512)] | None = None
     bins: Annotated[int, Field(ge=2, le=512)] | None = None
     dropout: Annotated[float, Field(ge=0, le=0.9)] | None = None
@@ -94,9 +95,9 @@ class Gate(Table):
     metric: str
     minimum: float | None = None  # the absolute bar, where higher is better
     maximum: float | None = None  # the absolute bar, where lower is better
-    max_regression: Annotated[float, Field(ge=0)]
-    max_possible_regression: Annotated[float, Field(ge=0)] | None = None  # that the test rows must rule out
-    slice_max_regression: Annotated[float, Field(ge=0)]
+    max_regression: Drop
+    max_possible_regression: Drop | None = None  # that the test rows must rule out
+    slice_max_regression: Drop
     slice_min_rows: Amount = 200
     slice_min_positives: Amount = 40
 
@@ -104,7 +105,7 @@ class Gate(Table):
 class Job(Table):
     """The machine of one job."""
 
-    instance_type: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
+    instance_type: Machine
     volume_gb: Annotated[int, Field(ge=1, le=16_384)] = 30
     max_minutes: Annotated[int, Field(ge=1, le=5 * 24 * 60)] = 60
 
@@ -120,7 +121,7 @@ class Jobs(Table):
 class Environment(Table):
     """The machines behind one endpoint."""
 
-    instance_type: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")
+    instance_type: Machine
     instance_count: Annotated[int, Field(ge=1, le=100)] = 1
 
 
@@ -158,17 +159,12 @@ class Settings(Table):
 
     def environment(self, name: str) -> Environment:
         """Return the table of one environment; raise SettingsError where there is none of that name."""
-        table = getattr(self.environments, name, None)
-        if not isinstance(table, Environment):
-            known = ", ".join(Environments.model_fields)
-            raise SettingsError(
-                "E501",
-                f"there is no environment '{name}'",
-                "mlops.toml, [environments]",
-                f"known are: {known}",
-                "name one of them",
-            )
-        return table
+        if name in Environments.model_fields:
+            return getattr(self.environments, name)
+        raise SettingsError(f"""E501 there is no environment '{name}'
+            mlops.toml, [environments]
+            known are: {", ".join(Environments.model_fields)}
+            name one of them""")
 
     def steering(self) -> dict[str, Any]:
         """Return the tables that steer the jobs; what belongs to endpoints or the project is left out."""
@@ -190,17 +186,15 @@ def load(path: Path) -> Settings:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingsError(
-            "E501",
-            f"there is no settings file {path}",
-            str(path.absolute()),
-            "every verb reads it first",
-            "run from the repository's root, or pass --settings PATH",
-        ) from None
+        raise SettingsError(f"""E501 there is no settings file {path}
+            {path.absolute()}
+            every verb reads it first
+            run from the repository's root, or pass --settings PATH""") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            "E501", f"{path} is not TOML", str(path), str(error), "fix that line, then repeat"
-        ) from None
+        raise SettingsError(f"""E501 {path} is not TOML
+            {path}
+            {error}
+            fix that line, then repeat""") from None
     return build(tables, str(path))
 
 
@@ -209,41 +203,37 @@ def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
     try:
         return Settings.model_validate(tables)
     except ValidationError as error:
-        first, *others = [_complaint(tables, item) for item in error.errors()]
+        (key, value, wanted), *others = [_complaint(tables, item) for item in error.errors()]
         more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
-        key, value, wanted = first
-        raise SettingsError(
-            "E501",
-            f"{source}: {key} is {value}",
-            f"{source}, key {key}",
-            f"wanted: {wanted}{more}",
-            "correct it and repeat; nothing was started",
-        ) from None
+        raise SettingsError(f"""E501 {source}: {key} is {value}
+            {source}, key {key}
+            wanted: {wanted}{more}
+            correct it and repeat; nothing was started""") from None
 
 
 def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
     """Return (key, value, wanted) of one pydantic complaint."""
-    loc, message = [str(part) for part in item["loc"]], item["msg"].removeprefix("Value error, ")
+    loc, wanted = [str(part) for part in item["loc"]], item["msg"].removeprefix("Value error, ")
     if item["type"] == "value_error":  # ours: "key|wanted"
-        key, _, message = message.partition("|")
+        key, _, wanted = wanted.partition("|")
         loc += key.split(".")
-    key = ".".join(loc)
-    if item["type"] == "missing":
-        return key, "missing", "a value"
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(loc[-1], _known(loc[:-1]), 1)
-        return key, repr(item["input"]), "no such key" + (f"; did you mean '{near[0]}'?" if near else "")
-    value: Any = tables
+    key, value = ".".join(loc), tables
     for part in loc:
         value = value.get(part, "missing") if isinstance(value, dict) else item["input"]
-    wanted = message.removeprefix("Input should be ").removeprefix("String should ")
-    return key, value if value == "missing" else repr(value), wanted
+    if item["type"] == "missing":
+        wanted = "a value"
+    elif item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(loc[-1], _known(loc[:-1]), 1)
+        wanted = f"no such key; did you mean '{near[0]}'?" if near else "no such key"
+    wanted = wanted.removeprefix("Input should be ").removeprefix("String should ")
+    return key, "missing" if value == "missing" else repr(value), wanted
 
 
 def _known(path: list[str]) -> list[str]:
     """Return the keys of the table at `path`."""
     table: Any = Settings
     for part in path:
-        fields = {field.alias or name: field.annotation for name, field in table.model_fields.items()}
-        table = fields[part]
+        table = next(
+            field.annotation for name, field in table.model_fields.items() if part in (name, field.alias)
+        )
     return [field.alias or name for name, field in table.model_fields.items()]

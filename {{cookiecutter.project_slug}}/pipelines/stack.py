@@ -9,10 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import names, refusals
+from pipelines import errors, names
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
-from pipelines.settings import Settings
 from pipelines.story import Step, pause
 
 TEMPLATE = Path("infra/stack.yml")
@@ -35,14 +34,10 @@ def outputs(aws: Aws, project: str) -> Stack:
     found = describe(aws, project)
     made = {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", [])}
     if not all(made.get(key) for key in names.STACK_OUTPUTS):
-        state = found["StackStatus"] if found else "there is none"
-        raise SettingsError(
-            "E504",
-            f"the stack '{project}' is not there yet",
-            f"CloudFormation in {aws.region}",
-            f"its state: {state}",
-            "make it: python -m pipelines stack",
-        )
+        raise SettingsError(f"""E504 the stack '{project}' is not there yet
+            CloudFormation in {aws.region}
+            its state: {found["StackStatus"] if found else "there is none"}
+            make it: python -m pipelines stack""")
     return Stack(*(made[key] for key in names.STACK_OUTPUTS))
 
 
@@ -51,50 +46,33 @@ def describe(aws: Aws, project: str) -> dict[str, Any] | None:
     try:
         return aws.cloudformation.describe_stacks(StackName=project)["Stacks"][0]
     except ClientError as error:
-        if refusals.missing(error):
+        if errors.missing(error):
             return None
         raise
 
 
-def request(settings: Settings, template: str) -> dict[str, Any]:
-    """Return what CreateStack and UpdateStack are sent."""
-    project = settings.project.slug
-    return {
+def apply(aws: Aws, project: str, step: Step, template: Path = TEMPLATE) -> None:
+    """Bring the stack to what the template says; raise SettingsError E504 with the resource that failed."""
+    wanted = {
         "StackName": project,
-        "TemplateBody": template,
+        "TemplateBody": template.read_text("utf-8"),
         "Parameters": [{"ParameterKey": "Project", "ParameterValue": project}],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": "project", "Value": project}],
     }
-
-
-def apply(aws: Aws, settings: Settings, step: Step, template: Path = TEMPLATE) -> None:
-    """Bring the stack to what the template says; raise SettingsError E504 with the resource that failed."""
-    wanted = request(settings, template.read_text("utf-8"))
-    found = describe(aws, wanted["StackName"])
-    if (
-        found and found["StackStatus"] == "ROLLBACK_COMPLETE"
-    ):  # a first creation that failed: it can only be deleted
-        aws.cloudformation.delete_stack(StackName=wanted["StackName"])
-        wait(aws, wanted["StackName"], step)
+    found = describe(aws, project)
+    if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # a first creation that failed: only to delete
+        aws.cloudformation.delete_stack(StackName=project)
+        wait(aws, project, step)
         found = None
-    if found is None:
-        aws.cloudformation.create_stack(**wanted)
-    elif not _update(aws, wanted):
-        step.note = f"{wanted['StackName']} is as the template says"
-        return
-    wait(aws, wanted["StackName"], step)
-
-
-def _update(aws: Aws, wanted: dict[str, Any]) -> bool:
-    """Ask for an update; say whether there is anything to do."""
     try:
-        aws.cloudformation.update_stack(**wanted)
+        (aws.cloudformation.update_stack if found else aws.cloudformation.create_stack)(**wanted)
     except ClientError as error:
-        if UNCHANGED in str(error):
-            return False
-        raise
-    return True
+        if UNCHANGED not in str(error):
+            raise
+        step.note = f"{project} is as the template says"
+    else:
+        wait(aws, project, step)
 
 
 def wait(aws: Aws, project: str, step: Step) -> None:
@@ -108,21 +86,17 @@ def wait(aws: Aws, project: str, step: Step) -> None:
             break
         time.sleep(pause(time.monotonic() - started))
     if state not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
-        resource, reason = first_failure(
-            aws.cloudformation.describe_stack_events(StackName=project)["StackEvents"]
-        )
-        raise SettingsError(
-            "E504",
-            f"the stack '{project}' ended as {state}",
-            f"resource {resource}",
-            reason,
-            "correct infra/stack.yml or the account, then repeat: python -m pipelines stack",
-        )
+        events = aws.cloudformation.describe_stack_events(StackName=project)["StackEvents"]
+        resource, reason = first_failure(events)
+        raise SettingsError(f"""E504 the stack '{project}' ended as {state}
+            resource {resource}
+            {reason}
+            correct infra/stack.yml or the account, then repeat: python -m pipelines stack""")
 
 
 def first_failure(events: list[dict[str, Any]]) -> tuple[str, str]:
     """Return (resource, reason) of what failed first: later failures are cancellations; newest come first."""
     for event in reversed(events):
         if event["ResourceStatus"].endswith("_FAILED"):
-            return event["LogicalResourceId"], event.get("ResourceStatusReason", "no reason given")
+            return event["LogicalResourceId"], event.get("ResourceStatusReason", "")
     return "unknown", "CloudFormation gave no reason"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -11,8 +10,8 @@ from pipelines import data, execution, images, names, registry, rollout, stack
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.registry import Package
-from pipelines.release import Tree
 from pipelines.settings import Settings
+from pipelines.tree import Tree
 
 
 def status(aws: Aws, settings: Settings) -> Table:
@@ -22,16 +21,11 @@ def status(aws: Aws, settings: Settings) -> Table:
     table = Table("what", "state", "release", "since", box=None, title=f"{project} in {aws.region}")
     for environment in ("staging", "production"):
         endpoint = names.endpoint(project, environment)
-        found = rollout.describe(aws, endpoint)
         package = registry.served(aws, made.group, endpoint)
-        table.add_row(f"endpoint {environment}", *_endpoint(found, package))
+        table.add_row(f"endpoint {environment}", *_endpoint(rollout.describe(aws, endpoint), package))
     for package in registry.newest(aws, made.group)[:10]:
-        table.add_row(
-            f"version {package.version}",
-            package.approval,
-            names.short(package.release_id),
-            package.metadata.get("metric", ""),
-        )
+        release, metric = names.short(package.release_id), package.metadata.get("metric", "")
+        table.add_row(f"version {package.version}", package.approval, release, metric)
     return table
 
 
@@ -43,49 +37,37 @@ def _endpoint(found: dict[str, Any] | None, package: Package | None) -> tuple[st
     return state, serving, f"{found['LastModifiedTime']:%Y-%m-%d %H:%M}"
 
 
-def plan(aws: Aws, account: str, work: Tree, root: Path = Path()) -> Table:
+def plan(aws: Aws, account: str, work: Tree) -> Table:
     """Return what a release of the working tree would do; asks AWS, changes nothing."""
     project, release_id = work.settings.project.slug, work.ids.release_id
-    table = Table(
-        "what", "is", "a release would", box=None, title=f"release {names.short(release_id)} of {project}"
-    )
+    title = f"release {names.short(release_id)} of {project}"
+    table = Table("what", "is", "a release would", box=None, title=title)
     table.add_row("account", f"{account}, {aws.region}", "")
     try:
         made = stack.outputs(aws, project)
     except SettingsError as error:
         table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
         return table
-    found = images.digests(aws, made, work.ids.code_id)
-    table.add_row(
-        "images",
-        f"{names.short(work.ids.code_id)}: {len(found)} of 2 in ECR",
-        "use them" if len(found) == 2 else "stop: python -m pipelines image comes first",
-    )
+    there = sum(map(bool, images.digests(aws, made, work.ids.code_id).values()))
+    todo = "use them" if there == 2 else "stop: python -m pipelines image comes first"
+    table.add_row("images", f"{names.short(work.ids.code_id)}: {there} of 2 in ECR", todo)
     lacking = data.missing(aws, made.bucket, work.lock)
-    table.add_row(
-        "data",
-        f"{len(work.lock.files)} files, {work.lock.rows:,} rows",
-        f"upload {len(lacking)}" if lacking else "use them",
-    )
+    todo = f"upload {len(lacking)}" if lacking else "use them"
+    table.add_row("data", f"{len(work.lock.files)} files, {work.lock.rows:,} rows", todo)
     package = registry.find(aws, made.group, release_id)
-    table.add_row(
-        "package",
-        f"version {package.version}, {package.approval}" if package else "none",
-        "reuse it: nothing is trained" if package else _pipeline(aws, project, release_id),
-    )
+    state = f"version {package.version}, {package.approval}" if package else "none"
+    todo = "reuse it: nothing is trained" if package else _pipeline(aws, project, release_id)
+    table.add_row("package", state, todo)
     serving = registry.served(aws, made.group, names.endpoint(project, "production"))
     same = serving is not None and serving.release_id == release_id
-    table.add_row(
-        "production",
-        f"version {serving.version}" if serving else "nothing",
-        "prove it again" if same else _production(work.settings),
-    )
-    for environment in ("staging", "production"):
-        machines = work.settings.environment(environment)
-        kept = "only while it is proven" if environment == "staging" else "always: it costs money while idle"
-        table.add_row(
-            f"machines, {environment}", f"{machines.instance_count} x {machines.instance_type}", kept
-        )
+    todo = "prove it again" if same else _production(work.settings.project.approval)
+    table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
+    for name, kept in (
+        ("staging", "only while it is proven"),
+        ("production", "always: it costs money while idle"),
+    ):
+        machines = work.settings.environment(name)
+        table.add_row(f"machines, {name}", f"{machines.instance_count} x {machines.instance_type}", kept)
     return table
 
 
@@ -95,7 +77,9 @@ def _pipeline(aws: Aws, project: str, release_id: str) -> str:
     return f"{choice.action} an execution ({choice.why})"
 
 
-def _production(settings: Settings) -> str:
-    if settings.project.approval == "gate":
-        return "serve the release once staging has proven it"
-    return f"leave it to promote ({settings.project.approval})"
+def _production(approval: str) -> str:
+    return (
+        "serve the release once staging has proven it"
+        if approval == "gate"
+        else f"leave it to promote ({approval})"
+    )

@@ -35,10 +35,10 @@ class Step:
     note: str = ""
     started: float = field(default_factory=time.monotonic)
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds: so far while it runs, in all afterwards."""
-        return time.monotonic() - self.started if self.verdict == "running" else self.seconds
+    def as_json(self) -> dict[str, Any]:
+        """Return the step for a file."""
+        seconds = round(self.seconds, 3)
+        return {"name": self.name, "verdict": self.verdict, "seconds": seconds, "note": self.note}
 
 
 class Story:
@@ -79,16 +79,17 @@ class Story:
 
     def begin(self, name: str) -> Step:
         """Add a step that runs."""
-        step = Step(name)
-        self.steps.append(step)
-        return step
+        self.steps.append(Step(name))
+        return self.steps[-1]
 
     def end(self, step: Step, verdict: str, seconds: float | None = None) -> None:
         """Close a step; `seconds` where AWS measured them itself."""
         step.seconds = time.monotonic() - step.started if seconds is None else seconds
         step.verdict = verdict
         if not self._live:
-            self.console.print(line(step))
+            mark, colour = MARKS[verdict]
+            line = f"{step.name:<12} {step.note:<58} {step.seconds:7.1f} s"
+            self.console.print(Text.assemble((f"  {mark} ", colour), line))
 
     def say(self, text: str) -> None:
         """Print a line, above the live table where there is one."""
@@ -103,25 +104,13 @@ class Story:
         table.add_column(justify="right")
         for step in self.steps:
             mark, colour = MARKS[step.verdict]
-            table.add_row(Text(f"  {mark}", colour), step.name, Text(step.note), f"{step.elapsed:.1f} s")
+            seconds = time.monotonic() - step.started if step.verdict == "running" else step.seconds
+            table.add_row(Text(f"  {mark}", colour), step.name, Text(step.note), f"{seconds:.1f} s")
         return table
 
     def seconds(self) -> float:
         """Return how long this story has been going on."""
         return time.monotonic() - self.started
-
-    def as_json(self) -> list[dict[str, Any]]:
-        """Return the steps for a file."""
-        return [
-            {"name": step.name, "verdict": step.verdict, "seconds": round(step.seconds, 3), "note": step.note}
-            for step in self.steps
-        ]
-
-
-def line(step: Step) -> Text:
-    """Return one step as a plain line."""
-    mark, colour = MARKS[step.verdict]
-    return Text.assemble((f"  {mark} ", colour), f"{step.name:<12} {step.note:<58} {step.seconds:7.1f} s")
 
 
 def pause(waited: float, most: float = 15.0) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -48,6 +49,10 @@ class Client:
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def get_paginator(self, operation: str) -> Any:
+        """Return a paginator whose one page is the operation's answer."""
+        return SimpleNamespace(paginate=lambda **request: iter([getattr(self, operation)(**request)]))
 
     def __getattr__(self, operation: str) -> Any:
         def call(**request: Any) -> Any:

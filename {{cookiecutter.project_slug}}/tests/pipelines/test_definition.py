@@ -29,7 +29,7 @@ NAMED_BY_THE_SERVICE = {"Processing": "ProcessingJobName", "Training": "Training
 BUILD = """
 import json, sys
 from pipelines import definition, settings
-sys.stdout.write(definition.render(definition.build(settings.build(json.load(sys.stdin)))))
+sys.stdout.write(definition.build(settings.build(json.load(sys.stdin))))
 """
 
 

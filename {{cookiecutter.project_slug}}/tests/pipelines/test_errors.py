@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions as boto
 
-from pipelines import aws, errors, refusals
+from pipelines import aws, errors
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused, SettingsError
 from tests.pipelines.makers import error
 
@@ -22,16 +22,16 @@ from tests.pipelines.makers import error
     ],
 )
 def test_the_code_decides_the_exit_code(kind, code, exit_code):
-    assert kind(code, "what", "where", "why", "todo").exit_code == exit_code
+    assert kind(f"{code} what\nwhere\nwhy\ntodo").exit_code == exit_code
 
 
 def test_a_message_has_four_lines_whatever_a_service_wrote():
-    stopped = MLOpsError("E103", "what", "where", "first\n\n  second", "todo")
+    stopped = MLOpsError("E103 what\nwhere\nfirst\n\n  second\ntodo")
     assert stopped.lines() == ["✗ E103 what", "  where", "  first second", "  todo"]
 
 
 def test_in_github_actions_the_same_text_is_an_annotation():
-    stopped = MLOpsError("E103", "100% wrong: a, b", "where", "why", "todo")
+    stopped = MLOpsError("E103 100% wrong: a, b\nwhere\nwhy\ntodo")
     note = errors.annotation(stopped, {"GITHUB_ACTIONS": "true"})
     assert note == "::error title=E103 100%25 wrong%3A a%2C b::  where%0A  why%0A  todo"
     assert errors.annotation(stopped, {}) is None
@@ -50,14 +50,14 @@ def test_in_github_actions_the_same_text_is_an_annotation():
     ],
 )
 def test_botocores_errors_become_ours(raised, code):
-    translated = refusals.translate(raised)
+    translated = errors.translate(raised)
     assert translated is not None
     assert translated.code == code
     assert len(translated.lines()) == 4
 
 
 def test_a_fault_of_our_own_is_not_dressed_up_as_awss():
-    assert refusals.translate(KeyError("x")) is None
+    assert errors.translate(KeyError("x")) is None
 
 
 def test_an_unknown_region_is_refused_before_anyone_is_asked():

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 
 import pytest
 from rich.console import Console
 
-from pipelines import data, delivery, explain, images, registry, release, stack
+from pipelines import __main__ as cli
+from pipelines import data, delivery, images, registry, release, results, stack, tree
+from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
-from pipelines.lock import Lock, LockedFile
 from pipelines.story import Step, Story
 from tests.pipelines.makers import GROUP, STACK, Bucket, Client, error, make_aws, make_package
 
 BODY = b"parquet"
 LOCK = Lock(
-    "data/adult", 3, (LockedFile("part-0.parquet", len(BODY), hashlib.sha256(BODY).hexdigest()),), b"{}"
+    "data/adult",
+    "row_id",
+    3,
+    (LockedFile("part-0.parquet", len(BODY), hashlib.sha256(BODY).hexdigest()),),
+    b"{}",
 )
 KEY = "data/adult/part-0.parquet"
 
@@ -47,6 +53,58 @@ def test_a_file_that_is_not_the_locked_one_is_never_uploaded(root):
         data.push(make_aws(s3=bucket), "bucket", LOCK, root, Step("data"))
     assert (refused.value.code, refused.value.exit_code) == ("E201", 2)
     assert not bucket.objects
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param(b"", "0 bytes, locked are 7", id="emptied"),
+        pytest.param(b"Parquet", "sha256", id="edited to the same size"),
+    ],
+)
+def test_a_file_edited_after_it_was_locked_is_refused_with_both_ways_out(root, body, why):
+    (root / KEY).write_bytes(body)
+    with pytest.raises(DataRefused, match=KEY) as refused:
+        data.check(LOCK, root, Story(Console(quiet=True)))
+    assert (refused.value.code, refused.value.exit_code) == ("E201", 2)
+    assert why in refused.value.why
+    assert f"git checkout -- {KEY}" in refused.value.todo
+    assert "python -m data_checks.lock data/adult --key row_id" in refused.value.todo
+
+
+def told_of(root) -> str:
+    """Return what the check of the working tree's data prints."""
+    printed = io.StringIO()
+    data.check(LOCK, root, Story(Console(file=printed, width=300)))
+    return printed.getvalue()
+
+
+def test_files_that_are_as_locked_or_lie_in_the_bucket_only_are_fine(root):
+    assert told_of(root) == ""
+    (root / KEY).unlink()
+    assert told_of(root) == ""
+
+
+def test_parquet_files_that_nobody_locked_are_one_line_of_warning(root):
+    for name in ("part-1.parquet", "part-2.parquet", "notes.txt"):
+        (root / "data/adult" / name).write_bytes(b"new")
+    [line] = told_of(root).splitlines()
+    assert "data/adult/part-1.parquet and 1 more: not in data.lock" in line
+
+
+@pytest.mark.parametrize("verb", ["plan", "release", "local-test"])
+def test_no_verb_goes_on_with_the_old_bytes_of_an_edited_file(verb, root, make_settings, monkeypatch, capsys):
+    (root / KEY).write_bytes(b"Parquet")
+    ids = tree.Ids("c", "s", "r", "sha")
+    client = Client()  # an answer to everything, and a memory of what was asked
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("pipelines.settings.load", lambda _: make_settings())
+    monkeypatch.setattr("pipelines.tree.read", lambda s, *_: tree.Tree(s, LOCK, ids, "{}", root))
+    monkeypatch.setattr("pipelines.aws.connect", lambda _: (make_aws(cloudformation=client), "1" * 12))
+    assert cli.main([verb]) == 2
+    assert capsys.readouterr().err.startswith(f"✗ E201 {KEY} ")
+    assert client.asked == []
 
 
 def test_an_object_with_other_bytes_is_replaced(root):
@@ -184,17 +242,17 @@ def test_the_champion_is(approvals, serving, version):
     assert (best and best.version) == version
 
 
-def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
+def test_the_champions_prefix_exists_also_without_a_champion():
     bucket = Bucket()
     aws = make_aws(sagemaker=packages(), s3=bucket)
-    uri = release.champion(aws, make_settings(), STACK, "s3://bucket/releases/x")
+    uri = release.champion(aws, "income-model", STACK, "s3://bucket/releases/x")
     assert json.loads(bucket.objects[uri.removeprefix("s3://bucket/") + "/champion.json"])["package"] is None
 
 
-def test_the_champions_own_archive_lies_beside_its_name(make_settings):
+def test_the_champions_own_archive_lies_beside_its_name():
     bucket = Bucket()
     aws = make_aws(sagemaker=packages("Approved", serving=1), s3=bucket)
-    release.champion(aws, make_settings(), STACK, "s3://bucket/releases/x")
+    release.champion(aws, "income-model", STACK, "s3://bucket/releases/x")
     [copied] = [request for operation, request in bucket.asked if operation == "copy_object"]
     assert copied["CopySource"] == {"Bucket": "bucket", "Key": "1.tar.gz"}
     assert copied["Key"] == "releases/x/champion/1/model.tar.gz"
@@ -262,7 +320,7 @@ def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_set
     client = packages("Approved")
 
     def fail(*_: object) -> None:
-        raise DeployFailed("E401", "SageMaker rolled the release back", "endpoint", "alarm x", "todo")
+        raise DeployFailed("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
 
     monkeypatch.setattr("pipelines.rollout.deploy", fail)
     aws = make_aws(sagemaker=client)
@@ -283,9 +341,7 @@ def test_what_served_before_is_put_back_where_a_release_fails_in_production(make
     def only_the_first_is_good(aws, settings, made, environment, package, step) -> None:
         deployed.append(package.version)
         if package.version == 2:
-            raise DeployFailed(
-                "E402", "golden request 1 of 8 was not answered rightly", "endpoint", "differs", "todo"
-            )
+            raise DeployFailed("E402 golden request 1 of 8 was not answered rightly\nendpoint\ndiffers\ntodo")
 
     monkeypatch.setattr("pipelines.rollout.deploy", only_the_first_is_good)
     aws, story = make_aws(sagemaker=packages("Approved", "Approved", serving=1)), Story(Console(quiet=True))
@@ -319,13 +375,13 @@ def test_a_failed_stack_is_explained_by_what_failed_first():
     assert stack.first_failure(events) == ("Bucket", "name taken")
 
 
-def test_a_template_without_changes_leaves_the_stack_alone(make_settings, tmp_path):
+def test_a_template_without_changes_leaves_the_stack_alone(tmp_path):
     (tmp_path / "stack.yml").write_text("Resources: {}")
     same = error("ValidationError", "No updates are to be performed.", "UpdateStack")
     client = outputs()
     client.answers["update_stack"] = same
     step = Step("stack")
-    stack.apply(make_aws(cloudformation=client), make_settings(), step, tmp_path / "stack.yml")
+    stack.apply(make_aws(cloudformation=client), "income-model", step, tmp_path / "stack.yml")
     assert step.note == "income-model is as the template says"
 
 
@@ -341,7 +397,7 @@ REASON = {
 
 def test_refused_data_is_told_by_rule_count_and_row_keys():
     other = REASON | {"code": "E206", "column": None, "rule": "unique_key"}
-    refused = explain.data_refused([REASON, other], "s3://bucket/validation.json")
+    refused = results.data_refused([REASON, other], "s3://bucket/validation.json")
     assert refused.code == "E203"
     assert refused.exit_code == 2
     assert refused.lines()[0] == "✗ E203 data refused: age has 37 empty values"
@@ -354,7 +410,7 @@ def test_refused_data_is_told_by_rule_count_and_row_keys():
 )
 def test_a_refused_model_is_told_by_its_first_reason(value, code):
     rule = {"rule": "bar", "metric": "auc", "value": value, "needs": "at least 0.88", "passed": False}
-    refused = explain.model_refused(
+    refused = results.model_refused(
         {"reasons": ["auc is low.", "worse.", "also worse."], "rules": [rule]}, "s3://b/e.json"
     )
     assert (refused.code, refused.exit_code) == (code, 3)

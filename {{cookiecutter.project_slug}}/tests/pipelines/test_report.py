@@ -90,7 +90,7 @@ def test_what_others_wrote_is_text_and_never_markup(make_settings, tmp_path):
 
 
 def test_a_refusal_stands_on_the_page_and_in_the_json(make_settings, tmp_path):
-    refused = ModelRefused("E301", "model refused: auc is low", "where", "why", "todo")
+    refused = ModelRefused("E301 model refused: auc is low\nwhere\nwhy\ntodo")
     assert "E301 model refused: auc is low" in page(make_settings(), tmp_path, refused)
     facts = json.loads((tmp_path / "release.json").read_text())
     assert facts["verdict"] == "refused"
@@ -134,7 +134,7 @@ def test_a_step_that_was_stopped_by_something_says_so():
     story = told()
     with pytest.raises(KeyboardInterrupt), story.step("production"):
         raise KeyboardInterrupt
-    refused = ModelRefused("E301", "what", "where", "why", "todo")
+    refused = ModelRefused("E301 what\nwhere\nwhy\ntodo")
     with pytest.raises(ModelRefused), story.step("gate"):
         raise refused
     assert [step.verdict for step in story.steps[-2:]] == ["stopped", "refused"]

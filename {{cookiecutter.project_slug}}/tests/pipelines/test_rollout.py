@@ -58,8 +58,9 @@ def test_boto3_accepts_the_requests(make_settings, approval):
 
 
 def test_only_an_approved_package_is_served_as_a_package():
-    assert "ModelPackageName" in rollout.container(make_package(approval="Approved"))
-    pending = rollout.container(make_package(3))
+    approved = rollout.model_request("name", make_package(approval="Approved"), "role")
+    assert "ModelPackageName" in approved["PrimaryContainer"]
+    pending = rollout.model_request("name", make_package(3), "role")["PrimaryContainer"]
     assert "ModelPackageName" not in pending
     assert pending["ModelDataUrl"] == "s3://bucket/model.tar.gz"
     assert pending["Environment"] == {"MODEL_PACKAGE_VERSION": "3"}
@@ -138,13 +139,15 @@ def test_no_golden_requests_prove_nothing():
         proof.of_answers(make_aws(), "e", GOLDEN | {"cases": []}, make_package())
 
 
-def deploy(make_settings, package, sagemaker: Client) -> Step:
+def deploy(make_settings, package, sagemaker: Client, **changed: bytes) -> Step:
     replies = itertools.cycle([answer([0.25]), answer([[0.1, 0.9]])])
-    golden = f"releases/{RELEASE}/exec1/evaluate/evaluation/golden.json"
+    folder, body = f"releases/{RELEASE}/exec1/evaluate/evaluation", json.dumps(GOLDEN).encode()
+    evaluation = {"artifact": {"files": {"golden.json": hashlib.sha256(body).hexdigest()}}}
+    reports = {"evaluation.json": json.dumps(evaluation).encode(), "golden.json": body} | changed
     aws = make_aws(
         sagemaker=sagemaker,
         runtime=Client(invoke_endpoint=lambda **_: next(replies)),
-        s3=Bucket({"model.tar.gz": b"model", golden: json.dumps(GOLDEN).encode()}),
+        s3=Bucket({"model.tar.gz": b"model"} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
     with Story(Console(quiet=True)).step("production") as step:
         rollout.deploy(aws, make_settings(), STACK, "production", package, step)
@@ -182,6 +185,22 @@ def test_an_archive_that_is_not_the_evaluated_one_is_never_served(make_settings)
     with pytest.raises(DeployFailed, match="not the model that was evaluated"):
         deploy(make_settings, make_package(artifact_sha256="00" * 32), client)
     assert not [name for name in client.operations() if name.startswith(("create", "update"))]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"golden.json": json.dumps(GOLDEN | {"tolerance": 9}).encode()}, id="edited requests"),
+        pytest.param({"evaluation.json": b'{"artifact": {"files": {}}}'}, id="requests nobody recorded"),
+    ],
+)
+def test_golden_requests_that_evaluation_did_not_record_prove_nothing(make_settings, changed):
+    client = Client(describe_endpoint=endpoint())
+    with pytest.raises(DeployFailed, match="not the ones that evaluation recorded") as failed:
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client, **changed)
+    assert failed.value.code == "E402"
+    assert failed.value.where.endswith("golden.json")
+    assert client.asked == []
 
 
 def test_a_rolled_back_update_is_red(make_settings):

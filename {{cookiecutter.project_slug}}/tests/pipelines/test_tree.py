@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ids, lock
+from pipelines import data, tree
 from pipelines.errors import SettingsError
 
 LOCK = {
@@ -42,7 +42,7 @@ def root(tmp_path):
 
 
 def release_id(root: Path, settings) -> str:
-    return ids.compute(settings, lock.read(root / "data.lock"), root).release_id
+    return tree.ids(settings, data.read_lock(root / "data.lock"), root).release_id
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_a_lock_that_is_none_is_refused(root, text, what):
     if text is not None:
         (root / "data.lock").write_text(text)
     with pytest.raises(SettingsError, match=what) as refused:
-        lock.read(root / "data.lock")
+        data.read_lock(root / "data.lock")
     assert refused.value.code == "E502"
 
 
 def test_a_folder_inside_another_repository_does_not_carry_that_ones_commit(root, monkeypatch):
     monkeypatch.delenv("GITHUB_SHA", raising=False)
-    assert ids.commit_sha(root) == "uncommitted"
+    assert tree.commit_sha(root) == "uncommitted"

@@ -1,4 +1,4 @@
-"""What a release is: a function of code and data, in three hashes.
+"""What lies in the working tree, and what a release of it is: a function of code and data, in three hashes.
 
 code_id      what goes into the images or steers the jobs; the images' tag
 snapshot_id  the data's bytes, as data.lock names them
@@ -14,18 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import lock as locks
+from pipelines import data, definition
+from pipelines.data import Lock
 from pipelines.settings import Settings
 
 CODE_FOLDERS = ("data_checks", "training", "inference")
-CODE_FILES = (
-    "Dockerfile",
-    ".dockerignore",
-    "requirements/jobs.txt",
-    "requirements/serve.txt",
-    "requirements/uv.txt",
-    "pipelines/definition.json",
-)
+CODE_FILES = ("Dockerfile", ".dockerignore", "pipelines/definition.json")
+CODE_FILES += ("requirements/jobs.txt", "requirements/serve.txt", "requirements/uv.txt")
 
 
 @dataclass(frozen=True)
@@ -38,15 +33,28 @@ class Ids:
     commit_sha: str
 
 
-def compute(settings: Settings, lock: locks.Lock, root: Path = Path()) -> Ids:
+@dataclass(frozen=True)
+class Tree:
+    """What lies in the working tree: nothing here needs AWS."""
+
+    settings: Settings
+    lock: Lock
+    ids: Ids
+    definition: str  # the golden file's text
+    root: Path
+
+
+def read(settings: Settings, root: Path = Path()) -> Tree:
+    """Read the working tree; raise SettingsError where it does not hold together."""
+    golden = definition.golden(settings)
+    lock = data.read_lock(root / settings.data.lock)
+    return Tree(settings, lock, ids(settings, lock, root), golden, root)
+
+
+def ids(settings: Settings, lock: Lock, root: Path) -> Ids:
     """Return the ids of the working tree."""
     code, snapshot = code_id(settings, root), lock.snapshot_id()
-    return Ids(code, snapshot, release_id(code, snapshot), commit_sha(root))
-
-
-def release_id(code: str, snapshot: str) -> str:
-    """Return the id of a release of this code on this data."""
-    return hashlib.sha256(f"{code}:{snapshot}".encode()).hexdigest()
+    return Ids(code, snapshot, hashlib.sha256(f"{code}:{snapshot}".encode()).hexdigest(), commit_sha(root))
 
 
 def code_id(settings: Settings, root: Path) -> str:
@@ -60,15 +68,12 @@ def code_id(settings: Settings, root: Path) -> str:
 
 def code_files(root: Path) -> Iterator[Path]:
     """Yield what counts as code, relative to `root`: no caches, no prose, nothing hidden."""
-    for name in CODE_FILES:
-        if (root / name).is_file():
-            yield Path(name)
-    for folder in CODE_FOLDERS:
-        for path in (root / folder).rglob("*"):
-            inner = path.relative_to(root)
-            hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
-            if path.is_file() and not hidden and path.suffix not in (".pyc", ".md"):
-                yield inner
+    yield from (Path(name) for name in CODE_FILES if (root / name).is_file())
+    for path in (path for folder in CODE_FOLDERS for path in (root / folder).rglob("*")):
+        inner = path.relative_to(root)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
+        if path.is_file() and not hidden and path.suffix not in (".pyc", ".md"):
+            yield inner
 
 
 def commit_sha(root: Path) -> str:
@@ -77,7 +82,6 @@ def commit_sha(root: Path) -> str:
         return os.environ["GITHUB_SHA"]
     if not (root / ".git").exists():  # a folder inside another repository must not carry that one's commit
         return "uncommitted"
-    done = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else "uncommitted"
