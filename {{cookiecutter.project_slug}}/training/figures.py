@@ -14,16 +14,12 @@ def figure(value: float, apart_from: float | None = None, sign: bool = False, pa
 
     `sign` puts a plus before a positive number, for differences; `pad` keeps zeros at the end, for columns.
     """
-    text = ""
+    text, size, other = "", abs(value), abs(value if apart_from is None else apart_from)
     for digits in (4, 6, 9):
-        text = _digits(abs(value), digits, pad)
-        if (
-            apart_from is None
-            or abs(value) == abs(apart_from)
-            or text != _digits(abs(apart_from), digits, pad)
-        ):
+        text = _digits(size, digits, pad)
+        if size == other or text != _digits(other, digits, pad):
             break
-    return {True: MINUS, False: "+" if sign and value > 0 else ""}[value < 0] + text
+    return (MINUS if value < 0 else "+" if sign and value > 0 else "") + text
 
 
 def spread(low: float, high: float, sign: bool = False) -> str:
@@ -32,22 +28,19 @@ def spread(low: float, high: float, sign: bool = False) -> str:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, or None for everything else that JSON can hold."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if good else None
+    """Return a finite number, or None for null and NaN."""
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def interval(entry: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the ends of an entry's interval, or None where one is missing."""
     low, high = number(entry.get("low")), number(entry.get("high"))
-    return None if low is None or high is None or low > high else (low, high)
+    return None if low is None or high is None else (low, high)
 
 
 def _digits(value: float, digits: int, pad: bool) -> str:
     if not value:
         return "0"
-    if value >= 10**digits:
-        return f"{value:,.0f}"
     # Digits behind the point, not significant ones: 0.8912 beside 0.8900, and 0.0004 beside both.
     places = digits if value < 1 else max(0, digits - len(f"{value:.0f}"))
     text = f"{value:,.{places}f}"

@@ -22,7 +22,7 @@ What it cannot stop: many small losses in a row, each within the tolerance. The 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -84,54 +84,51 @@ def why_not_gated(policy: Policy, rows: int, positives: int | None) -> str:
 
 
 def _rules(policy: Policy, evaluation: Document, directions: Mapping[str, bool]) -> Iterator[Rule]:
-    metric = policy.metric
+    metric, champion = policy.metric, evaluation.get("champion")
     if metric not in directions:
         needs = f"one of {', '.join(directions)}"
         yield Rule("metric", metric, None, needs, False, f"The gate's metric {metric} is not {needs}.")
         return
-    if not number(evaluation.get("rows")):
+    if not evaluation.get("rows"):
         yield Rule("rows", metric, 0, "at least 1", False, "There are no test rows to judge by.")
         return
     yield _bar(policy, _entry(evaluation.get("candidate"), "metrics", metric), directions[metric])
-    champion = evaluation.get("champion")
     if champion is None:
         message = "First release: there is no champion to compare with, so the absolute bar alone decides."
         yield Rule("champion", metric, None, "none yet", True, message)
-        return
-    if champion.get("error") or not champion.get("metrics"):
+    elif champion.get("error") or not champion.get("metrics"):
         why = champion.get("error") or "it has no metrics"
         message = f"The champion could not be scored on these rows, so nothing can be compared: {why}."
         yield Rule("champion", metric, None, "a scored champion", False, message)
-        return
-    better = 1.0 if directions[metric] else -1.0
-    difference = _entry(evaluation, "difference", metric)
-    loss = _loss("loss", metric, "", policy.max_regression, difference, better)
-    yield loss
-    if loss.passed:  # a loss that is clear need not be possible as well
-        yield _possible_loss(policy, difference, better)
-    yield _slices(policy, evaluation.get("slices") or [], better)
+    else:
+        better = 1.0 if directions[metric] else -1.0
+        difference = _entry(evaluation, "difference", metric)
+        loss = _loss("loss", metric, policy.max_regression, difference, better)
+        yield loss
+        if loss.passed:  # a loss that is clear need not be possible as well
+            yield _possible_loss(policy, difference, better)
+        yield _slices(policy, evaluation["slices"], better)
 
 
 def _bar(policy: Policy, entry: Document, higher: bool) -> Rule:
     metric, value, ends = policy.metric, number(entry.get("value")), interval(entry)
-    key, bound, wrong = "minimum", policy.minimum, policy.maximum
-    if not higher:
-        key, bound, wrong = "maximum", policy.maximum, policy.minimum
+    way, key, most = ("higher", "minimum", "least") if higher else ("lower", "maximum", "most")
+    bound, wrong = (policy.minimum, policy.maximum)[:: 1 if higher else -1]
     if bound is None or wrong is not None:
-        way = "higher" if higher else "lower"
         message = f"Of {metric}, {way} is better: the gate needs a {key}, and only that, as its absolute bar."
         return Rule("bar", metric, value, f"gate.{key}", False, message)
-    needs = f"at {'least' if higher else 'most'} {figure(bound)}"
+    needs = f"at {most} {figure(bound)}"
     if value is None or ends is None:
         message = f"{metric} has no value or no interval; {needs} is needed."
         return Rule("bar", metric, None, needs, False, message)
     passed = value >= bound - SLACK if higher else value <= bound + SLACK
-    measured = f"{metric} is {figure(value, bound, pad=True)} ({spread(*ends)}, {entry.get('n', 0):,} rows)"
-    message = f"{measured}; {needs} is needed."
-    return Rule("bar", metric, value, needs, passed, message)
+    measured = f"{metric} is {figure(value, bound, pad=True)} ({spread(*ends)}, {entry['n']:,} rows)"
+    return Rule("bar", metric, value, needs, passed, f"{measured}; {needs} is needed.")
 
 
-def _loss(rule: str, metric: str, where: str, allowed: float, difference: Document, better: float) -> Rule:
+def _loss(
+    rule: str, metric: str, allowed: float, difference: Document, better: float, where: str = ""
+) -> Rule:
     """Refuse a loss that is larger than allowed and that chance does not explain."""
     value, ends = number(difference.get("value")), interval(difference)
     needs = f"a loss of at most {figure(allowed)}"
@@ -141,46 +138,40 @@ def _loss(rule: str, metric: str, where: str, allowed: float, difference: Docume
         return Rule(rule, metric, None, needs, False, message)
     too_much = -better * value > allowed + SLACK
     clear = max(better * end for end in ends) < 0
-    change = f"{metric}{where} differs from the champion's by {figure(value, allowed, sign=True, pad=True)}"
-    change = f"{change} ({spread(*ends, sign=True)})"
+    told = f"; at most {figure(allowed)} may be lost."
     if too_much and clear:
-        message = f"{change}: clearly worse, and at most {figure(allowed)} may be lost."
+        told = f": clearly worse, and at most {figure(allowed)} may be lost."
     elif too_much:
-        message = f"{change}: more than {figure(allowed)} lost, but no more than chance explains."
-    else:
-        message = f"{change}; at most {figure(allowed)} may be lost."
+        told = f": more than {figure(allowed)} lost, but no more than chance explains."
+    change = f"{figure(value, allowed, sign=True, pad=True)} ({spread(*ends, sign=True)})"
+    message = f"{metric}{where} differs from the champion's by {change}{told}"
     return Rule(rule, metric, value, needs, not (too_much and clear), message)
 
 
 def _possible_loss(policy: Policy, difference: Document, better: float) -> Rule:
     """Refuse when the test rows leave a large loss possible, whatever the difference is."""
-    metric, limit, ends = policy.metric, policy.possible_regression, interval(difference)
-    needs = f"a possible loss of at most {figure(limit)}"
-    worst = max(0.0, *(-better * end for end in ends)) if ends else None
-    if worst is None or worst > limit + SLACK:
-        how_much = "an unknown amount" if worst is None else figure(worst, limit, pad=True)
+    metric, limit = policy.metric, policy.possible_regression
+    worst = max(0.0, *(-better * end for end in interval(difference) or ()))  # `loss` has seen the interval
+    needs, passed = f"a possible loss of at most {figure(limit)}", worst <= limit + SLACK
+    amount = figure(worst, limit, pad=True)
+    if not passed:
         message = (
-            f"{metric} may be worse by {how_much}: too few test rows to rule out more than {figure(limit)}."
+            f"{metric} may be worse by {amount}: too few test rows to rule out more than {figure(limit)}."
         )
-        return Rule("possible_loss", metric, worst, needs, False, message)
-    found = (
-        f"{metric} is worse by {figure(worst, limit, pad=True)} at most"
-        if worst
-        else f"{metric} is not worse"
-    )
-    message = f"By the interval, {found}; more than {figure(limit)} had to be ruled out."
-    return Rule("possible_loss", metric, worst, needs, True, message)
+    else:
+        found = f"worse by {amount} at most" if worst else "not worse"
+        message = f"By the interval, {metric} is {found}; more than {figure(limit)} had to be ruled out."
+    return Rule("possible_loss", metric, worst, needs, passed, message)
 
 
-def _slices(policy: Policy, slices: list[Document], better: float) -> Rule:
+def _slices(policy: Policy, slices: Sequence[Document], better: float) -> Rule:
     """Hold the rule of a loss against every slice that is large enough; tell of the worst one."""
-    metric, allowed = policy.metric, policy.slice_max_regression
-    rules = []
+    metric, allowed, rules = policy.metric, policy.slice_max_regression, []
     for part in slices:
-        if not why_not_gated(policy, part.get("n") or 0, part.get("positives")):
-            where = f" where {part.get('column')} is {part.get('value')}"
+        if not why_not_gated(policy, part["n"], part["positives"]):
+            where = f" where {part['column']} is {part['value']}"
             difference = _entry(part, "difference", metric)
-            rules.append(_loss("slice_loss", metric, where, allowed, difference, better))
+            rules.append(_loss("slice_loss", metric, allowed, difference, better, where))
     if not rules:
         needs = f"a loss of at most {figure(allowed)}"
         return Rule("slice_loss", metric, None, needs, True, "No slice is large enough to gate on.")
@@ -193,5 +184,4 @@ def _slices(policy: Policy, slices: list[Document], better: float) -> Rule:
 
 def _entry(container: Any, key: str, metric: str) -> Document:
     """Return {"value", "low", "high"} of a metric, empty where something on the way is missing."""
-    entry = ((container or {}).get(key) or {}).get(metric)
-    return entry if isinstance(entry, Mapping) else {}
+    return ((container or {}).get(key) or {}).get(metric) or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import Any
 
@@ -44,43 +44,34 @@ class Policy:
         if not isinstance(content, dict):
             raise PolicyError("*", "a JSON object, the [gate] table of mlops.toml")
         given = {key: value for key, value in content.items() if value is not None}
-        known = {field.name for field in fields(cls)}
+        known = {field.name: field.default is MISSING for field in fields(cls)}
         for key in given.keys() - known:
             raise PolicyError(key, f"no such key (known: {', '.join(sorted(known))})")
-        for key in (
-            "metric",
-            "max_regression",
-            "slice_max_regression",
-            "slice_min_rows",
-            "slice_min_positives",
-        ):
-            if key not in given:
+        for key, needed in known.items():
+            if needed and key not in given:
                 raise PolicyError(key, "a value, it is missing")
         return cls(**given)
 
     def __post_init__(self) -> None:
         """Check types and ranges here, so that the gate may trust them."""
-        if not isinstance(self.metric, str) or not self.metric:
-            raise PolicyError("metric", "the name of a metric in training/metrics.py")
-        for key in ("max_regression", "slice_max_regression", "max_possible_regression"):
-            value = getattr(self, key)
-            if value is not None and not (_is_number(value) and value >= 0):
-                raise PolicyError(key, "a number, 0 or more")
-        for key in ("slice_min_rows", "slice_min_positives"):
-            value = getattr(self, key)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise PolicyError(key, "a whole number, 1 or more")
-        for key in ("minimum", "maximum"):
-            value = getattr(self, key)
-            if value is not None and not _is_number(value):
-                raise PolicyError(key, "a finite number")
+        for key, value in vars(self).items():
+            if key == "metric":
+                good, wanted = isinstance(value, str) and value, "the name of a metric in training/metrics.py"
+            elif key.startswith("slice_min"):
+                good = _is_number(value) and isinstance(value, int) and value >= 1
+                wanted = "a whole number, 1 or more"
+            elif "regression" in key:
+                good, wanted = value is None or (_is_number(value) and value >= 0), "a number, 0 or more"
+            else:
+                good, wanted = value is None or _is_number(value), "a finite number"
+            if not good:
+                raise PolicyError(key, wanted)
 
     @property
     def possible_regression(self) -> float:
         """Return the loss that the interval of the difference must rule out."""
-        return (
-            10 * self.max_regression if self.max_possible_regression is None else self.max_possible_regression
-        )
+        told = self.max_possible_regression
+        return 10 * self.max_regression if told is None else told
 
 
 def _is_number(value: Any) -> bool:
