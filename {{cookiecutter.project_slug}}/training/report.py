@@ -14,7 +14,6 @@ import jinja2
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from inference.contract import Feature
 from training import plots
 from training.figures import figure, interval, number
 from training.metrics import directions
@@ -23,7 +22,6 @@ from training.resampled import labels
 from training.scored import Candidate, Champion
 
 Document = Mapping[str, Any]  # evaluation.json, or a part of it
-NONE = "–"
 # Other marks than Jinja's usual ones: this file may lie in a template that is itself rendered by Jinja.
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -52,20 +50,11 @@ def render(
         evaluation=evaluation,
         policy=policy,
         contract=contract,
-        headline=headline(evaluation["verdict"]),
         higher=directions(contract.task),
         forest=forest(evaluation, policy),
         plots=plots.draw(plots.Scene(truth, models, contract.classes, evaluation)),
         confusion=confusion(truth, predictions, len(contract.classes)),
     )
-
-
-def headline(verdict: Document) -> str:
-    """Return what happens to this candidate."""
-    if verdict["accepted"]:
-        first = "Accepted: a first release that meets its bar"
-        return first if verdict["first_release"] else "Accepted: this model may replace the champion"
-    return "Refused: nothing is registered" + ("" if verdict["first_release"] else ", the champion stays")
 
 
 def forest(evaluation: Document, policy: Policy) -> dict[str, Any]:
@@ -74,15 +63,9 @@ def forest(evaluation: Document, policy: Policy) -> dict[str, Any]:
     What an interval is held against: no difference and the loss allowed, or the value of all rows.
     """
     compared = evaluation["difference"] is not None
-    whole = {
-        "column": "",
-        "value": "all test rows",
-        "n": evaluation["rows"],
-        "positives": None,
-        "gated": True,
-    }
+    whole = {"column": "", "value": "all test rows", "n": evaluation["rows"], "positives": None}
     found = {"metrics": evaluation["candidate"]["metrics"], "difference": evaluation["difference"]}
-    parts: list[dict[str, Any]] = [whole | found, *evaluation["slices"]]
+    parts: list[dict[str, Any]] = [whole | found | {"gated": True}, *evaluation["slices"]]
     key = "difference" if compared else "metrics"
     parts = [part | {"shown": part[key].get(policy.metric, {})} for part in parts]
     if compared:
@@ -104,14 +87,6 @@ def confusion(truth: np.ndarray, predictions: np.ndarray, classes: int) -> list[
     return confusion_matrix(truth, labels(predictions), labels=range(classes)).tolist()
 
 
-def takes(feature: Feature) -> str:
-    """Return what the model expects of one column; of categories only how many there are."""
-    if feature.kind == "category":
-        return f"{len(feature.vocabulary)} categories" + (", others too" if feature.open else "")
-    low, high = (NONE if end is None else figure(end) for end in (feature.minimum, feature.maximum))
-    return "any number" if low == high == NONE else f"{low} to {high}"
-
-
 def meaning(difference: Document, higher_is_better: bool) -> str:
     """Return whether a difference can be told from chance."""
     ends = interval(difference)
@@ -127,7 +102,7 @@ def meaning(difference: Document, higher_is_better: bool) -> str:
 def value(entry: Document, sign: bool = False) -> str:
     """Return an entry's value, or a dash."""
     found = number(entry.get("value"))
-    return NONE if found is None else figure(found, sign=sign, pad=True)
+    return "–" if found is None else figure(found, sign=sign, pad=True)
 
 
 def ends(entry: Document, sign: bool = False) -> str:
@@ -135,4 +110,4 @@ def ends(entry: Document, sign: bool = False) -> str:
     return " to ".join(figure(end, sign=sign, pad=True) for end in interval(entry) or ())
 
 
-TEMPLATES.filters |= {"value": value, "ends": ends, "takes": takes, "meaning": meaning}
+TEMPLATES.filters |= {"value": value, "ends": ends, "figure": figure, "meaning": meaning}
