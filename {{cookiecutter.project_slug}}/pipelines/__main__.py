@@ -9,30 +9,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from pipelines import aws as door
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, proof, report, stack, status, tree
+from pipelines import delivery, errors, images, proof, stack, status, tree
 from pipelines import release as releases
 from pipelines import settings as facts
-from pipelines.aws import Aws
 from pipelines.errors import MLOpsError, SettingsError
-from pipelines.settings import Settings
+from pipelines.run import Run
 from pipelines.story import Story, make_console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
-TOLD = ("release", "promote", "rollback", "report", "local-test")
 GOES_ON = ("■ interrupted: what runs in AWS goes on", "  follow it again: python -m pipelines release")
 ENDED = ("■ interrupted: the emulator stops what it runs", "  begin again: make local-test")
 USAGE = 1  # typer's own 2 means "data refused" here
@@ -42,51 +36,6 @@ Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejec
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
-
-
-@dataclass
-class Run:
-    """What every verb gets."""
-
-    settings: Settings
-    story: Story
-
-    @property
-    def project(self) -> str:
-        """The project's slug."""
-        return self.settings.project.slug
-
-    def connect(self) -> tuple[Aws, str]:
-        """Return the clients and the account, or raise what keeps us out."""
-        return door.connect(self.settings.project.region)
-
-    @contextmanager
-    def shown(self, verb: str) -> Iterator[Aws]:
-        """Run a verb with its steps shown; one that tells a release's story leaves build/report.html."""
-        aws, account = self.connect()
-        where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS account {account}"
-        self.story.say(f"{self.project}: {verb} in {self.settings.project.region}, {where}")
-        ended: BaseException | None = None
-        try:
-            with self.story.shown():
-                yield aws
-        except BaseException as error:
-            ended = errors.translate(error) or error
-            raise
-        finally:
-            if verb in TOLD:
-                page = report.write(self.story, self.settings, verb, ended)
-                self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
-
-    def make_stack(self, aws: Aws) -> None:
-        """Bring the stack to what infra/ says."""
-        with self.story.step("stack") as step:
-            stack.apply(aws, self.project, step)
-
-    def make_images(self, aws: Aws, work: tree.Tree) -> None:
-        """Build and push what ECR lacks."""
-        with self.story.step("image") as step:
-            images.publish(aws, stack.outputs(aws, self.project), work.ids.code_id, step)
 
 
 @app.callback()
@@ -101,15 +50,15 @@ def plan(context: typer.Context) -> None:
     run: Run = context.obj
     work = tree.read(run.settings)
     locked.check(work.lock, work.root, run.story)
-    run.story.console.print(status.plan(*run.connect(), work))
+    run.story.console.print(status.plan(run, work))
 
 
 @app.command("stack")
 def apply_stack(context: typer.Context) -> None:
     """Create or update the CloudFormation stack from infra/."""
     run: Run = context.obj
-    with run.shown("stack") as aws:
-        run.make_stack(aws)
+    with run.shown("stack"), run.story.step("stack") as step:
+        stack.apply(run.aws, run.project, step)
 
 
 @app.command()
@@ -117,39 +66,39 @@ def image(context: typer.Context) -> None:
     """Build and push the images that ECR lacks (command: DOCKER, else docker)."""
     run: Run = context.obj
     work = tree.read(run.settings)
-    with run.shown("image") as aws:
-        run.make_images(aws, work)
+    with run.shown("image"), run.story.step("image") as step:
+        images.publish(run.aws, run.stack, work.ids.code_id, step)
 
 
 @app.command()
 def release(context: typer.Context, retry: Retry = False) -> None:
     """Bring the working tree to production: data, pipeline, gate, staging, approval, proof."""
     run: Run = context.obj
-    with run.shown("release") as aws:
-        releases.release(aws, tree.read(run.settings), run.story, retry=retry)
+    with run.shown("release"):
+        releases.release(run, tree.read(run.settings), retry=retry)
 
 
 @app.command()
 def promote(context: typer.Context, release_id: ReleaseId) -> None:
     """Approve a release that waits, and bring it to production."""
     run: Run = context.obj
-    with run.shown("promote") as aws:
-        delivery.promote(aws, run.settings, run.story, release_id)
+    with run.shown("promote"):
+        delivery.promote(run, release_id)
 
 
 @app.command()
 def rollback(context: typer.Context) -> None:
     """Bring production back to the approved release before this one, with the same proof."""
     run: Run = context.obj
-    with run.shown("rollback") as aws:
-        delivery.rollback(aws, run.settings, run.story)
+    with run.shown("rollback"):
+        delivery.rollback(run)
 
 
 @app.command("status")
 def show_status(context: typer.Context) -> None:
     """Show what is live and the last packages."""
     run: Run = context.obj
-    run.story.console.print(status.status(run.connect()[0], run.settings))
+    run.story.console.print(status.status(run))
 
 
 @app.command("report")
@@ -157,8 +106,8 @@ def show_report(context: typer.Context) -> None:
     """Write build/report.html again for the release of the working tree, from what lies on S3."""
     run: Run = context.obj
     work = tree.read(run.settings)
-    with run.shown("report") as aws:
-        releases.retell(aws, work, run.story)
+    with run.shown("report"):
+        releases.retell(run, work)
 
 
 @app.command("request")
@@ -166,8 +115,7 @@ def send_request(context: typer.Context, environment: Environment = "production"
     """Send one golden row to an endpoint; print its answer and the release that gave it."""
     run: Run = context.obj
     run.settings.environment(environment)
-    told = proof.request(run.connect()[0], run.project, environment, run.story)
-    print(json.dumps(told))  # noqa: T201 - what was asked for
+    print(json.dumps(proof.request(run, environment)))  # noqa: T201 - what was asked for
 
 
 @app.command()
@@ -188,8 +136,8 @@ def push_data(context: typer.Context) -> None:
     """Upload the locked files that the bucket lacks; each sha256 is checked."""
     run: Run = context.obj
     lock = locked.read_lock(Path(run.settings.data.lock))
-    with run.shown("data") as aws, run.story.step("data") as step:
-        locked.push(aws, stack.outputs(aws, run.project).bucket, lock, Path(), step)
+    with run.shown("data"), run.story.step("data") as step:
+        locked.push(run.aws, run.stack.bucket, lock, Path(), step)
 
 
 @app.command("local-test")
@@ -201,14 +149,16 @@ def local_test(context: typer.Context) -> None:
             the variable AWS_ENDPOINT_URL
             it is empty: this would create and change things in an AWS account
             run: make local-test""")
-    with run.shown("local-test") as aws:
+    with run.shown("local-test"):
         work = tree.read(run.settings)
         locked.check(work.lock, work.root, Story(Console(quiet=True)))
-        run.make_stack(aws)
-        run.make_images(aws, work)
-        releases.release(aws, work, run.story)
+        with run.story.step("stack") as step:
+            stack.apply(run.aws, run.project, step)
+        with run.story.step("image") as step:
+            images.publish(run.aws, run.stack, work.ids.code_id, step)
+        releases.release(run, work)
         if run.settings.project.approval == "gate":  # else nothing serves yet: promote is somebody's decision
-            proof.request(aws, run.project, "production", run.story)
+            proof.request(run, "production")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from pipelines import names
+from pipelines import errors, names
 from pipelines.errors import SettingsError
 
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
@@ -92,6 +93,16 @@ def connect(region: str) -> tuple[Aws, str]:
 def offline_session() -> Any:
     """Return a session that can sign nothing: the SDK wants one even where it only writes JSON."""
     return boto3.Session(region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+
+
+def found(call: Callable[..., Any], **request: Any) -> Any:
+    """Return AWS's answer, or None where it says that there is no such thing."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if errors.missing(error):
+            return None
+        raise
 
 
 @cache

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import errors
-from pipelines.aws import Aws
+from pipelines.aws import Aws, found
 from pipelines.errors import DataRefused, SettingsError
 from pipelines.story import Step, Story
 
@@ -83,9 +80,9 @@ def check(lock: Lock, root: Path, story: Story) -> None:
         story.say(f"  ! {lock.prefix}/{others[0]}{more}: {todo} {lock.prefix} --key {lock.key})")
 
 
-def _compare(lock: Lock, file: LockedFile, found: str) -> None:
-    if found != file.sha256:
-        raise _differs(lock, file, f"sha256 {found[:12]}, locked is {file.sha256[:12]}")
+def _compare(lock: Lock, file: LockedFile, sha256: str) -> None:
+    if sha256 != file.sha256:
+        raise _differs(lock, file, f"sha256 {sha256[:12]}, locked is {file.sha256[:12]}")
 
 
 def _differs(lock: Lock, file: LockedFile, why: str) -> DataRefused:
@@ -100,10 +97,10 @@ def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str,
     """Upload what is missing; return each key's object version. Raise DataRefused E201 for other bytes."""
     versions, sent = {}, 0
     for file in lock.files:
-        found = _head(aws, bucket, lock, file)
-        if not _same(found, file):
-            found, sent = _upload(aws, bucket, lock, file, root), sent + 1
-        versions[file.key] = found.get("VersionId")
+        there = _head(aws, bucket, lock, file)
+        if not _same(there, file):
+            there, sent = _upload(aws, bucket, lock, file, root), sent + 1
+        versions[file.key] = there.get("VersionId")
     step.note = f"{len(lock.files)} files, {f'{sent} uploaded' if sent else 'all there'}"
     step.verdict = step.verdict if sent else "reused"
     return versions
@@ -114,18 +111,13 @@ def missing(aws: Aws, bucket: str, lock: Lock) -> list[str]:
     return [file.key for file in lock.files if not _same(_head(aws, bucket, lock, file), file)]
 
 
-def _same(found: dict[str, Any], file: LockedFile) -> bool:
+def _same(head: dict[str, Any], file: LockedFile) -> bool:
     """Say whether an object is the locked file; its sha256 was written beside it when it was uploaded."""
-    return found.get("ContentLength") == file.size and found.get("Metadata", {}).get("sha256") == file.sha256
+    return head.get("ContentLength") == file.size and head.get("Metadata", {}).get("sha256") == file.sha256
 
 
 def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]:
-    try:
-        return aws.s3.head_object(Bucket=bucket, Key=f"{lock.prefix}/{file.key}")
-    except ClientError as error:
-        if errors.missing(error):
-            return {}
-        raise
+    return found(aws.s3.head_object, Bucket=bucket, Key=f"{lock.prefix}/{file.key}") or {}
 
 
 def _upload(aws: Aws, bucket: str, lock: Lock, file: LockedFile, root: Path) -> dict[str, Any]:

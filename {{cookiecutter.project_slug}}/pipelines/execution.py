@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import errors, names, results
-from pipelines.aws import Aws
+from pipelines import names, results
+from pipelines.aws import Aws, found
 from pipelines.errors import MLOpsError
 from pipelines.story import Step, Story, pause
 
@@ -48,12 +46,12 @@ class Choice:
     failed: int = 0  # executions of this release that failed before: part of the token
 
 
-def choose(found: list[Execution], refused: bool, retry: bool) -> Choice:
+def choose(executions: list[Execution], refused: bool, retry: bool) -> Choice:
     """Decide from a release's executions, newest first. `refused`: the newest ended in a verdict."""
-    if not found:
+    if not executions:
         return Choice("start", "first execution of this release")
-    newest = found[0]
-    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in found)
+    newest = executions[0]
+    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in executions)
     if newest.status not in OVER:
         return Choice("attach", f"execution {newest.id} is running", newest, failed)
     if newest.status == "Succeeded":
@@ -71,13 +69,9 @@ def token(release_id: str, failed: int) -> str:
 def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
     """Return the executions of one release, newest first."""
     listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=project)
+    items = found(lambda: list(listed)) or []  # before the first release there is no pipeline
     prefix = names.execution_display(release_id)
-    try:
-        mine = [item for item in listed if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
-    except ClientError as error:
-        if errors.missing(error):
-            return []
-        raise
+    mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
     mine.sort(key=lambda item: item["StartTime"], reverse=True)
     facts = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
     return [Execution(*(item[fact] for fact in facts)) for item in mine]
@@ -86,15 +80,12 @@ def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
 def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
     """Create or update the pipeline where its definition or role differs; say which in one word."""
     request = {"PipelineName": project, "PipelineDefinition": definition, "RoleArn": role}
-    try:
-        found = aws.sagemaker.describe_pipeline(PipelineName=project)
-    except ClientError as error:
-        if not errors.missing(error):
-            raise
+    there = found(aws.sagemaker.describe_pipeline, PipelineName=project)
+    if there is None:
         created = hashlib.sha256(definition.encode()).hexdigest()
         aws.sagemaker.create_pipeline(**request, ClientRequestToken=created)
         return "created"
-    if found["PipelineDefinition"] == definition and found["RoleArn"] == role:
+    if there["PipelineDefinition"] == definition and there["RoleArn"] == role:
         return "unchanged"
     aws.sagemaker.update_pipeline(**request)
     return "updated"
@@ -115,13 +106,13 @@ def start(aws: Aws, project: str, release_id: str, failed: int, parameters: dict
 def steps(aws: Aws, arn: str) -> list[dict[str, Any]]:
     """Return the steps of an execution, oldest first."""
     request = {"PipelineExecutionArn": arn, "SortOrder": "Ascending"}
-    found = aws.listed("list_pipeline_execution_steps", "PipelineExecutionSteps", **request)
-    return sorted(found, key=lambda item: item.get("StartTime") or item.get("EndTime"))
+    listed = aws.listed("list_pipeline_execution_steps", "PipelineExecutionSteps", **request)
+    return sorted(listed, key=lambda item: item.get("StartTime") or item.get("EndTime"))
 
 
-def refusal(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+def refusal(listed: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the Fail step that ended an execution, or None: a job that broke is no verdict."""
-    return next((step for step in found if "Fail" in step.get("Metadata", {})), None)
+    return next((step for step in listed if "Fail" in step.get("Metadata", {})), None)
 
 
 def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dict[str, Any]]:
@@ -131,22 +122,22 @@ def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dic
     while True:
         # Status first: what steps say afterwards can only be newer.
         status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)
-        found = steps(aws, execution.arn)
-        state = [(step["StepName"], step["StepStatus"]) for step in found]
+        listed = steps(aws, execution.arn)
+        state = [(step["StepName"], step["StepStatus"]) for step in listed]
         if state != before:
             changed, before = time.monotonic(), state
-            show(found, shown, story, tell)
+            show(listed, shown, story, tell)
         if status["PipelineExecutionStatus"] in OVER:
             break
         time.sleep(pause(time.monotonic() - changed))
-    if status["PipelineExecutionStatus"] != "Succeeded" and refusal(found) is None:
-        raise results.failure(aws, execution.arn, status, found)
-    return found
+    if status["PipelineExecutionStatus"] != "Succeeded" and refusal(listed) is None:
+        raise results.failure(aws, execution.arn, status, listed)
+    return listed
 
 
-def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Tell) -> None:
+def show(listed: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell: Tell) -> None:
     """Bring the story's steps up to what AWS says; `tell` knows what a finished step has found."""
-    for step in found:
+    for step in listed:
         name, status = step["StepName"], step["StepStatus"]
         if name in SHOWN and name not in shown:
             shown[name] = story.begin(name.lower())
@@ -161,9 +152,9 @@ def show(found: list[dict[str, Any]], shown: dict[str, Step], story: Story, tell
             story.end(shown[name], verdict, seconds)
 
 
-def package_arn(found: list[dict[str, Any]]) -> str:
+def package_arn(listed: list[dict[str, Any]]) -> str:
     """Return the package that the execution registered; raise MLOpsError E102 where it did not."""
-    for step in found:
+    for step in listed:
         if "RegisterModel" in step.get("Metadata", {}):
             return step["Metadata"]["RegisterModel"]["Arn"]
     raise MLOpsError("""E102 the execution succeeded without registering a model

@@ -12,12 +12,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import errors, names, registry, stack
+from pipelines import errors, names, registry
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed
 from pipelines.registry import Package
 from pipelines.results import Results
-from pipelines.story import Story
+from pipelines.run import Run
 
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
 
@@ -119,17 +119,17 @@ def _close(got: Any, wanted: Any, tolerance: float) -> bool:
     return abs(got - wanted) <= tolerance
 
 
-def request(aws: Aws, project: str, environment: str, story: Story) -> dict[str, Any]:
+def request(run: Run, environment: str) -> dict[str, Any]:
     """Send one golden row and return answer and release; raise DeployFailed E402 where none serves it."""
-    made, endpoint = stack.outputs(aws, project), names.endpoint(project, environment)
-    with story.step("request") as step:
-        package = registry.served(aws, made.group, endpoint)
+    aws, endpoint = run.aws, run.endpoint(environment)
+    with run.story.step("request") as step:
+        package = registry.served(aws, run.stack.group, endpoint)
         if package is None:
             raise DeployFailed(f"""E402 {environment} serves nothing
                 {endpoint}
                 there is no endpoint of that name
                 release first: python -m pipelines release""")
-        case = golden(aws, made.bucket, package)["cases"][0]
+        case = golden(aws, run.stack.bucket, package)["cases"][0]
         answer, attributes = ask(aws, endpoint, {"instances": case["body"]["instances"][:1]})
         stamp = HEADER.search(attributes)
         if stamp is None:
@@ -139,5 +139,5 @@ def request(aws: Aws, project: str, environment: str, story: Story) -> dict[str,
         release_id, version = stamp["release"], int(stamp["package"])
         step.note = f"{environment} answers as {names.short(release_id)}, version {version}"
     told = {"endpoint": endpoint, "release_id": release_id, "package": version, "answer": answer}
-    story.facts["request"] = told
+    run.story.facts["request"] = told
     return told

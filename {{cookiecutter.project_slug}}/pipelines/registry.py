@@ -7,10 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import errors, names
-from pipelines.aws import Aws
+from pipelines import names
+from pipelines.aws import Aws, found
 
 METADATA_LENGTH = 256  # SageMaker's limit for one value
 
@@ -43,22 +41,22 @@ class Package:
 
 def describe(aws: Aws, arn: str) -> Package:
     """Return one package."""
-    found = aws.sagemaker.describe_model_package(ModelPackageName=arn)
-    container = found["InferenceSpecification"]["Containers"][0]
+    told = aws.sagemaker.describe_model_package(ModelPackageName=arn)
+    container = told["InferenceSpecification"]["Containers"][0]
     return Package(
-        arn=found["ModelPackageArn"],
-        approval=found["ModelApprovalStatus"],
+        arn=told["ModelPackageArn"],
+        approval=told["ModelApprovalStatus"],
         image=container["Image"],
         model_data=container["ModelDataUrl"],
-        metadata=found.get("CustomerMetadataProperties") or {},
+        metadata=told.get("CustomerMetadataProperties") or {},
         environment=container.get("Environment") or {},
     )
 
 
 def newest(aws: Aws, group: str, **only: str) -> list[Package]:
     """Return the packages of a group, newest first; `only` narrows the list as ListModelPackages knows it."""
-    found = aws.listed("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group, **only)
-    arns = sorted((item["ModelPackageArn"] for item in found), key=names.package_version, reverse=True)
+    listed = aws.listed("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group, **only)
+    arns = sorted((item["ModelPackageArn"] for item in listed), key=names.package_version, reverse=True)
     return [describe(aws, arn) for arn in arns]
 
 
@@ -75,14 +73,12 @@ def find(aws: Aws, group: str, release_id: str) -> Package | None:
 
 def served(aws: Aws, group: str, endpoint: str) -> Package | None:
     """Return the package that an endpoint serves; None where there is no endpoint, or no package of ours."""
-    try:
-        found = aws.sagemaker.describe_endpoint(EndpointName=endpoint)
-        config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
-        model = aws.sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    except ClientError as error:
-        if errors.missing(error):
-            return None
-        raise
+    client = aws.sagemaker
+    live = found(client.describe_endpoint, EndpointName=endpoint)
+    config = live and found(client.describe_endpoint_config, EndpointConfigName=live["EndpointConfigName"])
+    model = config and found(client.describe_model, ModelName=config["ProductionVariants"][0]["ModelName"])
+    if not model:
+        return None
     container = model.get("PrimaryContainer") or model["Containers"][0]
     if arn := container.get("ModelPackageName"):
         return describe(aws, arn)

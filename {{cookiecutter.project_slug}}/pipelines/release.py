@@ -10,41 +10,37 @@ import json
 import os
 from typing import Any
 
-from pipelines import data, definition, delivery, execution, images, names, registry, stack
-from pipelines.aws import Aws
+from pipelines import data, definition, delivery, execution, images, names, registry
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
-from pipelines.stack import Stack
-from pipelines.story import Story
+from pipelines.run import Run
 from pipelines.tree import Tree
 
 
-def release(aws: Aws, work: Tree, story: Story, *, retry: bool = False) -> Package:
+def release(run: Run, work: Tree, *, retry: bool = False) -> Package:
     """Bring the working tree to production, or raise what stopped it."""
-    data.check(work.lock, work.root, story)
-    settings = work.settings
-    made = stack.outputs(aws, settings.project.slug)
-    digests = images.require(aws, made, work.ids.code_id)
-    story.facts["ids"] = work.ids.__dict__
-    package = registry.find(aws, made.group, work.ids.release_id)
+    data.check(work.lock, work.root, run.story)
+    digests = images.require(run.aws, run.stack, work.ids.code_id)
+    run.story.facts["ids"] = work.ids.__dict__
+    package = registry.find(run.aws, run.stack.group, work.ids.release_id)
     if (
         package and "story_sha256" in package.metadata
     ):  # else it was registered, but cut off before it was whole
-        reuse(aws, made.bucket, package, story, retry)
+        reuse(run, package, retry)
     else:
-        package = produce(aws, work, made, digests, story, retry=retry)
+        package = produce(run, work, digests, retry)
     if package.approval != "Approved":
-        package = delivery.prove_on_staging(aws, settings, made, package, story)
-        if settings.project.approval != "gate":
-            return delivery.hold(settings, package, story)
-        package = delivery.approve(aws, package, story, "proven on staging, the gate decides")
-    return delivery.to_production(aws, settings, made, package, story)
+        package = delivery.prove_on_staging(run, package)
+        if run.settings.project.approval != "gate":
+            return delivery.hold(run, package)
+        package = delivery.approve(run, package, "proven on staging, the gate decides")
+    return delivery.to_production(run, package)
 
 
-def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) -> None:
+def reuse(run: Run, package: Package, retry: bool) -> None:
     """Reuse a package; raise DeployFailed E403 where it was rejected and nobody asked for a retry."""
-    with story.step("reuse") as step:
+    with run.story.step("reuse") as step:
         step.note = f"version {package.version} is this release ({package.approval}): nothing is trained"
         if package.approval == "Rejected" and not retry:
             raise DeployFailed(f"""E403 release {names.short(package.release_id)} was rejected earlier
@@ -52,18 +48,17 @@ def reuse(aws: Aws, bucket: str, package: Package, story: Story, retry: bool) ->
                 the same code and data would fail the same way
                 change code or data, or say --retry where the fault was not the model's""")
         step.verdict = "reused"
-    results = Results(aws, bucket, package.release_id, package.metadata["execution_id"])
-    story.facts |= {"validation": results.validation, "evaluation": results.evaluation, **results.facts()}
+    results = Results(run.aws, run.stack.bucket, package.release_id, package.metadata["execution_id"])
+    run.story.facts |= {"validation": results.validation, "evaluation": results.evaluation, **results.facts()}
 
 
-def produce(
-    aws: Aws, work: Tree, made: Stack, digests: dict[str, str | None], story: Story, *, retry: bool
-) -> Package:
+def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -> Package:
     """Run the pipeline for a release that has no package, and complete what it registered."""
-    with story.step("data") as step:
+    aws, made, story = run.aws, run.stack, run.story
+    with run.story.step("data") as step:
         versions = data.push(aws, made.bucket, work.lock, work.root, step)
-    with story.step("pipeline") as step:
-        running, step.note = run(aws, work, made, retry)
+    with run.story.step("pipeline") as step:
+        running, step.note = execute(run, work, retry)
     story.facts["execution"] = running.arn
     results = Results(aws, made.bucket, work.ids.release_id, running.id)
     try:
@@ -82,9 +77,9 @@ def produce(
     return registry.complete(aws, package, made.bucket, told)
 
 
-def run(aws: Aws, work: Tree, made: Stack, retry: bool) -> tuple[execution.Execution, str]:
+def execute(run: Run, work: Tree, retry: bool) -> tuple[execution.Execution, str]:
     """Return this release's execution, started where none will do, and what was done about it in words."""
-    project, release_id = work.settings.project.slug, work.ids.release_id
+    aws, made, project, release_id = run.aws, run.stack, run.project, work.ids.release_id
     image = f"{made.repository}:{names.short(work.ids.code_id)}"
     real = definition.sentinels(project, made.bucket, made.key, made.role, image)
     sent = definition.substitute(work.definition, real)
@@ -94,36 +89,36 @@ def run(aws: Aws, work: Tree, made: Stack, retry: bool) -> tuple[execution.Execu
     choice = execution.choose(found, refused, retry)
     running = choice.execution
     if running is None:
-        running = execution.start(aws, project, release_id, choice.failed, parameters(aws, work, made))
+        running = execution.start(aws, project, release_id, choice.failed, parameters(run, work))
     return running, f"definition {change}; {choice.action}: {choice.why}"
 
 
-def parameters(aws: Aws, work: Tree, made: Stack) -> dict[str, str]:
+def parameters(run: Run, work: Tree) -> dict[str, str]:
     """Write lock and champion where the jobs look for them; return the execution's parameters."""
-    prefix = names.release_prefix(made.bucket, work.ids.release_id)
-    aws.write_bytes(f"{prefix}/lock/data.lock", work.lock.text)
+    prefix = names.release_prefix(run.stack.bucket, work.ids.release_id)
+    run.aws.write_bytes(f"{prefix}/lock/data.lock", work.lock.text)
     return {
         "ReleaseId": work.ids.release_id,
         "CodeId": work.ids.code_id,
         "SnapshotId": work.ids.snapshot_id,
         "CommitSha": work.ids.commit_sha,
-        "DataPrefix": f"s3://{made.bucket}/{work.lock.prefix}",
+        "DataPrefix": f"s3://{run.stack.bucket}/{work.lock.prefix}",
         "LockUri": f"{prefix}/lock/data.lock",
-        "ChampionUri": champion(aws, work.settings.project.slug, made, prefix),
+        "ChampionUri": champion(run, prefix),
         "TrackingUri": os.environ.get("MLFLOW_TRACKING_URI", work.settings.training.tracking_uri),
     }
 
 
-def champion(aws: Aws, project: str, made: Stack, prefix: str) -> str:
+def champion(run: Run, prefix: str) -> str:
     """Lay the champion out as an S3 prefix that always exists; return its address."""
-    best = registry.champion(aws, project, made.group)
+    best = registry.champion(run.aws, run.project, run.stack.group)
     uri = f"{prefix}/champion/{best.version if best else 'none'}"
     facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
     if best:
         bucket, key = names.split_uri(f"{uri}/model.tar.gz")
         source, source_key = names.split_uri(best.model_data)
-        aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})
-    aws.write_bytes(f"{uri}/champion.json", json.dumps(facts).encode())
+        run.aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})
+    run.aws.write_bytes(f"{uri}/champion.json", json.dumps(facts).encode())
     return uri
 
 
@@ -141,18 +136,17 @@ def tell(work: Tree, evaluation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def retell(aws: Aws, work: Tree, story: Story) -> None:
+def retell(run: Run, work: Tree) -> None:
     """Read again what the release's last execution left; raise SettingsError E508 where there is none."""
-    project, release_id = work.settings.project.slug, work.ids.release_id
-    made = stack.outputs(aws, project)
+    aws, story, release_id = run.aws, run.story, work.ids.release_id
     story.facts["ids"] = work.ids.__dict__
-    found = execution.of_release(aws, project, release_id)
+    found = execution.of_release(aws, run.project, release_id)
     if not found:
         raise SettingsError(f"""E508 this release has not run yet
             release {names.short(release_id)}
             no execution carries its id
             run it: python -m pipelines release""")
-    results = Results(aws, made.bucket, release_id, found[0].id)
+    results = Results(aws, run.stack.bucket, release_id, found[0].id)
     steps = execution.follow(aws, found[0], story, results.of)
     story.facts |= {"execution": found[0].arn, **results.facts()}
     if execution.refusal(steps) is None:

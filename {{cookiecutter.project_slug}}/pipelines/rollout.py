@@ -12,11 +12,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipelines import errors, names, proof
-from pipelines.aws import Aws
+from pipelines.aws import Aws, found
 from pipelines.errors import DeployFailed
 from pipelines.registry import Package
-from pipelines.settings import Settings
-from pipelines.stack import Stack
+from pipelines.run import Run
+from pipelines.settings import Environment
 from pipelines.story import Step, pause
 
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
@@ -33,9 +33,8 @@ def model_request(name: str, package: Package, role: str) -> dict[str, Any]:
     return {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}
 
 
-def config_request(name: str, settings: Settings, environment: str, key: str) -> dict[str, Any]:
+def config_request(name: str, machines: Environment, key: str) -> dict[str, Any]:
     """Return the CreateEndpointConfig request."""
-    machines = settings.environment(environment)
     variant = {
         "VariantName": names.VARIANT,
         "ModelName": name,
@@ -46,12 +45,10 @@ def config_request(name: str, settings: Settings, environment: str, key: str) ->
     return {"EndpointConfigName": name, "ProductionVariants": [variant], "KmsKeyId": key}
 
 
-def deploy(
-    aws: Aws, settings: Settings, stack: Stack, environment: str, package: Package, step: Step
-) -> None:
+def deploy(run: Run, environment: str, package: Package, step: Step) -> None:
     """Bring one release to an endpoint and prove it; raise DeployFailed unless it is proven."""
-    endpoint = names.endpoint(settings.project.slug, environment)
-    golden = proof.golden(aws, stack.bucket, package)
+    aws, endpoint = run.aws, run.endpoint(environment)
+    golden = proof.golden(aws, run.stack.bucket, package)
     proof.of_archive(aws, package)
     step.note = "archive checked"
     before = describe(aws, endpoint)
@@ -60,7 +57,7 @@ def deploy(
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
         delete(aws, endpoint)
         before = None
-    config = prepare(aws, settings, stack, environment, package)
+    config = prepare(run, environment, package)
     asked = before is None or before["EndpointConfigName"] != config
     if asked:
         act = aws.sagemaker.update_endpoint if before else aws.sagemaker.create_endpoint
@@ -70,16 +67,16 @@ def deploy(
     step.note = f"version {package.version} InService, {answered} golden requests answered rightly"
 
 
-def prepare(aws: Aws, settings: Settings, stack: Stack, environment: str, package: Package) -> str:
+def prepare(run: Run, environment: str, package: Package) -> str:
     """Make model and endpoint config of a release, once; other machines or approval give another name."""
-    name = names.deployment(settings.project.slug, environment, package.release_id, package.version)
-    container = model_request(name, package, stack.role)["PrimaryContainer"]
-    machines = settings.environment(environment)
+    name = names.deployment(run.project, environment, package.release_id, package.version)
+    machines = run.settings.environment(environment)
+    container = model_request(name, package, run.stack.role)["PrimaryContainer"]
     # A config cannot be changed: the same release on other machines needs a config of its own.
     facts = (sorted(container.items(), key=str), machines.instance_type, machines.instance_count)
     name = f"{name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:4]}"
-    once(aws.sagemaker.create_model, **model_request(name, package, stack.role))
-    once(aws.sagemaker.create_endpoint_config, **config_request(name, settings, environment, stack.key))
+    once(run.aws.sagemaker.create_model, **model_request(name, package, run.stack.role))
+    once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, run.stack.key))
     return name
 
 
@@ -94,28 +91,23 @@ def once(create: Any, **request: Any) -> None:
 
 def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
     """Return the endpoint as SageMaker describes it, or None."""
-    try:
-        return aws.sagemaker.describe_endpoint(EndpointName=endpoint)
-    except ClientError as error:
-        if errors.missing(error):
-            return None
-        raise
+    return found(aws.sagemaker.describe_endpoint, EndpointName=endpoint)
 
 
 def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
     """Wait until the endpoint moves no more; raise DeployFailed E402 after an hour."""
     started = time.monotonic()
     while True:
-        found = describe(aws, endpoint)
-        if found is None:
+        now = describe(aws, endpoint)
+        if now is None:
             what, why = f"the endpoint {endpoint} has disappeared", "somebody deleted it"
             break
-        if found["EndpointStatus"] not in MOVING and not found.get("PendingDeploymentSummary"):
-            return found
+        if now["EndpointStatus"] not in MOVING and not now.get("PendingDeploymentSummary"):
+            return now
         waited = time.monotonic() - started
-        step.note = f"{endpoint} {found['EndpointStatus']}"
+        step.note = f"{endpoint} {now['EndpointStatus']}"
         if waited > UPDATE_MINUTES * 60:
-            what, why = f"{endpoint} is still {found['EndpointStatus']}", f"waited {UPDATE_MINUTES} minutes"
+            what, why = f"{endpoint} is still {now['EndpointStatus']}", f"waited {UPDATE_MINUTES} minutes"
             break
         time.sleep(pause(waited))
     raise DeployFailed(f"""E402 {what}

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import errors, names
-from pipelines.aws import Aws
+from pipelines import names
+from pipelines.aws import Aws, found
 from pipelines.errors import SettingsError
 from pipelines.story import Step, pause
 
@@ -31,24 +31,20 @@ class Stack:
 
 def outputs(aws: Aws, project: str) -> Stack:
     """Return what the stack made; raise SettingsError E504 where there is no whole stack."""
-    found = describe(aws, project)
-    made = {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", [])}
+    there = describe(aws, project) or {"StackStatus": "there is none"}
+    made = {item["OutputKey"]: item["OutputValue"] for item in there.get("Outputs", [])}
     if not all(made.get(key) for key in names.STACK_OUTPUTS):
         raise SettingsError(f"""E504 the stack '{project}' is not there yet
             CloudFormation in {aws.region}
-            its state: {found["StackStatus"] if found else "there is none"}
+            its state: {there["StackStatus"]}
             make it: python -m pipelines stack""")
     return Stack(*(made[key] for key in names.STACK_OUTPUTS))
 
 
 def describe(aws: Aws, project: str) -> dict[str, Any] | None:
     """Return the stack as CloudFormation describes it, or None."""
-    try:
-        return aws.cloudformation.describe_stacks(StackName=project)["Stacks"][0]
-    except ClientError as error:
-        if errors.missing(error):
-            return None
-        raise
+    answer = found(aws.cloudformation.describe_stacks, StackName=project)
+    return answer["Stacks"][0] if answer else None
 
 
 def apply(aws: Aws, project: str, step: Step, template: Path = TEMPLATE) -> None:
@@ -60,13 +56,13 @@ def apply(aws: Aws, project: str, step: Step, template: Path = TEMPLATE) -> None
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": "project", "Value": project}],
     }
-    found = describe(aws, project)
-    if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # a first creation that failed: only to delete
+    there = describe(aws, project)
+    if there and there["StackStatus"] == "ROLLBACK_COMPLETE":  # a first creation that failed: only to delete
         aws.cloudformation.delete_stack(StackName=project)
         wait(aws, project, step)
-        found = None
+        there = None
     try:
-        (aws.cloudformation.update_stack if found else aws.cloudformation.create_stack)(**wanted)
+        (aws.cloudformation.update_stack if there else aws.cloudformation.create_stack)(**wanted)
     except ClientError as error:
         if UNCHANGED not in str(error):
             raise
@@ -79,8 +75,8 @@ def wait(aws: Aws, project: str, step: Step) -> None:
     """Wait until CloudFormation is done; raise SettingsError E504 unless it went well."""
     started = time.monotonic()
     while True:
-        found = describe(aws, project)
-        state = found["StackStatus"] if found else "DELETE_COMPLETE"
+        there = describe(aws, project)
+        state = there["StackStatus"] if there else "DELETE_COMPLETE"
         step.note = f"{project} {state}"
         if not state.endswith("_IN_PROGRESS"):
             break

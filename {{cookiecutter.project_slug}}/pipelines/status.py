@@ -6,24 +6,23 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import data, execution, images, names, registry, rollout, stack
+from pipelines import data, execution, images, names, registry, rollout
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.registry import Package
-from pipelines.settings import Settings
+from pipelines.run import Run
 from pipelines.tree import Tree
 
 
-def status(aws: Aws, settings: Settings) -> Table:
+def status(run: Run) -> Table:
     """Return the endpoints with what they serve, and the last packages."""
-    project = settings.project.slug
-    made = stack.outputs(aws, project)
-    table = Table("what", "state", "release", "since", box=None, title=f"{project} in {aws.region}")
+    aws, group = run.aws, run.stack.group
+    table = Table("what", "state", "release", "since", box=None, title=f"{run.project} in {aws.region}")
     for environment in ("staging", "production"):
-        endpoint = names.endpoint(project, environment)
-        package = registry.served(aws, made.group, endpoint)
+        endpoint = run.endpoint(environment)
+        package = registry.served(aws, group, endpoint)
         table.add_row(f"endpoint {environment}", *_endpoint(rollout.describe(aws, endpoint), package))
-    for package in registry.newest(aws, made.group)[:10]:
+    for package in registry.newest(aws, group)[:10]:
         release, metric = names.short(package.release_id), package.metadata.get("metric", "")
         table.add_row(f"version {package.version}", package.approval, release, metric)
     return table
@@ -37,14 +36,14 @@ def _endpoint(found: dict[str, Any] | None, package: Package | None) -> tuple[st
     return state, serving, f"{found['LastModifiedTime']:%Y-%m-%d %H:%M}"
 
 
-def plan(aws: Aws, account: str, work: Tree) -> Table:
+def plan(run: Run, work: Tree) -> Table:
     """Return what a release of the working tree would do; asks AWS, changes nothing."""
-    project, release_id = work.settings.project.slug, work.ids.release_id
-    title = f"release {names.short(release_id)} of {project}"
+    (aws, account), release_id = run.connection, work.ids.release_id
+    title = f"release {names.short(release_id)} of {run.project}"
     table = Table("what", "is", "a release would", box=None, title=title)
     table.add_row("account", f"{account}, {aws.region}", "")
     try:
-        made = stack.outputs(aws, project)
+        made = run.stack
     except SettingsError as error:
         table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
         return table
@@ -56,9 +55,9 @@ def plan(aws: Aws, account: str, work: Tree) -> Table:
     table.add_row("data", f"{len(work.lock.files)} files, {work.lock.rows:,} rows", todo)
     package = registry.find(aws, made.group, release_id)
     state = f"version {package.version}, {package.approval}" if package else "none"
-    todo = "reuse it: nothing is trained" if package else _pipeline(aws, project, release_id)
+    todo = "reuse it: nothing is trained" if package else _pipeline(aws, run.project, release_id)
     table.add_row("package", state, todo)
-    serving = registry.served(aws, made.group, names.endpoint(project, "production"))
+    serving = registry.served(aws, made.group, run.endpoint("production"))
     same = serving is not None and serving.release_id == release_id
     todo = "prove it again" if same else _production(work.settings.project.approval)
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)

@@ -10,15 +10,14 @@ from pipelines import sdk
 from pipelines.settings import Job, Settings
 
 PARAMETERS = (
-    "ReleaseId",
-    "CodeId",
-    "SnapshotId",
-    "CommitSha",
-    "DataPrefix",
-    "LockUri",
-    "ChampionUri",
-    "TrackingUri",
-)
+    "ReleaseId", "CodeId", "SnapshotId", "CommitSha", "DataPrefix", "LockUri", "ChampionUri", "TrackingUri",
+)  # fmt: skip
+METADATA = {
+    "release_id": "ReleaseId",
+    "code_id": "CodeId",
+    "snapshot_id": "SnapshotId",
+    "commit_sha": "CommitSha",
+}
 INPUT = "/opt/ml/processing/input"  # AWS's own layout; jobs see it through SAGEMAKER_BASE_DIR
 OUTPUT = "/opt/ml/processing/output"
 WATCHED = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}  # what training logs per epoch
@@ -30,19 +29,17 @@ def compile_pipeline(settings: Settings, role: str) -> str:
     validate = make.validate()
     train = make.train(validate)
     evaluate = make.evaluate(validate, train)
-    gate = make.condition(
-        "Gate",
-        make.accepted("Evaluate", "Evaluation"),
-        [make.register(evaluate)],
-        [make.refuse("RefuseModel", "model refused", "evaluate/evaluation/evaluation.json")],
-    )
-    data_accepted = make.condition(
-        "DataAccepted",
-        make.accepted("Validate", "Validation"),
-        [train, evaluate, gate],
-        [make.refuse("RefuseData", "data refused", "validate/report/validation.json")],
-    )
-    return make.pipeline([validate, data_accepted])
+    refuse_model = make.refuse("RefuseModel", "model refused", "evaluate/evaluation/evaluation.json")
+    gate = make.accepted("Gate", "Evaluate", "Evaluation", [make.register(evaluate)], refuse_model)
+    refuse_data = make.refuse("RefuseData", "data refused", "validate/report/validation.json")
+    go_on = make.accepted("DataAccepted", "Validate", "Validation", [train, evaluate, gate], refuse_data)
+    return make.sdk.Pipeline(
+        name="release",
+        parameters=list(make.parameters.values()),
+        steps=[validate, go_on],
+        sagemaker_session=make.session,
+        pipeline_experiment_config=None,  # on by default otherwise
+    ).definition()
 
 
 class Maker:
@@ -67,24 +64,11 @@ class Maker:
         """Return the address of one output of a processing step."""
         return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
 
-    def pipeline(self, steps: list[Any]) -> str:
-        """Return the definition of a pipeline of these steps."""
-        return self.sdk.Pipeline(
-            name="release",
-            parameters=list(self.parameters.values()),
-            steps=steps,
-            sagemaker_session=self.session,
-            pipeline_experiment_config=None,  # on by default otherwise
-        ).definition()
-
-    def accepted(self, step: str, file: str) -> Any:
-        """Return the condition that a step's report says "accepted"."""
+    def accepted(self, name: str, step: str, file: str, then: list[Any], otherwise: Any) -> Any:
+        """Return the branch on whether a step's report says "accepted"."""
         verdict = self.sdk.JsonGet(step_name=step, property_file=file, json_path="verdict.accepted")
-        return self.sdk.ConditionEquals(left=verdict, right=True)
-
-    def condition(self, name: str, condition: Any, yes: list[Any], no: list[Any]) -> Any:
-        """Return a branch."""
-        return self.sdk.ConditionStep(name=name, conditions=[condition], if_steps=yes, else_steps=no)
+        accepted = self.sdk.ConditionEquals(left=verdict, right=True)
+        return self.sdk.ConditionStep(name=name, conditions=[accepted], if_steps=then, else_steps=[otherwise])
 
     def refuse(self, name: str, text: str, report: str) -> Any:
         """Return the end of an execution whose report says no."""
@@ -142,31 +126,28 @@ class Maker:
     def train(self, validate: Any) -> Any:
         """Train on the accepted splits; checkpoints are the release's, so that a retry resumes."""
         configs, job = self.sdk.configs, self.settings.jobs.train
+        machine = {
+            "instance_type": job.instance_type,
+            "instance_count": 1,
+            "volume_size_in_gb": job.volume_gb,
+        }
         checkpoints = self.join("s3://${BUCKET}/releases", self.parameters["ReleaseId"], "checkpoints")
+        kept = self.sdk.shapes.CheckpointConfig(s3_uri=checkpoints, local_path="/opt/ml/checkpoints")
         trainer = self.sdk.ModelTrainer(
             training_image="${IMAGE}-jobs",
             role=self.role,
             sagemaker_session=self.session,
             base_job_name="train",
-            compute=configs.Compute(
-                instance_type=job.instance_type,
-                instance_count=1,
-                volume_size_in_gb=job.volume_gb,
-                volume_kms_key_id="${KEY}",
-            ),
+            compute=configs.Compute(**machine, volume_kms_key_id="${KEY}"),
             stopping_condition=configs.StoppingCondition(max_runtime_in_seconds=job.max_minutes * 60),
             output_data_config=configs.OutputDataConfig(
                 s3_output_path=self.uri("train"), kms_key_id="${KEY}"
             ),
-            checkpoint_config=self.sdk.shapes.CheckpointConfig(
-                s3_uri=checkpoints, local_path="/opt/ml/checkpoints"
-            ),
+            checkpoint_config=kept,
             hyperparameters=self.hyperparameters(),
         ).with_metric_definitions(self.metrics())
-        inputs = [
-            configs.InputData(channel_name=name, data_source=self.output(validate, name))
-            for name in ("train", "validation")
-        ]
+        channels = {name: self.output(validate, name) for name in ("train", "validation")}
+        inputs = [configs.InputData(channel_name=name, data_source=uri) for name, uri in channels.items()]
 
         class OwnContainer(self.sdk.TrainingStep):
             """Says what our image runs: the SDK's trainer does so for images of AWS only."""
@@ -218,15 +199,7 @@ class Maker:
 
     def register(self, evaluate: Any) -> Any:
         """Register the served archive, pending: only a proven release is approved."""
-        ids = {
-            "release_id": "ReleaseId",
-            "code_id": "CodeId",
-            "snapshot_id": "SnapshotId",
-            "commit_sha": "CommitSha",
-        }
-        metadata = {key: self.parameters[name] for key, name in ids.items()} | {
-            "execution_id": self.execution_id
-        }
+        metadata = {key: self.parameters[name] for key, name in METADATA.items()}
         report = self.join(self.output(evaluate, "evaluation"), "evaluation.json")
         quality = self.sdk.MetricsSource(content_type="application/json", s3_uri=report)
         builder = self.sdk.ModelBuilder(
@@ -244,6 +217,6 @@ class Maker:
             content_types=["application/json", "text/csv"],
             response_types=["application/json"],
             model_metrics=self.sdk.ModelMetrics(model_statistics=quality),
-            customer_metadata_properties=metadata,
+            customer_metadata_properties=metadata | {"execution_id": self.execution_id},
         )
         return self.sdk.ModelStep(name="Register", step_args=arguments)

@@ -8,10 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from pipelines.aws import Aws, offline_session
 from pipelines.registry import Package
+from pipelines.run import Run
+from pipelines.settings import Settings
 from pipelines.stack import Stack
+from pipelines.story import Story
 
 GROUP = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/income-model"
 STACK = Stack(
@@ -103,6 +107,13 @@ def make_aws(**clients: Any) -> Aws:
     for name, client in clients.items():
         aws.__dict__[name] = client
     return aws
+
+
+def make_run(settings: Settings, **clients: Any) -> Run:
+    """Return what a verb works with: STACK, these clients behind the door, a story that nobody sees."""
+    run = Run(settings, Story(Console(quiet=True)))
+    run.__dict__ |= {"connection": (make_aws(**clients), "123456789012"), "stack": STACK}
+    return run
 
 
 def answer(predictions: Any, release: str = RELEASE, package: int = 1) -> dict[str, Any]:

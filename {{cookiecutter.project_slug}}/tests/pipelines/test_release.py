@@ -15,7 +15,7 @@ from pipelines import data, delivery, images, registry, release, results, stack,
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.story import Step, Story
-from tests.pipelines.makers import GROUP, STACK, Bucket, Client, error, make_aws, make_package
+from tests.pipelines.makers import GROUP, STACK, Bucket, Client, error, make_aws, make_package, make_run
 
 BODY = b"parquet"
 LOCK = Lock(
@@ -242,17 +242,17 @@ def test_the_champion_is(approvals, serving, version):
     assert (best and best.version) == version
 
 
-def test_the_champions_prefix_exists_also_without_a_champion():
+def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
     bucket = Bucket()
-    aws = make_aws(sagemaker=packages(), s3=bucket)
-    uri = release.champion(aws, "income-model", STACK, "s3://bucket/releases/x")
+    run = make_run(make_settings(), sagemaker=packages(), s3=bucket)
+    uri = release.champion(run, "s3://bucket/releases/x")
     assert json.loads(bucket.objects[uri.removeprefix("s3://bucket/") + "/champion.json"])["package"] is None
 
 
-def test_the_champions_own_archive_lies_beside_its_name():
+def test_the_champions_own_archive_lies_beside_its_name(make_settings):
     bucket = Bucket()
-    aws = make_aws(sagemaker=packages("Approved", serving=1), s3=bucket)
-    release.champion(aws, "income-model", STACK, "s3://bucket/releases/x")
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
+    release.champion(run, "s3://bucket/releases/x")
     [copied] = [request for operation, request in bucket.asked if operation == "copy_object"]
     assert copied["CopySource"] == {"Bucket": "bucket", "Key": "1.tar.gz"}
     assert copied["Key"] == "releases/x/champion/1/model.tar.gz"
@@ -268,18 +268,18 @@ def test_a_package_is_found_by_its_release_also_by_the_short_form():
 
 @pytest.mark.parametrize("approval", ["pull-request", "reviewer"])
 def test_where_a_person_decides_the_release_waits_and_says_for_what(make_settings, approval):
-    story = Story(Console(quiet=True))
-    package = delivery.hold(make_settings(**{"project.approval": approval}), make_package(2), story)
+    run = make_run(make_settings(**{"project.approval": approval}))
+    package = delivery.hold(run, make_package(2))
     assert package.approval == "PendingManualApproval"
-    assert story.steps[0].verdict == "waiting"
-    assert "python -m pipelines promote abababababab" in story.steps[0].note
+    assert run.story.steps[0].verdict == "waiting"
+    assert "python -m pipelines promote abababababab" in run.story.steps[0].note
 
 
-def test_a_rejected_release_stays_rejected_until_somebody_says_retry():
-    package, story = make_package(approval="Rejected"), Story(Console(quiet=True))
+def test_a_rejected_release_stays_rejected_until_somebody_says_retry(make_settings):
+    run = make_run(make_settings())
     with pytest.raises(DeployFailed, match="rejected earlier") as stopped:
-        release.reuse(make_aws(), "bucket", package, story, retry=False)
-    assert (stopped.value.code, story.steps[0].verdict) == ("E403", "failed")
+        release.reuse(run, make_package(approval="Rejected"), retry=False)
+    assert (stopped.value.code, run.story.steps[0].verdict) == ("E403", "failed")
 
 
 def outputs(project: str = "income-model") -> Client:
@@ -303,16 +303,15 @@ def outputs(project: str = "income-model") -> Client:
     ],
 )
 def test_a_release_that_is_not_proven_cannot_be_promoted(make_settings, registered):
-    aws = make_aws(sagemaker=registered, cloudformation=outputs())
     with pytest.raises(DeployFailed, match="cannot be promoted"):
-        delivery.promote(aws, make_settings(), Story(Console(quiet=True)), "1" * 64)
+        delivery.promote(make_run(make_settings(), sagemaker=registered), "1" * 64)
     assert "update_model_package" not in registered.operations()
 
 
 def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):
-    aws = make_aws(sagemaker=packages("Approved", serving=1), cloudformation=outputs())
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1))
     with pytest.raises(DeployFailed, match="no earlier approved release") as stopped:
-        delivery.rollback(aws, make_settings(), Story(Console(quiet=True)))
+        delivery.rollback(run)
     assert stopped.value.code == "E404"
 
 
@@ -323,11 +322,9 @@ def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_set
         raise DeployFailed("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
 
     monkeypatch.setattr("pipelines.rollout.deploy", fail)
-    aws = make_aws(sagemaker=client)
+    run = make_run(make_settings(), sagemaker=client)
     with pytest.raises(DeployFailed):
-        delivery.to_production(
-            aws, make_settings(), STACK, registry.describe(aws, f"{GROUP}/1"), Story(Console(quiet=True))
-        )
+        delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/1"))
     [judged] = [request for operation, request in client.asked if operation == "update_model_package"]
     assert "delete_endpoint" not in client.operations()  # there was none
     assert judged["ModelApprovalStatus"] == "Rejected"
@@ -338,17 +335,17 @@ def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_set
 def test_what_served_before_is_put_back_where_a_release_fails_in_production(make_settings, monkeypatch):
     deployed: list[int] = []
 
-    def only_the_first_is_good(aws, settings, made, environment, package, step) -> None:
+    def only_the_first_is_good(run, environment, package, step) -> None:
         deployed.append(package.version)
         if package.version == 2:
             raise DeployFailed("E402 golden request 1 of 8 was not answered rightly\nendpoint\ndiffers\ntodo")
 
     monkeypatch.setattr("pipelines.rollout.deploy", only_the_first_is_good)
-    aws, story = make_aws(sagemaker=packages("Approved", "Approved", serving=1)), Story(Console(quiet=True))
+    run = make_run(make_settings(), sagemaker=packages("Approved", "Approved", serving=1))
     with pytest.raises(DeployFailed):
-        delivery.to_production(aws, make_settings(), STACK, registry.describe(aws, f"{GROUP}/2"), story)
+        delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/2"))
     assert deployed == [2, 1]
-    assert [(step.name, step.verdict) for step in story.steps] == [
+    assert [(step.name, step.verdict) for step in run.story.steps] == [
         ("production", "failed"),
         ("put back", "done"),
     ]

@@ -8,14 +8,12 @@ import json
 
 import pytest
 from botocore.validate import validate_parameters
-from rich.console import Console
 
 from pipelines import names, proof, rollout
 from pipelines.errors import DeployFailed
-from pipelines.story import Step, Story
+from pipelines.story import Step
 from tests.pipelines.makers import (
     RELEASE,
-    STACK,
     Bucket,
     Client,
     answer,
@@ -23,6 +21,7 @@ from tests.pipelines.makers import (
     input_shape,
     make_aws,
     make_package,
+    make_run,
 )
 
 CONFIG = "income-model-production-abababababab-1"
@@ -51,7 +50,7 @@ def test_boto3_accepts_the_requests(make_settings, approval):
         "CreateModel": rollout.model_request(
             "name", make_package(approval=approval), "arn:aws:iam::123456789012:role/r"
         ),
-        "CreateEndpointConfig": rollout.config_request("name", make_settings(), "staging", "key"),
+        "CreateEndpointConfig": rollout.config_request("name", make_settings().environment("staging"), "key"),
     }
     for operation, request in requests.items():
         validate_parameters(request, input_shape(operation))
@@ -144,13 +143,14 @@ def deploy(make_settings, package, sagemaker: Client, **changed: bytes) -> Step:
     folder, body = f"releases/{RELEASE}/exec1/evaluate/evaluation", json.dumps(GOLDEN).encode()
     evaluation = {"artifact": {"files": {"golden.json": hashlib.sha256(body).hexdigest()}}}
     reports = {"evaluation.json": json.dumps(evaluation).encode(), "golden.json": body} | changed
-    aws = make_aws(
+    run = make_run(
+        make_settings(),
         sagemaker=sagemaker,
         runtime=Client(invoke_endpoint=lambda **_: next(replies)),
         s3=Bucket({"model.tar.gz": b"model"} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
-    with Story(Console(quiet=True)).step("production") as step:
-        rollout.deploy(aws, make_settings(), STACK, "production", package, step)
+    with run.story.step("production") as step:
+        rollout.deploy(run, "production", package, step)
     return step
 
 

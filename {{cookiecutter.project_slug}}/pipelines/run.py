@@ -1,0 +1,67 @@
+"""What a verb works with: settings, AWS, the stack, and the story that it tells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipelines import aws as door
+from pipelines import errors, names, report, stack
+from pipelines.aws import Aws
+from pipelines.settings import Settings
+from pipelines.stack import Stack
+from pipelines.story import Story
+
+TOLD = ("release", "promote", "rollback", "report", "local-test")
+
+
+@dataclass
+class Run:
+    """One run of a verb. AWS is asked for when something first needs it."""
+
+    settings: Settings
+    story: Story
+
+    @cached_property
+    def connection(self) -> tuple[Aws, str]:
+        """The clients and the account; raises what keeps us out."""
+        return door.connect(self.settings.project.region)
+
+    @property
+    def aws(self) -> Aws:
+        """The clients."""
+        return self.connection[0]
+
+    @cached_property
+    def stack(self) -> Stack:
+        """What the stack made; raises SettingsError E504 where there is none."""
+        return stack.outputs(self.aws, self.project)
+
+    @property
+    def project(self) -> str:
+        """The project's slug."""
+        return self.settings.project.slug
+
+    def endpoint(self, environment: str) -> str:
+        """Return the name of an environment's endpoint."""
+        return names.endpoint(self.project, environment)
+
+    @contextmanager
+    def shown(self, verb: str) -> Iterator[None]:
+        """Run a verb with its steps shown; one that tells a release's story leaves build/report.html."""
+        where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS account {self.connection[1]}"
+        self.story.say(f"{self.project}: {verb} in {self.aws.region}, {where}")
+        ended: BaseException | None = None
+        try:
+            with self.story.shown():
+                yield
+        except BaseException as error:
+            ended = errors.translate(error) or error
+            raise
+        finally:
+            if verb in TOLD:
+                page = report.write(self.story, self.settings, verb, ended)
+                self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
