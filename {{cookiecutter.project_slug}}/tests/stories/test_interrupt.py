@@ -32,8 +32,14 @@ def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path
     command = [sys.executable, "-m", "sagemaker_emulator", "run", "--home", str(home), "--"]
     command += [sys.executable, "-m", "pipelines", "local-test"]
     process = subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )  # fmt: skip
+        command,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     guard = threading.Timer(180, process.kill)
     guard.start()
     try:

@@ -23,8 +23,15 @@ def python(code: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run code in the project without the emulator, without credentials and without a home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = {**kept, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "300"}
-    command = [sys.executable, "-c", BLOCKED + code]
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED + code],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_every_module_of_production_imports_without_it(tmp_path: Path) -> None:

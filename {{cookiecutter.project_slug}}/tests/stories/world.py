@@ -1,7 +1,7 @@
 """A copy of this project beside an AWS of its own: what a story changes, the next story does not see.
 
-The AWS is an emulator on a free port, started and stopped by its command line. The project's verbs run as processes, as a user
-runs them; boto3 looks at what they left behind.
+The AWS is an emulator on a free port, started and stopped by its command line. The project's verbs run as
+processes, as a user runs them; boto3 looks at what they left behind.
 """
 
 from __future__ import annotations
@@ -104,7 +104,12 @@ class World:
         return Live(
             tuple(sorted((item["ModelPackageArn"], item["ModelApprovalStatus"]) for item in packages)),
             tuple(
-                (item["EndpointName"], item["EndpointStatus"], item["EndpointConfigName"], str(item["LastModifiedTime"]))
+                (
+                    item["EndpointName"],
+                    item["EndpointStatus"],
+                    item["EndpointConfigName"],
+                    str(item["LastModifiedTime"]),
+                )
                 for item in endpoints
             ),
             tuple(
