@@ -135,9 +135,7 @@ def _misfits(contract: Contract, rows: Sequence[dict[str, Any]]) -> Iterator[Enc
                 yield EncodeError("missing_column", "the column is missing", index, name)
         if len(row) > len(contract.names):
             extra = next(name for name in row if name not in contract.names)
-            yield EncodeError(
-                "extra_column", "the model takes no such column", index, extra[:NAME_LENGTH]
-            )
+            yield EncodeError("extra_column", "the model takes no such column", index, extra[:NAME_LENGTH])
 
 
 def _check_types(feature: Feature, values: Sequence[Any]) -> None:
