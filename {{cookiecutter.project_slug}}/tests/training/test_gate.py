@@ -172,7 +172,7 @@ def test_the_worst_slice_is_the_one_that_is_told():
     parts = [make_slice(0.01, value="Male"), make_slice(-0.01), make_slice(-0.5, value="tiny", n=20)]
     verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS)
     assert [rule.message for rule in verdict.rules if rule.rule == "slice_loss"] == [
-        "auc where sex is Female differs from the champion's by \N{MINUS SIGN}0.0100 (95% interval "
+        "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0100 (95% interval "
         "\N{MINUS SIGN}0.0150 to \N{MINUS SIGN}0.0050); at most 0.02 may be lost."
     ]
 
@@ -186,7 +186,7 @@ def test_of_several_bad_slices_the_worst_is_told_and_the_others_counted():
     verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS)
     assert len(verdict.reasons) == 1
     assert verdict.reasons[0].startswith(
-        "auc where sex is Male differs from the champion's by \N{MINUS SIGN}0.0500"
+        "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0500"
     )
     assert verdict.reasons[0].endswith("Slices that fail besides: 2.")
 
