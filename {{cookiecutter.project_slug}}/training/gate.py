@@ -169,7 +169,7 @@ def _slices(policy: Policy, slices: Sequence[Document], better: float) -> Rule:
     metric, allowed, rules = policy.metric, policy.slice_max_regression, []
     for part in slices:
         if not why_not_gated(policy, part["n"], part["positives"]):
-            # Which slice it is, a reader finds by its size in the report: messages carry no value of the data.
+            # A reader finds the slice by its size in the report: messages carry no value of the data.
             where = f" in the slice of {part['column']} with {part['n']:,} rows"
             difference = _entry(part, "difference", metric)
             rules.append(_loss("slice_loss", metric, allowed, difference, better, where))

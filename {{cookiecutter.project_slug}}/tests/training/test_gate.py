@@ -172,7 +172,8 @@ def test_the_worst_slice_is_the_one_that_is_told():
     parts = [make_slice(0.01, value="Male"), make_slice(-0.01), make_slice(-0.5, value="tiny", n=20)]
     verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS)
     assert [rule.message for rule in verdict.rules if rule.rule == "slice_loss"] == [
-        "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0100 (95% interval "
+        "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0100 (95% "
+        "interval "
         "\N{MINUS SIGN}0.0150 to \N{MINUS SIGN}0.0050); at most 0.02 may be lost."
     ]
 
