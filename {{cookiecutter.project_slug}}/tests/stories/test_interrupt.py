@@ -1,7 +1,8 @@
-"""Ctrl-C in the middle of a release: exit 130, and no process, file or lock stays behind."""
+"""Ctrl-C in the middle of a release: exit 130, and no process stays behind."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,20 +11,27 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 from tests.stories.world import LOCAL, OWN_AWS, copy_project
 
 
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines of the processes whose environment names the folder."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (entry / "environ").read_bytes()
-            if str(folder).encode() in environment and int(entry.name) != os.getpid():
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue  # it ended, or is not ours
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it ended, or is not ours
+            if process.pid != os.getpid() and str(folder) in str(process.environ()):
+                found.append(" ".join(process.cmdline()))
     return found
+
+
+def wait_for_training(folder: Path, seconds: float = 60) -> None:
+    """Return once a training process of this world runs."""
+    until = time.monotonic() + seconds
+    while not any("training.train" in command for command in processes_of(folder)):
+        assert time.monotonic() < until, "no training process was seen"
+        time.sleep(0.2)
 
 
 def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
@@ -48,8 +56,7 @@ def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path
             lines.append(line)
             if "validate" in line and "✓" in line:  # the training job starts now
                 break
-        time.sleep(1)
-        assert any("training.train" in item for item in processes_of(home)), lines
+        wait_for_training(home)
         process.send_signal(signal.SIGINT)
         rest = process.communicate()[0]
     finally:

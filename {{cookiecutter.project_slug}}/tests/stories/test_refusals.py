@@ -58,6 +58,10 @@ def unknown_values(table: pa.Table) -> pa.Table:
     return with_first(table, "occupation", [MARKER, MARKER])
 
 
+def unknown_slices(table: pa.Table) -> pa.Table:
+    return with_first(table, "race", [MARKER] * 300)
+
+
 def nulls(table: pa.Table) -> pa.Table:
     return put(table, "education", pc.if_else(pc.less(table["row_id"], 40), None, table["education"]))
 
@@ -70,6 +74,7 @@ BAD_DATA = [
     pytest.param(nan_and_infinities, "E204", id="NaN and infinities"),
     pytest.param(duplicate_keys, "E206", id="duplicate keys"),
     pytest.param(unknown_values, "E205", id="values outside the set"),
+    pytest.param(unknown_slices, "E205", id="a slice outside the set"),
     pytest.param(nulls, "E203", id="nulls"),
 ]
 
@@ -160,8 +165,10 @@ def test_an_unknown_setting_stops_everything_before_it_starts(world: World) -> N
 
 def test_without_credentials_nothing_starts(world: World) -> None:
     nobody = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "HOME": str(world.root / "nobody")}
+    before = world.live()
     ended = world.run("pipelines", "release", environment=nobody)
     assert_message(ended, 6, "E601")
+    assert world.live() == before
 
 
 def test_an_unknown_region_stops_everything_before_it_starts(world: World) -> None:
@@ -179,9 +186,11 @@ def moved_to_mars(text: str) -> str:
 
 
 def test_a_taken_port_is_named(world: World) -> None:
+    before = world.live()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = world.run("sagemaker_emulator", "run", "--port", str(port), "--", "true")
     assert ended.code == 5, ended.output
     assert str(port) in ended.output
     assert len(ended.output.rstrip().splitlines()) == 4
+    assert world.live() == before
