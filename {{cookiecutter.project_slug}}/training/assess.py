@@ -22,7 +22,7 @@ from training.metrics import METRICS
 from training.policy import Policy
 from training.scored import Candidate, Champion
 
-MAX_SLICES = 20  # values of one column that are reported, the most frequent ones
+SHOWN_SLICES = 20  # values of one column that are shown beside those that the gate looks at
 MISSING = "(missing)"
 
 
@@ -47,13 +47,17 @@ def assess(
         "champion": None,
         "difference": whole.difference,
         "slices": [],
+        "slices_not_shown": {},  # column: how many values, all of them smaller than the gate looks at
     }
     if champion:
         known = {"package": champion.package, "release_id": champion.release_id}
         known |= {"error": champion.error or None, "metrics": whole.champion}
         document["champion"] = known | ({} if rival is None else _calibrated(task, truth, rival))
     for column in slices if rows.num_rows else ():
-        for value, places in read_slices(rows, column):
+        parts, left = read_slices(rows, column, policy.slice_min_rows)
+        if left:
+            document["slices_not_shown"][column] = left
+        for value, places in parts:
             theirs = None if rival is None else rival[places]
             found = _slice(policy, task, truth[places], predictions[places], theirs)
             document["slices"].append({"column": column, "value": value} | found)
@@ -68,8 +72,10 @@ def read_truth(rows: pa.Table, contract: Contract) -> np.ndarray:
     return truth.astype(np.float64) if contract.task == "regression" else truth
 
 
-def read_slices(rows: pa.Table, column: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each value of a column, the most frequent first, with the places of its rows.
+def read_slices(rows: pa.Table, column: str, gated_rows: int) -> tuple[Iterator[tuple[str, np.ndarray]], int]:
+    """Return each value of a column, the most frequent first, with the places of its rows; and how many not.
+
+    Every value of at least `gated_rows` rows is among them: what the gate looks at must not depend on rank.
 
     Raises:
         DataError: there is no such column.
@@ -80,9 +86,10 @@ def read_slices(rows: pa.Table, column: str) -> Iterator[tuple[str, np.ndarray]]
     names = [*map(word, found.values), MISSING]
     places = found.indices % len(names)  # -1, missing, is the last one
     counts = np.bincount(places, minlength=len(names))
-    for place in np.argsort(-counts, kind="stable")[:MAX_SLICES]:
-        if counts[place]:
-            yield names[place], np.flatnonzero(places == place)
+    order = [place for place in np.argsort(-counts, kind="stable") if counts[place]]
+    taken = order[: max(SHOWN_SLICES, int((counts >= gated_rows).sum()))]
+    parts = ((names[place], np.flatnonzero(places == place)) for place in taken)
+    return parts, len(order) - len(taken)
 
 
 def _slice(

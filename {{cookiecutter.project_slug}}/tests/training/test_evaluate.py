@@ -41,6 +41,29 @@ def test_a_first_release_over_the_bar_is_accepted_and_says_that_it_is_one(tmp_pa
     assert not (tmp_path / "output" / "message").exists()
 
 
+def with_slices(sizes: list[int]) -> pa.Table:
+    """Return test rows whose slice column holds one value for each size."""
+    table = make_table(rows=sum(sizes))
+    values = np.random.default_rng(1).permutation(np.repeat([f"v{n}" for n in range(len(sizes))], sizes))
+    return table.set_column(table.column_names.index("sex"), "sex", pa.array(values))
+
+
+def test_a_slice_that_is_large_enough_is_gated_whatever_its_rank(tmp_path):
+    table = with_slices([*range(60, 85), 10, 11])  # the 25 largest are gated, two are too small
+    assert run_job(tmp_path, table=table, champion={}, slice_min_rows=60, slice_min_positives=1) == 0
+    evaluation = read(tmp_path)
+    assert [part["n"] for part in evaluation["slices"]] == sorted(range(60, 85), reverse=True)
+    assert all(part["gated"] for part in evaluation["slices"])
+    assert evaluation["slices_not_shown"] == {"sex": 2}
+
+
+def test_small_slices_beyond_the_20_most_frequent_are_counted_in_the_report(tmp_path):
+    assert run_job(tmp_path, table=with_slices([30] * 33)) == 0
+    assert len(read(tmp_path)["slices"]) == 20
+    page = (tmp_path / "processing/output/evaluation/model_report.html").read_text()
+    assert "Not shown: 13 more values of sex, none of them gated." in page
+
+
 def test_the_artifact_is_what_the_server_takes_and_proves(tmp_path):
     assert run_job(tmp_path) == 0
     model = unpack(tmp_path / "processing/output/artifact/model.tar.gz", tmp_path / "unpacked")
