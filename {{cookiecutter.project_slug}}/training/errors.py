@@ -15,8 +15,8 @@ from typing import Any
 
 from inference.encode import EncodeError
 
-# Python's and Arrow's errors of these kinds quote the value that they stumbled over.
-QUOTE_VALUES = (ValueError, LookupError, OverflowError)
+PROJECT = Path(__file__).parents[1]
+OURS = ("training", "inference", "data_checks")
 
 
 class JobError(Exception):
@@ -43,10 +43,20 @@ class ParityError(JobError):
 
 
 def explain(error: BaseException) -> str:
-    """Return the lines of the failure file: what happened and where, without values from the data."""
+    """Return one line for the failure file: what happened and where, without values from the data.
+
+    Only the texts of our own errors are repeated. Any other may quote a row, whatever its type.
+    """
     if isinstance(error, JobError | EncodeError):
         return str(error)
-    words = "(its message may quote data and is left out)" if isinstance(error, QUOTE_VALUES) else str(error)
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    where = [f"  at {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
-    return "\n".join([f"{type(error).__name__}: {words}", *where])
+    where = f" at {place}" if (place := last_place(error)) else ""
+    return f"{type(error).__name__}{where}; its text is left out, it may quote the data"
+
+
+def last_place(error: BaseException) -> str:
+    """Return file, line and function of the last of our own lines that an error went through."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.parent.parent == PROJECT and path.parent.name in OURS:
+            return f"{path.parent.name}/{path.name}:{frame.lineno} in {frame.name}"
+    return ""

@@ -47,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         message = base / "output" / "message"
         message.parent.mkdir(parents=True, exist_ok=True)
-        message.write_text(explain(error) + "\n")
-        log.error("event=failed error=%s", type(error).__name__)
+        reason = explain(error)
+        message.write_text(reason + "\n")
+        log.error("event=failed error=%s reason=%r", type(error).__name__, reason)
         return 1
     log.info("event=judged accepted=%s first_release=%s", verdict["accepted"], verdict["first_release"])
     for reason in verdict["reasons"]:

@@ -273,6 +273,18 @@ def test_labels_that_the_model_does_not_know_are_counted_and_not_quoted(tmp_path
     assert "SECRET" not in message(tmp_path)
 
 
+def test_the_log_says_why_it_failed_and_repeats_no_foreign_words(tmp_path, monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("row 17 has age=4711")
+
+    assert run_job(tmp_path, before=lambda inputs: (inputs / "champion/champion.json").unlink()) == 1
+    assert "reason='champion.json is missing or unreadable'" in caplog.text
+    monkeypatch.setattr(evaluate, "load_champion", broken)
+    assert run_job(tmp_path) == 1
+    assert message(tmp_path).startswith("RuntimeError at training/evaluate.py:")
+    assert "4711" not in message(tmp_path) + caplog.text
+
+
 def test_a_missing_argument_becomes_the_message(tmp_path, monkeypatch):
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     assert evaluate.main(["--task", "binary"]) == 1
