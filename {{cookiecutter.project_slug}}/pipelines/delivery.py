@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines import names, registry, rollout
-from pipelines.errors import DeployFailed
+from botocore.exceptions import ClientError
+
+from pipelines import errors, names, registry, rollout
+from pipelines.errors import DeployFailed, WrongRelease
 from pipelines.registry import Package
 from pipelines.run import Run
 
@@ -35,17 +37,46 @@ def hold(run: Run, package: Package) -> Package:
 
 
 def to_production(run: Run, package: Package) -> Package:
-    """Serve an approved release in production and prove it; else reject it and put back what served."""
+    """Serve an approved release in production and prove it; else put back what served.
+
+    Raises:
+        DeployFailed: not proven; E405 before anything is touched, E406 where putting back failed too.
+    """
     serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
+    asked = False
     try:
         with run.story.step("production") as step:
-            rollout.deploy(run, "production", package, step)
-    except DeployFailed as error:
-        registry.judge(run.aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
-        put_back(run, serving, package)
+            ready = rollout.prepare(run, "production", package, step)
+            asked = True
+            rollout.serve(run, ready, step)
+    except BaseException as error:  # Ctrl-C too: production must not serve what nobody has proven
+        if asked:
+            undo(run, serving, package, error)
         raise
     run.story.facts["package"] = package.facts()
     return package
+
+
+def undo(run: Run, serving: Package | None, package: Package, error: BaseException) -> None:
+    """Put back what served, then reject a release that was wrong; raise DeployFailed E406 if that fails."""
+    failure: DeployFailed | None = None
+    try:
+        put_back(run, serving, package)
+    except BaseException as second:
+        known, before = errors.translate(second), f"version {serving.version}" if serving else "nothing"
+        failure = DeployFailed(f"""E406 production may serve version {package.version}, which is not proven
+            {run.endpoint("production")}
+            putting back {before} failed: {known.what if known else type(second).__name__}
+            look at it now (python -m pipelines status), then: python -m pipelines rollback""")
+    if isinstance(error, WrongRelease):
+        try:
+            registry.judge(run.aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
+        except ClientError as unsaid:  # it must not hide what stopped the release
+            error.detail.append(f"version {package.version} is not marked Rejected: {errors.code(unsaid)}")
+    if failure:
+        told = errors.translate(error)
+        failure.detail = [*told.detail, *told.lines()] if told else [type(error).__name__]
+        raise failure from error
 
 
 def put_back(run: Run, serving: Package | None, failed: Package) -> None:

@@ -3,7 +3,8 @@
 MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained
 ├── ModelRefused  E3xx  exit 3   the gate said no: nothing was registered
-├── DeployFailed  E4xx  exit 4   rolled back (E401), not proven (E402), rejected earlier (E403)
+├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405)
+│   └── WrongRelease     exit 4   rolled back (E401) or answered wrongly (E402): its package is rejected
 ├── SettingsError E5xx  exit 5   settings, region, stack, image: nothing was started
 └── AccessError   E6xx  exit 6   AWS did not let us in
 """
@@ -65,7 +66,11 @@ class ModelRefused(MLOpsError):
 
 
 class DeployFailed(MLOpsError):
-    """The release was rolled back, or could not be proven."""
+    """The release could not be served, or not be proven."""
+
+
+class WrongRelease(DeployFailed):
+    """The release itself was rolled back or answered wrongly: no fault of AWS, its package is rejected."""
 
 
 class SettingsError(MLOpsError):

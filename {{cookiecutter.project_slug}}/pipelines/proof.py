@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors, names, registry
 from pipelines.aws import Aws
-from pipelines.errors import DeployFailed
+from pipelines.errors import DeployFailed, WrongRelease
 from pipelines.registry import Package
 from pipelines.results import Results
 from pipelines.run import Run
@@ -41,18 +41,18 @@ def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
     status, serves = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
     reason = endpoint.get("FailureReason", "")
     todo = "look at the log of the new containers (/aws/sagemaker/Endpoints), correct it, release again"
-    what, why = "", reason
+    what, why, kind = "", reason, DeployFailed
     if status != "InService":
         what = f"E402 the endpoint is {status}"
     elif serves != config:
-        what = "E401 SageMaker rolled the release back"
+        what, kind = "E401 SageMaker rolled the release back", WrongRelease
         why = f"it serves {serves}: {reason or 'no reason given'}"
     elif reason and asked:
-        what = "E401 the endpoint reports a failure"
+        what, kind = "E401 the endpoint reports a failure", WrongRelease
     elif endpoint.get("PendingDeploymentSummary"):
         what, why, todo = "E402 another deployment is pending", "it could replace this one", "release again"
     if what:
-        raise DeployFailed(f"{what}\n{endpoint['EndpointName']}\n{why}\n{todo}")
+        raise kind(f"{what}\n{endpoint['EndpointName']}\n{why}\n{todo}")
 
 
 def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
@@ -61,12 +61,12 @@ def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:
-    """Send every golden request; return how many, or raise DeployFailed E402 at the first wrong answer."""
+    """Send every golden request; return how many, or raise WrongRelease E402 at the first wrong answer."""
     cases = requests["cases"]
     for number, case in enumerate(cases, 1):
         body, attributes = ask(aws, endpoint, case["body"], requests["content_type"])
         if why := wrong(body, attributes, case["predictions"], requests["tolerance"], package):
-            raise DeployFailed(f"""E402 golden request {number} of {len(cases)} was not answered rightly
+            raise WrongRelease(f"""E402 golden request {number} of {len(cases)} was not answered rightly
                 {endpoint}
                 {why}
                 the archive or the server differs from what was evaluated: release again""")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import names
 from pipelines.aws import Aws, found
+from pipelines.errors import DeployFailed
 
 METADATA_LENGTH = 256  # SageMaker's limit for one value
 
@@ -72,22 +73,44 @@ def find(aws: Aws, group: str, release_id: str) -> Package | None:
 
 
 def served(aws: Aws, group: str, endpoint: str) -> Package | None:
-    """Return the package that an endpoint serves; None where there is no endpoint, or no package of ours."""
-    client = aws.sagemaker
-    live = found(client.describe_endpoint, EndpointName=endpoint)
-    config = live and found(client.describe_endpoint_config, EndpointConfigName=live["EndpointConfigName"])
-    model = config and found(client.describe_model, ModelName=config["ProductionVariants"][0]["ModelName"])
-    if not model:
+    """Return the package that an endpoint serves, None where there is no endpoint.
+
+    Raises:
+        DeployFailed: E405, it serves something else: that is not nothing, and nobody could put it back.
+    """
+    live = found(aws.sagemaker.describe_endpoint, EndpointName=endpoint)
+    if live is None:
         return None
-    container = model.get("PrimaryContainer") or model["Containers"][0]
+    package = _behind(aws, group, live["EndpointConfigName"])
+    if package and package.release_id:
+        return package
+    raise DeployFailed(f"""E405 nobody knows which release {endpoint} serves
+        endpoint {endpoint}, config {live["EndpointConfigName"]}
+        no package of the group {group} is behind it: nothing to compare with, nothing to put back
+        find out who made it; bring it to a config of a release, or delete it; then repeat""")
+
+
+def _behind(aws: Aws, group: str, config: str) -> Package | None:
+    """Return the package behind an endpoint config, or None where it names none that is there."""
+    client = aws.sagemaker
+    there = found(client.describe_endpoint_config, EndpointConfigName=config)
+    name = there and there["ProductionVariants"][0].get("ModelName")
+    model = name and found(client.describe_model, ModelName=name)
+    container = model and (model.get("PrimaryContainer") or model["Containers"][0])
+    if not container:
+        return None
     if arn := container.get("ModelPackageName"):
-        return describe(aws, arn)
+        return found(describe, aws=aws, arn=arn)
     version = container.get("Environment", {}).get("MODEL_PACKAGE_VERSION")
     return next((item for item in newest(aws, group) if str(item.version) == version), None)
 
 
 def champion(aws: Aws, project: str, group: str) -> Package | None:
-    """Return what a candidate is compared with: what production serves, else the newest Approved."""
+    """Return what a candidate is compared with: what production serves, else the newest Approved.
+
+    Raises:
+        DeployFailed: E405, production serves something unknown: the candidate is no first release then.
+    """
     serving = served(aws, group, names.endpoint(project, "production"))
     return serving or next(iter(approved(aws, group)), None)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -45,29 +46,50 @@ def config_request(name: str, machines: Environment, key: str) -> dict[str, Any]
     return {"EndpointConfigName": name, "ProductionVariants": [variant], "KmsKeyId": key}
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A release that an endpoint can be asked to serve."""
+
+    endpoint: str
+    config: str
+    package: Package
+    golden: dict[str, Any]
+
+
 def deploy(run: Run, environment: str, package: Package, step: Step) -> None:
     """Bring one release to an endpoint and prove it; raise DeployFailed unless it is proven."""
+    serve(run, prepare(run, environment, package, step), step)
+
+
+def prepare(run: Run, environment: str, package: Package, step: Step) -> Ready:
+    """Make all that a release needs to be served, and wait for others; the endpoint stays as it is."""
     aws, endpoint = run.aws, run.endpoint(environment)
     golden = proof.golden(aws, run.stack.bucket, package)
     proof.of_archive(aws, package)
     step.note = "archive checked"
     before = describe(aws, endpoint)
     if before and before["EndpointStatus"] in MOVING:  # another release, or our own that was cut off
-        before = wait(aws, endpoint, step)
+        wait(aws, endpoint, step)
+    return Ready(endpoint, make_config(run, environment, package), package, golden)
+
+
+def serve(run: Run, ready: Ready, step: Step) -> None:
+    """Ask the endpoint to serve what is ready, and prove that it does."""
+    aws, endpoint, config = run.aws, ready.endpoint, ready.config
+    before = describe(aws, endpoint)
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
         delete(aws, endpoint)
         before = None
-    config = prepare(run, environment, package)
     asked = before is None or before["EndpointConfigName"] != config
     if asked:
         act = aws.sagemaker.update_endpoint if before else aws.sagemaker.create_endpoint
         act(EndpointName=endpoint, EndpointConfigName=config)
     proof.of_state(wait(aws, endpoint, step), config, asked)
-    answered = proof.of_answers(aws, endpoint, golden, package)
-    step.note = f"version {package.version} InService, {answered} golden requests answered rightly"
+    answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
+    step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
 
 
-def prepare(run: Run, environment: str, package: Package) -> str:
+def make_config(run: Run, environment: str, package: Package) -> str:
     """Make model and endpoint config of a release, once; other machines or approval give another name."""
     name = names.deployment(run.project, environment, package.release_id, package.version)
     machines = run.settings.environment(environment)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from pipelines import data, execution, images, names, registry, rollout
 from pipelines.aws import Aws
-from pipelines.errors import SettingsError
+from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.run import Run
 from pipelines.tree import Tree
@@ -20,7 +20,10 @@ def status(run: Run) -> Table:
     table = Table("what", "state", "release", "since", box=None, title=f"{run.project} in {aws.region}")
     for environment in ("staging", "production"):
         endpoint = run.endpoint(environment)
-        package = registry.served(aws, group, endpoint)
+        try:
+            package = registry.served(aws, group, endpoint)
+        except DeployFailed:  # something that is no release: shown as unknown
+            package = None
         table.add_row(f"endpoint {environment}", *_endpoint(rollout.describe(aws, endpoint), package))
     for package in registry.newest(aws, group)[:10]:
         release, metric = names.short(package.release_id), package.metadata.get("metric", "")

@@ -47,6 +47,9 @@ def error(code: str, message: str = "", operation: str = "Describe") -> ClientEr
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+NO_ENDPOINT = error("ValidationException", "Could not find endpoint")
+
+
 class Client:
     """A client whose operations answer from a table: a value, an exception, or a function of the request."""
 
@@ -107,6 +110,43 @@ def make_aws(**clients: Any) -> Aws:
     for name, client in clients.items():
         aws.__dict__[name] = client
     return aws
+
+
+def packages(*approvals: str, serving: int | None = None, staging: str = "proven") -> Client:
+    """Return a registry with one package per approval, oldest first, and production serving one of them."""
+    made = {f"{GROUP}/{number}": approval for number, approval in enumerate(approvals, 1)}
+
+    def list_model_packages(ModelApprovalStatus: str | None = None, **_: object) -> object:
+        kept = [arn for arn, approval in made.items() if ModelApprovalStatus in (None, approval)]
+        return {"ModelPackageSummaryList": [{"ModelPackageArn": arn} for arn in kept]}
+
+    def describe_model_package(ModelPackageName: str) -> object:
+        number = ModelPackageName.rsplit("/", 1)[1]
+        return {
+            "ModelPackageArn": ModelPackageName,
+            "ModelApprovalStatus": made[ModelPackageName],
+            "InferenceSpecification": {
+                "Containers": [{"Image": "image", "ModelDataUrl": f"s3://bucket/{number}.tar.gz"}]
+            },
+            "CustomerMetadataProperties": {
+                "release_id": number * 64,
+                "execution_id": "e",
+                "staging": staging,
+            },
+        }
+
+    def update_model_package(ModelPackageArn: str, **change: object) -> object:
+        made[ModelPackageArn] = str(change.get("ModelApprovalStatus", made[ModelPackageArn]))
+        return {}
+
+    return Client(
+        list_model_packages=list_model_packages,
+        describe_model_package=describe_model_package,
+        update_model_package=update_model_package,
+        describe_endpoint={"EndpointConfigName": "c"} if serving else NO_ENDPOINT,
+        describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
+        describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},
+    )
 
 
 def make_run(settings: Settings, **clients: Any) -> Run:

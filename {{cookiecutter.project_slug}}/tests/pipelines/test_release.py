@@ -15,7 +15,7 @@ from pipelines import data, delivery, images, registry, release, results, stack,
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.story import Step, Story
-from tests.pipelines.makers import GROUP, STACK, Bucket, Client, error, make_aws, make_package, make_run
+from tests.pipelines.makers import STACK, Bucket, Client, error, make_aws, make_package, make_run, packages
 
 BODY = b"parquet"
 LOCK = Lock(
@@ -187,44 +187,6 @@ def test_a_release_without_its_images_names_the_verb_that_makes_them():
     assert "python -m pipelines image" in refused.value.todo
 
 
-def packages(*approvals: str, serving: int | None = None, staging: str = "proven") -> Client:
-    """Return a registry with one package per approval, oldest first, and production serving one of them."""
-    made = {f"{GROUP}/{number}": approval for number, approval in enumerate(approvals, 1)}
-
-    def list_model_packages(ModelApprovalStatus: str | None = None, **_: object) -> object:
-        kept = [arn for arn, approval in made.items() if ModelApprovalStatus in (None, approval)]
-        return {"ModelPackageSummaryList": [{"ModelPackageArn": arn} for arn in kept]}
-
-    def describe_model_package(ModelPackageName: str) -> object:
-        number = ModelPackageName.rsplit("/", 1)[1]
-        return {
-            "ModelPackageArn": ModelPackageName,
-            "ModelApprovalStatus": made[ModelPackageName],
-            "InferenceSpecification": {
-                "Containers": [{"Image": "image", "ModelDataUrl": f"s3://bucket/{number}.tar.gz"}]
-            },
-            "CustomerMetadataProperties": {
-                "release_id": number * 64,
-                "execution_id": "e",
-                "staging": staging,
-            },
-        }
-
-    def update_model_package(ModelPackageArn: str, **change: object) -> object:
-        made[ModelPackageArn] = str(change.get("ModelApprovalStatus", made[ModelPackageArn]))
-        return {}
-
-    nothing = error("ValidationException", "Could not find endpoint")
-    return Client(
-        list_model_packages=list_model_packages,
-        describe_model_package=describe_model_package,
-        update_model_package=update_model_package,
-        describe_endpoint={"EndpointConfigName": "c"} if serving else nothing,
-        describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
-        describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},
-    )
-
-
 @pytest.mark.parametrize(
     ("approvals", "serving", "version"),
     [
@@ -313,42 +275,6 @@ def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settin
     with pytest.raises(DeployFailed, match="no earlier approved release") as stopped:
         delivery.rollback(run)
     assert stopped.value.code == "E404"
-
-
-def test_a_release_that_fails_in_production_is_rejected_with_the_reason(make_settings, monkeypatch):
-    client = packages("Approved")
-
-    def fail(*_: object) -> None:
-        raise DeployFailed("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
-
-    monkeypatch.setattr("pipelines.rollout.deploy", fail)
-    run = make_run(make_settings(), sagemaker=client)
-    with pytest.raises(DeployFailed):
-        delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/1"))
-    [judged] = [request for operation, request in client.asked if operation == "update_model_package"]
-    assert "delete_endpoint" not in client.operations()  # there was none
-    assert judged["ModelApprovalStatus"] == "Rejected"
-    assert "E401" in judged["ApprovalDescription"]
-    assert "alarm x" in judged["ApprovalDescription"]
-
-
-def test_what_served_before_is_put_back_where_a_release_fails_in_production(make_settings, monkeypatch):
-    deployed: list[int] = []
-
-    def only_the_first_is_good(run, environment, package, step) -> None:
-        deployed.append(package.version)
-        if package.version == 2:
-            raise DeployFailed("E402 golden request 1 of 8 was not answered rightly\nendpoint\ndiffers\ntodo")
-
-    monkeypatch.setattr("pipelines.rollout.deploy", only_the_first_is_good)
-    run = make_run(make_settings(), sagemaker=packages("Approved", "Approved", serving=1))
-    with pytest.raises(DeployFailed):
-        delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/2"))
-    assert deployed == [2, 1]
-    assert [(step.name, step.verdict) for step in run.story.steps] == [
-        ("production", "failed"),
-        ("put back", "done"),
-    ]
 
 
 def test_the_stack_that_is_missing_is_named_with_the_verb_that_makes_it():

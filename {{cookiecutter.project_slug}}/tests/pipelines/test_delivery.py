@@ -1,0 +1,146 @@
+"""Production after a release that failed: what served before, and whose fault it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines import delivery, registry, rollout
+from pipelines.errors import DeployFailed, MLOpsError, WrongRelease
+from tests.pipelines.makers import GROUP, Client, error, make_aws, make_run, packages
+
+ROLLED_BACK = WrongRelease("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
+DENIED = error("AccessDeniedException", "no", "UpdateEndpoint")
+
+
+@pytest.fixture
+def production(make_settings, monkeypatch):
+    """Return a production where `prepare` or `serve` of a version raises; it notes what it served."""
+
+    def make(client: Client, **raising: BaseException):
+        served: list[int] = []
+
+        def prepare(run, environment, package, step) -> rollout.Ready:
+            if fault := raising.get(f"prepare_{package.version}"):
+                raise fault
+            return rollout.Ready(environment, "config", package, {})
+
+        def serve(run, ready, step) -> None:
+            served.append(ready.package.version)
+            if fault := raising.get(f"serve_{ready.package.version}"):
+                raise fault
+
+        monkeypatch.setattr(rollout, "prepare", prepare)
+        monkeypatch.setattr(rollout, "serve", serve)
+        return make_run(make_settings(), sagemaker=client), served
+
+    return make
+
+
+def release(run, version: int) -> None:
+    delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/{version}"))
+
+
+def judged(client: Client) -> list[str]:
+    """Return how packages were judged, in order."""
+    changes = [request for operation, request in client.asked if operation == "update_model_package"]
+    return [f"{change['ModelApprovalStatus']}: {change['ApprovalDescription']}" for change in changes]
+
+
+def test_a_first_release_that_is_wrong_is_rejected_with_the_reason_and_leaves_no_endpoint(production):
+    client = packages("Approved")
+    run, _ = production(client, serve_1=ROLLED_BACK)
+    with pytest.raises(WrongRelease):
+        release(run, 1)
+    assert judged(client) == ["Rejected: E401 SageMaker rolled the release back: alarm x"]
+    assert "delete_endpoint" not in client.operations()  # there was none
+
+
+@pytest.mark.parametrize(
+    ("fault", "rejected"),
+    [
+        pytest.param(ROLLED_BACK, True, id="a wrong release"),
+        pytest.param(DENIED, False, id="AWS says no"),
+        pytest.param(
+            DeployFailed("E402 still Updating\nendpoint\nwaited\ntodo"), False, id="it takes too long"
+        ),
+        pytest.param(KeyboardInterrupt(), False, id="Ctrl-C"),
+        pytest.param(KeyError("ours"), False, id="a fault of our own"),
+    ],
+)
+def test_whatever_stops_it_production_is_put_back_and_only_a_wrong_release_is_rejected(
+    production, fault, rejected
+):
+    client = packages("Approved", "Approved", serving=1)
+    run, served = production(client, serve_2=fault)
+    with pytest.raises(type(fault)):
+        release(run, 2)
+    assert served == [2, 1]
+    assert len(judged(client)) == rejected
+    assert [(step.name, step.verdict) for step in run.story.steps][1] == ("put back", "done")
+
+
+def test_what_fails_before_production_is_asked_touches_nothing(production):
+    client = packages("Approved", "Approved", serving=1)
+    run, served = production(client, prepare_2=DeployFailed("E402 still Updating\ne\nsomebody else's\ntodo"))
+    with pytest.raises(DeployFailed):
+        release(run, 2)
+    assert (served, judged(client), len(run.story.steps)) == ([], [], 1)
+
+
+def test_production_is_put_back_before_the_rejection_is_recorded(production):
+    client = packages("Approved", "Approved", serving=1)
+    client.answers["update_model_package"] = error("ThrottlingException")
+    run, served = production(client, serve_2=WrongRelease("E402 wrong\nendpoint\nwhy\ntodo"))
+    with pytest.raises(WrongRelease) as stopped:
+        release(run, 2)
+    assert served == [2, 1]
+    assert stopped.value.detail == ["version 2 is not marked Rejected: ThrottlingException"]
+
+
+def test_where_putting_back_fails_too_one_error_names_both_versions(production):
+    client = packages("Approved", "Approved", serving=1)
+    run, _ = production(client, serve_2=ROLLED_BACK, serve_1=DENIED)
+    with pytest.raises(DeployFailed, match="may serve version 2") as stopped:
+        release(run, 2)
+    assert (stopped.value.code, stopped.value.exit_code) == ("E406", 4)
+    assert "putting back version 1 failed" in stopped.value.why
+    assert "✗ E401 SageMaker rolled the release back" in stopped.value.detail
+    assert len(judged(client)) == 1
+
+
+UNKNOWN = {
+    "an image of somebody": {"PrimaryContainer": {"Image": "theirs"}},
+    "a package that is gone": {"PrimaryContainer": {"ModelPackageName": "arn:gone/1"}},
+    "a model that is gone": error("ValidationException", "Could not find model"),
+}
+
+
+def strange(model: object) -> Client:
+    """Return a registry with an approved release, and a production that serves something else."""
+    client = packages("Approved", serving=1)
+    known = client.answers["describe_model_package"]
+    gone = error("ValidationException", "ModelPackage arn:gone/1 does not exist")
+    client.answers["describe_model"] = model
+    client.answers["describe_model_package"] = lambda ModelPackageName: (
+        gone if ModelPackageName == "arn:gone/1" else known(ModelPackageName)
+    )
+    return client
+
+
+@pytest.mark.parametrize("model", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_a_production_that_serves_something_unknown_is_not_touched(production, model):
+    client = strange(model)
+    run, served = production(client, serve_1=ROLLED_BACK)
+    package = registry.describe(run.aws, f"{GROUP}/1")
+    with pytest.raises(DeployFailed, match="income-model-production") as stopped:
+        delivery.to_production(run, package)
+    assert (stopped.value.code, stopped.value.exit_code) == ("E405", 4)
+    assert "config c" in stopped.value.where
+    assert (served, judged(client)) == ([], [])
+    assert "delete_endpoint" not in client.operations()
+
+
+@pytest.mark.parametrize("model", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_a_production_that_serves_something_unknown_makes_no_first_release(model):
+    with pytest.raises(MLOpsError, match="nobody knows"):
+        registry.champion(make_aws(sagemaker=strange(model)), "income-model", "income-model")
