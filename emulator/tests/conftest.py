@@ -31,7 +31,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ["SAGEMAKER_EMULATOR_HOME"] = str(home)
     with server.running() as url:
         os.environ.clear()
-        os.environ.update({k: v for k, v in before.items() if k not in environment.CLEARED})
+        os.environ.update({k: v for k, v in before.items() if not environment.is_cleared(k)})
         os.environ.update(environment.variables(url, home, REGION))
         yield url
     os.environ.clear()

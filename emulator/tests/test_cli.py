@@ -80,6 +80,48 @@ def test_a_profile_of_the_user_reaches_neither_the_command_nor_the_emulator(home
     assert done.stdout == "CREATE_COMPLETE None\n", done.stderr
 
 
+ADDRESSES = """
+import boto3
+names = ("s3", "sts", "sagemaker", "sagemaker-runtime", "ecr", "logs")
+print({boto3.client(name).meta.endpoint_url.rsplit(":", 1)[0] for name in names})
+boto3.client("sts").get_caller_identity()
+boto3.client("sagemaker").list_training_jobs()
+"""
+ELSEWHERE = "http://127.0.0.2:9"
+
+
+@pytest.fixture
+def settings(home, monkeypatch):
+    """Lead every client elsewhere, by all the ways there are."""
+    for name in ("S3", "STS", "SAGEMAKER", "SAGEMAKER_RUNTIME"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", ELSEWHERE)
+    for name in ("IGNORE_CONFIGURED_ENDPOINT_URLS", "USE_FIPS_ENDPOINT", "USE_DUALSTACK_ENDPOINT"):
+        monkeypatch.setenv(f"AWS_{name}", "true")
+    section = f"services = mine\nendpoint_url = {ELSEWHERE}\nuse_fips_endpoint = true\n"
+    config = f"[default]\n{section}[services mine]\necr =\n  endpoint_url = {ELSEWHERE}\n"
+    (home / "config").write_text(config + f"logs =\n  endpoint_url = {ELSEWHERE}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / "config"))
+
+
+def test_no_endpoint_of_the_users_settings_reaches_the_command(settings):
+    done = run("run", "--", sys.executable, "-c", ADDRESSES)
+    assert (done.returncode, done.stdout) == (0, "{'http://127.0.0.1'}\n"), done.stderr
+
+
+def test_no_endpoint_of_the_users_settings_survives_the_env_file(settings, home):
+    run("up", "--port", "0")
+    try:
+        (home / "addresses.py").write_text(ADDRESSES)
+        # XRAY: set only after the file was written.
+        script = f"export AWS_ENDPOINT_URL_XRAY=x; . .emulator/env; env; {sys.executable} addresses.py"
+        sourced = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    finally:
+        run("down")
+    assert sourced.stdout.endswith("\n{'http://127.0.0.1'}\n"), sourced.stderr
+    assert "AWS_ENDPOINT_URL_" not in sourced.stdout and ELSEWHERE not in sourced.stdout
+
+
 def test_run_leaves_nothing_in_the_folder_it_was_called_in(home):
     run("run", "--", "true")
     assert os.listdir(home) == []
