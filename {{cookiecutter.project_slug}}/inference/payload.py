@@ -89,7 +89,9 @@ def decode_npy(contract: Contract, body: bytes) -> Inputs:
         raise EncodeError("malformed_npy", "the body is not a .npy file of format 1.0 or 2.0") from None
     if dtype.kind not in "iuf" or len(shape) != 2:
         raise EncodeError("wrong_type", "expected a matrix of numbers")
-    if math.prod(shape) * dtype.itemsize != len(body) - stream.tell():
+    # Sides are looked at one by one: (-2, -2) and (0, 10**30) have a fitting product, too.
+    sides_fit = all(0 <= side <= len(body) for side in shape)
+    if not sides_fit or math.prod(shape) * dtype.itemsize != len(body) - stream.tell():
         raise EncodeError("malformed_npy", "the body is shorter or longer than its header says")
     flat = np.frombuffer(body, dtype=dtype, offset=stream.tell())
     return encode_matrix(contract, flat.reshape(shape, order="F" if fortran else "C"))

@@ -125,6 +125,12 @@ def test_what_the_client_got_wrong_is_named(contract, kind, body, code, row, col
 
 
 HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 2), }\n"
+NEGATIVE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (-2, -2), }\n"
+BOUNDLESS = b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1%s), }\n" % (b"0" * 30)
+TALL = b"{'descr': '<f8', 'fortran_order': True, 'shape': (1%s, 0), }\n" % (b"0" * 30)
+WRAPPING = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387905, 4), }\n"
+NO_SIDES = b"{'descr': '<f8', 'fortran_order': False, 'shape': (), }\n"
+EMPTY_TYPE = b"{'descr': '|V0', 'fortran_order': False, 'shape': (2, 2), }\n"
 PICKLE = b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }\n"
 
 
@@ -136,6 +142,12 @@ PICKLE = b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 2), }\n"
         pytest.param(npy(np.ones((2, 2)))[:-8], "malformed_npy", id="shorter than its header says"),
         pytest.param(npy(np.ones((2, 2))) + b"x", "malformed_npy", id="longer than its header says"),
         pytest.param(header(HUGE, bytes(16)), "malformed_npy", id="a header that asks for 16 TB"),
+        pytest.param(header(NEGATIVE, bytes(32)), "malformed_npy", id="sides below zero"),
+        pytest.param(header(BOUNDLESS), "malformed_npy", id="no rows of boundless length"),
+        pytest.param(header(TALL), "malformed_npy", id="boundless rows of no length"),
+        pytest.param(header(WRAPPING, bytes(32)), "malformed_npy", id="a size that wraps around in 64 bits"),
+        pytest.param(header(NO_SIDES, bytes(8)), "wrong_type", id="a single number"),
+        pytest.param(header(EMPTY_TYPE), "wrong_type", id="values of no bytes"),
         pytest.param(header(PICKLE, bytes(16)), "wrong_type", id="pickled objects"),
         pytest.param(
             header(b"__import__('os').system('true')\n"), "malformed_npy", id="code in place of a header"
