@@ -90,7 +90,10 @@ class App:
         except UnsupportedMediaType as error:
             return problem(415, "unsupported_media_type", str(error))
         except EncodeError as error:
-            return problem(400, error.code, error.message, error.row, error.column)
+            answer = problem(400, error.code, error.message, error.row, error.column)
+            # A name that is not the contract's is the client's text: no log repeats it.
+            column = error.column if error.column in self.predictor.contract.names else None
+            return answer._replace(error=f"{answer.error} column={column!r}")
         except Exception as error:  # its text could hold a value of the request: only its type is told
             frame = traceback.extract_tb(error.__traceback__)[-1]
             log.error("event=failed error=%s at=%s:%s", type(error).__name__, frame.filename, frame.lineno)
@@ -137,5 +140,4 @@ def problem(
 ) -> Response:
     """Return an error body in the one form that all errors have."""
     error = {"code": code, "message": message, "row": row, "column": column}
-    about = f"code={code} row={row} column={column}"
-    return Response(status, orjson.dumps({"error": error}), headers, about)
+    return Response(status, orjson.dumps({"error": error}), headers, f"code={code} row={row}")

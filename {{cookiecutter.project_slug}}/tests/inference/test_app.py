@@ -129,9 +129,19 @@ def test_a_wrong_value_is_answered_with_row_and_column_and_logged_without_the_va
     assert (answer.body["error"]["row"], answer.body["error"]["column"]) == (1, "job")
     assert "SECRET" not in json.dumps(answer.body) + caplog.text
     assert (
-        "event=error status=400 code=unknown_category row=1 column=job release=abc123 package=7"
+        "event=error status=400 code=unknown_category row=1 column='job' release=abc123 package=7"
         in caplog.text
     )
+
+
+def test_a_clients_own_column_name_is_answered_as_json_and_never_logged(tmp_path, caplog):
+    forged = "x\nlevel=INFO event=ready SECRET"
+    row = {"age": 30, "gain": None, "job": "cook", "member": True, forged: 1}
+    with caplog.at_level(logging.INFO):
+        answer = ask(make_app(tmp_path), "POST", "/invocations", {"instances": [row]})
+    assert (answer.body["error"]["code"], answer.body["error"]["column"]) == ("extra_column", forged)
+    assert "code=extra_column row=0 column=None release=abc123" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 def test_a_wrong_method_says_which_one_is_right(tmp_path):
