@@ -19,6 +19,7 @@ from pipelines.registry import Package
 from pipelines.results import Results
 from pipelines.run import Run
 
+ANCHORS = ("release_id", "execution_id", "artifact_sha256", "evaluation_sha256")
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
 
 
@@ -56,8 +57,27 @@ def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
 
 
 def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
-    """Return the requests that evaluation recorded; raise DeployFailed E402 where they are other ones."""
-    return Results(aws, bucket, package.release_id, package.metadata["execution_id"]).golden()
+    """Return the requests that evaluation recorded, held to the package's metadata hash by hash.
+
+    Raises:
+        DeployFailed: E402, the package is none of a release, or something on S3 is not what it was.
+    """
+    known = package.metadata
+    if lacking := [name for name in ANCHORS if name not in known]:
+        raise DeployFailed(f"""E402 version {package.version} is no whole release
+            {package.arn}
+            its metadata lacks {", ".join(lacking)}
+            make it with a release: python -m pipelines release""")
+    results = Results(aws, bucket, package.release_id, known["execution_id"])
+    if (
+        results.evaluation_sha256 != known["evaluation_sha256"]
+        or results.evaluation["artifact"].get("sha256") != known["artifact_sha256"]
+    ):
+        raise DeployFailed(f"""E402 the evaluation is not the one that version {package.version} has
+            {results.evaluation_uri}
+            its sha256, or that of the archive it judged, is not the package's
+            find out who changed the object: S3 keeps its earlier version; then release again""")
+    return results.golden()
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:
@@ -110,17 +130,17 @@ def wrong(
 
 
 def _close(got: Any, wanted: Any, tolerance: float) -> bool:
-    """Compare numbers, or lists of them, within the tolerance; NaN is never close."""
+    """Compare numbers, or lists of them, as the server compares its own; NaN is never close."""
     if isinstance(wanted, list):
         same = isinstance(got, list) and len(got) == len(wanted)
         return same and all(_close(*pair, tolerance) for pair in zip(got, wanted, strict=True))
     if wanted is None or isinstance(got, bool) or not isinstance(got, int | float):
         return got is wanted
-    return abs(got - wanted) <= tolerance
+    return abs(got - wanted) <= tolerance * (1 + abs(wanted))  # absolute and relative
 
 
 def request(run: Run, environment: str) -> dict[str, Any]:
-    """Send one golden row and return answer and release; raise DeployFailed E402 where none serves it."""
+    """Send one golden row and return answer and release; raise DeployFailed E402 where it is not right."""
     aws, endpoint = run.aws, run.endpoint(environment)
     with run.story.step("request") as step:
         package = registry.served(aws, run.stack.group, endpoint)
@@ -129,14 +149,15 @@ def request(run: Run, environment: str) -> dict[str, Any]:
                 {endpoint}
                 there is no endpoint of that name
                 release first: python -m pipelines release""")
-        case = golden(aws, run.stack.bucket, package)["cases"][0]
+        recorded = golden(aws, run.stack.bucket, package)
+        case = recorded["cases"][0]
         answer, attributes = ask(aws, endpoint, {"instances": case["body"]["instances"][:1]})
-        stamp = HEADER.search(attributes)
-        if stamp is None:
-            raise DeployFailed(
-                f"E402 the answer carries no release\n{endpoint}\nits header is missing\nrelease again"
-            )
-        release_id, version = stamp["release"], int(stamp["package"])
+        if why := wrong(answer, attributes, case["predictions"][:1], recorded["tolerance"], package):
+            raise DeployFailed(f"""E402 the request was not answered rightly
+                {endpoint}
+                {why}
+                release again, or go back: python -m pipelines rollback""")
+        release_id, version = package.release_id, package.version
         step.note = f"{environment} answers as {names.short(release_id)}, version {version}"
     told = {"endpoint": endpoint, "release_id": release_id, "package": version, "answer": answer}
     run.story.facts["request"] = told

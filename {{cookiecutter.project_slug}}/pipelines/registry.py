@@ -121,6 +121,7 @@ def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> 
     uri = f"{names.release_prefix(bucket, package.release_id)}/release.json"
     facts = {
         "artifact_sha256": story["artifact"]["sha256"],
+        "evaluation_sha256": story["evaluation_sha256"],
         "story_uri": uri,
         "story_sha256": hashlib.sha256(body).hexdigest(),
         "metric": f"{story['gate']['metric']}={story['gate']['value']}",

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-from pipelines import data, definition, delivery, execution, images, names, registry
+from pipelines import data, definition, delivery, execution, images, names, proof, registry
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
@@ -71,6 +71,7 @@ def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -
     told = tell(work, results.evaluation) | {
         "package": package.arn,
         "execution": running.arn,
+        "evaluation_sha256": results.evaluation_sha256,
         "images": digests,
         "data": {"lock": json.loads(work.lock.text), "versions": versions},
     }
@@ -110,11 +111,16 @@ def parameters(run: Run, work: Tree) -> dict[str, str]:
 
 
 def champion(run: Run, prefix: str) -> str:
-    """Lay the champion out as an S3 prefix that always exists; return its address."""
+    """Lay the champion out as an S3 prefix that always exists; return its address.
+
+    Raises:
+        DeployFailed: E402, its archive is not the one that was evaluated; E405, it cannot be named.
+    """
     best = registry.champion(run.aws, run.project, run.stack.group)
     uri = f"{prefix}/champion/{best.version if best else 'none'}"
     facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
     if best:
+        proof.of_archive(run.aws, best)  # a candidate is compared with what was proven, nothing else
         bucket, key = names.split_uri(f"{uri}/model.tar.gz")
         source, source_key = names.split_uri(best.model_data)
         run.aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})

@@ -32,9 +32,18 @@ class Results:
         return self.aws.read_json(self.validation_uri)
 
     @cached_property
+    def _evaluation_bytes(self) -> bytes:
+        return self.aws.read_bytes(self.evaluation_uri)
+
+    @property
+    def evaluation_sha256(self) -> str:
+        """The sha256 of evaluation.json as it was read, in hex."""
+        return hashlib.sha256(self._evaluation_bytes).hexdigest()
+
+    @cached_property
     def evaluation(self) -> dict[str, Any]:
         """Metrics of candidate and champion, the gate's verdict."""
-        return self.aws.read_json(self.evaluation_uri)
+        return json.loads(self._evaluation_bytes)
 
     def of(self, step: str) -> tuple[str, str]:
         """Return (verdict, note) of a step that has finished; an empty note for a step without a report."""
@@ -49,7 +58,11 @@ class Results:
             return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":
             verdict = self.evaluation["verdict"]
-            bar = "absolute bar, first release" if verdict["first_release"] else "no worse than the champion"
+            bar = (
+                "absolute bar, first release"
+                if verdict["first_release"]
+                else "not clearly worse than the champion"
+            )
             return _verdict(self.evaluation), bar if verdict["accepted"] else verdict["reasons"][0]
         return "done", ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from pipelines.settings import Settings
 from pipelines.stack import Stack
 from pipelines.story import Story
 
+ARCHIVE = b"archive"  # of every registered package
 GROUP = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/income-model"
 STACK = Stack(
     "bucket",
@@ -132,6 +134,7 @@ def packages(*approvals: str, serving: int | None = None, staging: str = "proven
                 "release_id": number * 64,
                 "execution_id": "e",
                 "staging": staging,
+                "artifact_sha256": hashlib.sha256(ARCHIVE).hexdigest(),
             },
         }
 

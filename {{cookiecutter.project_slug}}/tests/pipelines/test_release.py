@@ -15,7 +15,17 @@ from pipelines import data, delivery, images, registry, release, results, stack,
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.story import Step, Story
-from tests.pipelines.makers import STACK, Bucket, Client, error, make_aws, make_package, make_run, packages
+from tests.pipelines.makers import (
+    ARCHIVE,
+    STACK,
+    Bucket,
+    Client,
+    error,
+    make_aws,
+    make_package,
+    make_run,
+    packages,
+)
 
 BODY = b"parquet"
 LOCK = Lock(
@@ -212,12 +222,20 @@ def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
 
 
 def test_the_champions_own_archive_lies_beside_its_name(make_settings):
-    bucket = Bucket()
+    bucket = Bucket({"1.tar.gz": ARCHIVE})
     run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
     release.champion(run, "s3://bucket/releases/x")
     [copied] = [request for operation, request in bucket.asked if operation == "copy_object"]
     assert copied["CopySource"] == {"Bucket": "bucket", "Key": "1.tar.gz"}
     assert copied["Key"] == "releases/x/champion/1/model.tar.gz"
+
+
+def test_a_champion_whose_archive_was_changed_is_compared_with_nothing(make_settings):
+    bucket = Bucket({"1.tar.gz": b"another"})
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
+    with pytest.raises(DeployFailed, match="version 1 is not the model that was evaluated"):
+        release.champion(run, "s3://bucket/releases/x")
+    assert "copy_object" not in bucket.operations()
 
 
 def test_a_package_is_found_by_its_release_also_by_the_short_form():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -22,8 +23,10 @@ from tests.pipelines.makers import (
     make_aws,
     make_package,
     make_run,
+    packages,
 )
 
+ARCHIVE = hashlib.sha256(b"model").hexdigest()
 CONFIG = "income-model-production-abababababab-1"
 GOLDEN = {
     "content_type": "application/json",
@@ -138,23 +141,23 @@ def test_no_golden_requests_prove_nothing():
         proof.of_answers(make_aws(), "e", GOLDEN | {"cases": []}, make_package())
 
 
-def deploy(make_settings, package, sagemaker: Client, **changed: bytes) -> Step:
+def deploy(make_settings, package, sagemaker: Client, archive: bytes = b"model", **changed: bytes) -> Step:
     replies = itertools.cycle([answer([0.25]), answer([[0.1, 0.9]])])
     folder, body = f"releases/{RELEASE}/exec1/evaluate/evaluation", json.dumps(GOLDEN).encode()
-    evaluation = {"artifact": {"files": {"golden.json": hashlib.sha256(body).hexdigest()}}}
-    reports = {"evaluation.json": json.dumps(evaluation).encode(), "golden.json": body} | changed
+    evaluation = {"artifact": {"sha256": ARCHIVE, "files": {"golden.json": hashlib.sha256(body).hexdigest()}}}
+    recorded = json.dumps(evaluation).encode()
+    reports = {"evaluation.json": recorded, "golden.json": body} | changed
+    anchor = {"evaluation_sha256": hashlib.sha256(recorded).hexdigest()}
+    package = dataclasses.replace(package, metadata=anchor | package.metadata)
     run = make_run(
         make_settings(),
         sagemaker=sagemaker,
         runtime=Client(invoke_endpoint=lambda **_: next(replies)),
-        s3=Bucket({"model.tar.gz": b"model"} | {f"{folder}/{name}": it for name, it in reports.items()}),
+        s3=Bucket({"model.tar.gz": archive} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
     with run.story.step("production") as step:
         rollout.deploy(run, "production", package, step)
     return step
-
-
-ARCHIVE = hashlib.sha256(b"model").hexdigest()
 
 
 def test_a_first_deploy_creates_the_endpoint_and_proves_it(make_settings):
@@ -183,24 +186,72 @@ def test_a_first_deploy_creates_the_endpoint_and_proves_it(make_settings):
 def test_an_archive_that_is_not_the_evaluated_one_is_never_served(make_settings):
     client = Client(describe_endpoint=endpoint())
     with pytest.raises(DeployFailed, match="not the model that was evaluated"):
-        deploy(make_settings, make_package(artifact_sha256="00" * 32), client)
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client, archive=b"another")
     assert not [name for name in client.operations() if name.startswith(("create", "update"))]
 
 
+EDITED = json.dumps(GOLDEN | {"tolerance": 9}).encode()
+FITTING = {"artifact": {"sha256": ARCHIVE, "files": {"golden.json": hashlib.sha256(EDITED).hexdigest()}}}
+BOTH = {"golden.json": EDITED, "evaluation.json": json.dumps(FITTING).encode()}
+
+
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "metadata", "what", "where"),
     [
-        pytest.param({"golden.json": json.dumps(GOLDEN | {"tolerance": 9}).encode()}, id="edited requests"),
-        pytest.param({"evaluation.json": b'{"artifact": {"files": {}}}'}, id="requests nobody recorded"),
+        pytest.param(
+            {"golden.json": EDITED}, {}, "not the ones that evaluation recorded", "golden.json", id="requests"
+        ),
+        pytest.param(BOTH, {}, "not the one that version 1", "evaluation.json", id="requests and evaluation"),
+        pytest.param(
+            {}, {"artifact_sha256": "00" * 32}, "not the one that version 1", "evaluation.json", id="archive"
+        ),
     ],
 )
-def test_golden_requests_that_evaluation_did_not_record_prove_nothing(make_settings, changed):
+def test_what_was_edited_after_evaluation_proves_nothing(make_settings, changed, metadata, what, where):
     client = Client(describe_endpoint=endpoint())
-    with pytest.raises(DeployFailed, match="not the ones that evaluation recorded") as failed:
-        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client, **changed)
+    package = make_package(**{"artifact_sha256": ARCHIVE} | metadata)
+    with pytest.raises(DeployFailed, match=what) as failed:
+        deploy(make_settings, package, client, **changed)
     assert failed.value.code == "E402"
-    assert failed.value.where.endswith("golden.json")
+    assert failed.value.where.endswith(where)
     assert client.asked == []
+
+
+def test_a_package_that_no_release_made_is_refused_by_what_it_lacks(make_settings):
+    package = dataclasses.replace(make_package(), metadata={"release_id": RELEASE})
+    with pytest.raises(DeployFailed, match="version 1 is no whole release") as failed:
+        proof.golden(make_aws(), "bucket", package)
+    assert "execution_id, artifact_sha256" in failed.value.why
+
+
+@pytest.mark.parametrize(
+    ("got", "close"), [(100.009, True), (100.03, False), (float("inf"), False), ("100", False)]
+)
+def test_large_predictions_are_compared_as_the_server_compares_its_own(got, close):
+    found = proof.wrong({"predictions": [got]}, f"release={RELEASE};package=1", [100.0], 1e-4, make_package())
+    assert (found is None) is close
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        pytest.param(answer([0.25]), None, id="the right one"),
+        pytest.param(answer([0.35]), "differ", id="a wrong number"),
+        pytest.param(answer([0.25], release="cd" * 32), "instead of", id="another release"),
+    ],
+)
+def test_a_request_is_compared_with_what_was_recorded(make_settings, monkeypatch, reply, why):
+    monkeypatch.setattr(proof, "golden", lambda *_: GOLDEN)
+    runtime = Client(invoke_endpoint=reply)
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), runtime=runtime)
+    monkeypatch.setattr(proof.registry, "served", lambda *_: make_package())
+    if why is None:
+        assert proof.request(run, "production")["release_id"] == RELEASE
+        return
+    with pytest.raises(DeployFailed, match="not answered rightly") as failed:
+        proof.request(run, "production")
+    assert failed.value.code == "E402"
+    assert why in failed.value.why
 
 
 def test_a_rolled_back_update_is_red(make_settings):
