@@ -41,9 +41,11 @@ def _run_child(command: list[str], env: dict[str, str]) -> int:
 
     def pass_on(number: int, _: FrameType | None) -> None:
         received.append(number)
-        if child is not None and own_group:
+        if child is None or child.returncode is not None:
+            return
+        if own_group:
             _signal(child.pid, number)
-        elif child is not None and number != signal.SIGINT:
+        elif number != signal.SIGINT:
             child.send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -58,6 +60,8 @@ def _run_child(command: list[str], env: dict[str, str]) -> int:
         for number in received:  # arrived between the handler's birth and the child's
             _signal(child.pid, number)
     code = child.wait()
+    if own_group:
+        children.unwatch(child.pid)
     if received:
         return INTERRUPTED if received[0] == signal.SIGINT else 128 + received[0]
     return code if code >= 0 else 128 - code
@@ -86,6 +90,7 @@ def _folder(home: Path | None) -> Iterator[Path]:
         yield home.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="sagemaker-emulator-")).resolve()
+    children.remove_at_end(folder)
     try:
         yield folder
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import sagemaker_emulator
+from sagemaker_emulator import children, command
 
 EMULATOR = [sys.executable, "-m", "sagemaker_emulator"]
 # A command that takes half a second to clean up after Ctrl-C and counts how often it came.
@@ -43,6 +44,15 @@ def home(tmp_path, monkeypatch):
         "PYTHONPATH", str(Path(sagemaker_emulator.__file__).parents[1])
     )  # also where not installed
     return tmp_path
+
+
+@pytest.fixture
+def temporary(home, monkeypatch):
+    """Return the folder for temporary files, this test's own."""
+    folder = home / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
 
 
 def run(*words, **options):
@@ -122,9 +132,27 @@ def test_no_endpoint_of_the_users_settings_survives_the_env_file(settings, home)
     assert "AWS_ENDPOINT_URL_" not in sourced.stdout and ELSEWHERE not in sourced.stdout
 
 
-def test_run_leaves_nothing_in_the_folder_it_was_called_in(home):
+def test_run_leaves_nothing_in_the_folder_it_was_called_in(home, temporary):
     run("run", "--", "true")
-    assert os.listdir(home) == []
+    assert os.listdir(home) == ["temporary"] and os.listdir(temporary) == []
+
+
+def test_what_a_command_leaves_running_ends_with_it(home):
+    run("run", "--", "sh", "-c", "sh -c 'sleep 600; :' marker-of-the-rest & :")
+    assert processes_of("marker-of-the-rest") == []
+
+
+def test_a_group_that_has_ended_is_watched_no_more(monkeypatch):
+    told = []
+    monkeypatch.setattr(children, "_tell_guardian", lambda sign, word: told.append((sign, word)))
+    monkeypatch.setattr(command, "_on_terminal", lambda: False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        assert command._run_child(["sh", "-c", "true"], dict(os.environ)) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [sign for sign, _ in told] == ["+", "-"] and told[0][1] == told[1][1]
 
 
 def test_a_command_that_does_not_exist_is_127(home):
@@ -211,17 +239,17 @@ def test_a_job_that_still_runs_ends_with_the_emulator(home):
     assert processes_of("marker-of-the-end") == []
 
 
-def test_an_emulator_that_is_killed_takes_its_jobs_and_its_command_along(home):
+def test_an_emulator_that_is_killed_takes_its_jobs_its_command_and_its_folder_along(home, temporary):
     words = ["run", "--region", "us-east-1", "--", sys.executable, "-c", JOB, "marker-of-the-crash", "wait"]
     runner = subprocess.Popen([*EMULATOR, *words], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert runner.stdout.readline() == "running\n"
-    assert processes_of("marker-of-the-crash")
+    assert processes_of("marker-of-the-crash") and os.listdir(temporary)
     runner.kill()
     runner.wait()
     deadline = time.monotonic() + 5
-    while processes_of("marker-of-the-crash") and time.monotonic() < deadline:
+    while (processes_of("marker-of-the-crash") or os.listdir(temporary)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes_of("marker-of-the-crash") == []
+    assert processes_of("marker-of-the-crash") == [] and os.listdir(temporary) == []
     runner.stdout.close()
 
 

@@ -57,6 +57,8 @@ time.sleep(float(sys.argv[2]))
 def run(tmp_path):
     """Return run(seconds): start an emulator with CLIENT under it; the client sleeps so long at its end."""
     started = []
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
 
     def start(seconds):
         variables = {
@@ -76,7 +78,8 @@ def run(tmp_path):
                 tmp_path,
                 str(seconds),
             ],
-            env=variables | {"PYTHONPATH": str(source), "AWS_DEFAULT_REGION": "us-east-1"},
+            env=variables
+            | {"PYTHONPATH": str(source), "AWS_DEFAULT_REGION": "us-east-1", "TMPDIR": str(temporary)},
         )
         started.append(child)
         return child
@@ -115,5 +118,8 @@ def test_no_container_outlives_the_emulator(run, tmp_path, how):
     emulator.wait(timeout=30)
     deadline = time.monotonic() + 10
     while left := [name for name, number in processes(tmp_path).items() if alive(number)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    while left := os.listdir(tmp_path / "temporary"):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
