@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import tarfile
 import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
 from sagemaker_emulator import seams
 from sagemaker_emulator.jobs import transfer
 
+# Far above any model that serves on one machine, far below what fills its disk or its table of files: a few
+# kilobytes of gzip can hold terabytes of zeros.
+MOST_BYTES = 64 * 1024**3
+MOST_MEMBERS = 100_000
+
 
 class ArtifactError(Exception):
     """The model data cannot be had; the message is fit for a FailureReason."""
+
+
+class ArchiveTooLarge(tarfile.TarError):
+    """The archive unpacks to more than MOST_BYTES or MOST_MEMBERS."""
+
+
+class MemberRefused(tarfile.TarError):
+    """A member is neither a regular file nor a folder, or lies outside the target."""
 
 
 def location(container: dict[str, Any]) -> str | None:
@@ -63,7 +79,36 @@ def _unpack(region: str, uri: str, folder: Path) -> None:
     with tempfile.TemporaryFile() as archive:
         seams.client("s3", region).download_fileobj(bucket, key, archive)
         archive.seek(0)
-        with tarfile.open(fileobj=archive, mode="r:gz") as tar:
-            # Refuses members that land outside, devices and set-uid bits; Debian's Python 3.11.2 lacks it.
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)
-            tar.extractall(folder)  # noqa: S202
+        unpack(archive, folder)
+
+
+def unpack(archive: IO[bytes], folder: Path) -> None:
+    """Unpack a tar.gz into `folder`, nothing outside it and no more than the limits.
+
+    Raises tarfile.TarError and OSError.
+    """
+    with tarfile.open(fileobj=archive, mode="r:gz") as tar:
+        # Refuses what lands outside, devices and set-uid bits; where Python lacks it, `_plain` does.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder, members=_within_limits(tar))  # noqa: S202
+
+
+def _within_limits(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield one member after the other, so that what is too large stops before it is written."""
+    size = 0
+    for count, member in enumerate(tar, start=1):
+        size += member.size
+        if count > MOST_MEMBERS or size > MOST_BYTES:
+            raise ArchiveTooLarge(member.name)
+        yield member if hasattr(tarfile, "data_filter") else _plain(member)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a regular file or folder below the target, ours, writable by us alone; refuse all else."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
+        raise MemberRefused(member.name)
+    plain = copy.copy(member)
+    plain.mode = member.mode & 0o755 | (0o700 if member.isdir() else 0o600)
+    plain.uid, plain.gid, plain.uname, plain.gname = os.getuid(), os.getgid(), "", ""
+    return plain
