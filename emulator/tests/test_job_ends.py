@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 
+import boto3
 import pytest
 from conftest import ended
 
@@ -84,6 +85,16 @@ def test_a_container_killed_from_outside_fails_with_its_signal(train, make_image
     job = train(make_image("kill -KILL $$"))
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].endswith("exit code: 137")
+
+
+def test_one_name_in_two_regions_is_two_jobs(aws, train, make_image, unique):
+    image = make_image("echo first; sleep 1")
+    request = train(image, wait=False)
+    elsewhere = boto3.client("sagemaker", region_name="eu-west-1")
+    elsewhere.create_training_job(**request)
+    for sagemaker in (aws.sagemaker, elsewhere):
+        job = ended(lambda client=sagemaker: client.describe_training_job(TrainingJobName=unique))
+        assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
 
 
 def test_a_job_leaves_no_files_behind(emulator, train, make_image, unique):

@@ -149,7 +149,8 @@ class Endpoint:
 
     def _new_fleet(self, config: EndpointConfig) -> Fleet:
         self._generation += 1
-        folder: Path = seams.home() / "endpoints" / f"{self.endpoint_name}-{self._generation}"
+        name = f"{self.account}-{self.region}-{self.endpoint_name}-{self._generation}"
+        folder: Path = seams.home() / "endpoints" / name
         store = Store(seams.home())
         variants = []
         for each in config.variants:

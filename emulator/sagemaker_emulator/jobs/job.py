@@ -46,7 +46,8 @@ class Job(ABC):
         self.account, self.region = call.account, call.region
         self.arn = call.arn(f"{self.kind}/{self.name}")
         self.tags: list[dict[str, str]] = self.request.pop("Tags", [])
-        self.folder = seams.home() / "jobs" / f"{self.kind}-{self.name}"
+        # A name is unique within an account and region only.
+        self.folder = seams.home() / "jobs" / f"{self.account}-{self.region}-{self.kind}-{self.name}"
         self.base = self.folder / "opt-ml"
         self.created = datetime.now(UTC)
         self.finished = threading.Event()
