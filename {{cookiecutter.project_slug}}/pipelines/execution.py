@@ -6,6 +6,7 @@ The display name ties an execution to its release; ClientRequestToken makes a lo
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,15 +44,20 @@ class Choice:
     action: str
     why: str
     execution: Execution | None = None
-    failed: int = 0  # executions of this release that failed before: part of the token
+    failed: int = 0  # executions of this release that are over, of no use: part of the token
 
 
-def choose(executions: list[Execution], refused: bool, retry: bool) -> Choice:
-    """Decide from a release's executions, newest first. `refused`: the newest ended in a verdict."""
+def choose(executions: list[Execution], refused: bool, retry: bool, foreign: bool = False) -> Choice:
+    """Decide from a release's executions, newest first.
+
+    `refused`: the newest ended in a verdict. `foreign`: it ran a definition that is not this release's.
+    """
     if not executions:
         return Choice("start", "first execution of this release")
     newest = executions[0]
-    failed = sum(item.status not in ("Succeeded", "Executing", "Stopping") for item in executions)
+    failed = sum(item.status not in ("Executing", "Stopping") for item in executions)
+    if foreign and newest.status in OVER:
+        return Choice("start", f"execution {newest.id} ran another definition", None, failed)
     if newest.status not in OVER:
         return Choice("attach", f"execution {newest.id} is running", newest, failed)
     if newest.status == "Succeeded":
@@ -77,21 +83,41 @@ def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
     return [Execution(*(item[fact] for fact in facts)) for item in mine]
 
 
-def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> str:
-    """Create or update the pipeline where its definition or role differs; say which in one word."""
+def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> tuple[str, dict[str, Any]]:
+    """Create or update the pipeline where its definition or role differs.
+
+    Returns which in one word, and the version as a start names it, where AWS told one: only an update does.
+    """
     request = {"PipelineName": project, "PipelineDefinition": definition, "RoleArn": role}
     there = found(aws.sagemaker.describe_pipeline, PipelineName=project)
     if there is None:
         created = hashlib.sha256(definition.encode()).hexdigest()
         aws.sagemaker.create_pipeline(**request, ClientRequestToken=created)
-        return "created"
+        return "created", {}
     if there["PipelineDefinition"] == definition and there["RoleArn"] == role:
-        return "unchanged"
-    aws.sagemaker.update_pipeline(**request)
-    return "updated"
+        return "unchanged", {}
+    version = aws.sagemaker.update_pipeline(**request).get("PipelineVersionId")
+    return "updated", {"PipelineVersionId": version} if version else {}
 
 
-def start(aws: Aws, project: str, release_id: str, failed: int, parameters: dict[str, str]) -> Execution:
+def ran(aws: Aws, arn: str, definition: str) -> bool:
+    """Say whether an execution runs `definition`: another release may have updated the pipeline meanwhile."""
+    told = aws.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    return json.loads(told["PipelineDefinition"]) == json.loads(definition)
+
+
+def require(aws: Aws, arn: str, definition: str) -> None:
+    """Raise MLOpsError E104 unless an execution ran `definition`: what it made is not this release's."""
+    if not ran(aws, arn, definition):
+        raise MLOpsError(f"""E104 the execution ran another release's definition
+            {arn}
+            two releases changed the pipeline at the same time
+            nothing of it is used; repeat: python -m pipelines release""")
+
+
+def start(
+    aws: Aws, project: str, release_id: str, failed: int, parameters: dict[str, str], **version: Any
+) -> Execution:
     """Start an execution; twice gives the same one."""
     display = names.execution_display(release_id, failed + 1)
     answer = aws.sagemaker.start_pipeline_execution(
@@ -99,6 +125,7 @@ def start(aws: Aws, project: str, release_id: str, failed: int, parameters: dict
         PipelineExecutionDisplayName=display,
         PipelineParameters=[{"Name": key, "Value": value} for key, value in parameters.items()],
         ClientRequestToken=token(release_id, failed),
+        **version,
     )
     return Execution(answer["PipelineExecutionArn"], "Executing", display)
 

@@ -58,13 +58,15 @@ def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -
     with run.story.step("data") as step:
         versions = data.push(aws, made.bucket, work.lock, work.root, step)
     with run.story.step("pipeline") as step:
-        running, step.note = execute(run, work, retry)
+        sent = definition_of(run, work)
+        running, step.note = execute(run, work, sent, retry)
     story.facts["execution"] = running.arn
     results = Results(aws, made.bucket, work.ids.release_id, running.id)
     try:
         steps = execution.follow(aws, running, story, results.of)
     finally:
         story.facts |= results.facts()
+    execution.require(aws, running.arn, sent)
     if fail := execution.refusal(steps):
         raise results.refused(fail["StepName"])
     package = registry.describe(aws, execution.package_arn(steps))
@@ -78,19 +80,25 @@ def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -
     return registry.complete(aws, package, made.bucket, told)
 
 
-def execute(run: Run, work: Tree, retry: bool) -> tuple[execution.Execution, str]:
+def definition_of(run: Run, work: Tree) -> str:
+    """Return the pipeline's definition as this release sends it."""
+    image = f"{run.stack.repository}:{names.short(work.ids.code_id)}"
+    real = definition.sentinels(run.project, run.stack.bucket, run.stack.key, run.stack.role, image)
+    return definition.substitute(work.definition, real)
+
+
+def execute(run: Run, work: Tree, sent: str, retry: bool) -> tuple[execution.Execution, str]:
     """Return this release's execution, started where none will do, and what was done about it in words."""
-    aws, made, project, release_id = run.aws, run.stack, run.project, work.ids.release_id
-    image = f"{made.repository}:{names.short(work.ids.code_id)}"
-    real = definition.sentinels(project, made.bucket, made.key, made.role, image)
-    sent = definition.substitute(work.definition, real)
-    change = execution.upsert_pipeline(aws, project, sent, made.role)
+    aws, project, release_id = run.aws, run.project, work.ids.release_id
+    change, version = execution.upsert_pipeline(aws, project, sent, run.stack.role)
     found = execution.of_release(aws, project, release_id)
     refused = bool(found) and execution.refusal(execution.steps(aws, found[0].arn)) is not None
-    choice = execution.choose(found, refused, retry)
+    foreign = bool(found) and not execution.ran(aws, found[0].arn, sent)
+    choice = execution.choose(found, refused, retry, foreign)
     running = choice.execution
     if running is None:
-        running = execution.start(aws, project, release_id, choice.failed, parameters(run, work))
+        given = parameters(run, work)
+        running = execution.start(aws, project, release_id, choice.failed, given, **version)
     return running, f"definition {change}; {choice.action}: {choice.why}"
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from botocore.validate import validate_parameters
 from rich.console import Console
 
 from pipelines import execution
 from pipelines.errors import MLOpsError
 from pipelines.execution import Execution, choose
 from pipelines.story import Story, pause
-from tests.pipelines.makers import GROUP, Client, error, make_aws
+from tests.pipelines.makers import GROUP, Client, error, input_shape, make_aws
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/income-model/execution/exec1"
 NOON = datetime(2026, 1, 1, 12)
@@ -26,8 +27,8 @@ def made(*statuses: str) -> list[Execution]:
     [
         pytest.param([], False, False, "start", 0, id="a new release is started"),
         pytest.param(["Executing"], False, False, "attach", 0, id="a running one is attached to"),
-        pytest.param(["Succeeded"], False, False, "reuse", 0, id="a finished one is reused"),
-        pytest.param(["Succeeded"], False, True, "reuse", 0, id="a finished one is never trained twice"),
+        pytest.param(["Succeeded"], False, False, "reuse", 1, id="a finished one is reused"),
+        pytest.param(["Succeeded"], False, True, "reuse", 1, id="a finished one is never trained twice"),
         pytest.param(["Failed"], False, False, "start", 1, id="a failed one is retried under a new token"),
         pytest.param(["Stopped", "Failed"], False, False, "start", 2, id="every failure counts"),
         pytest.param(
@@ -84,9 +85,33 @@ def test_a_pipeline_that_does_not_exist_has_no_executions():
     ],
 )
 def test_the_pipeline_is_sent_only_where_it_differs(found, asked, word):
-    client = Client(describe_pipeline=found)
-    assert execution.upsert_pipeline(make_aws(sagemaker=client), "income-model", "new", "role") == word
+    client = Client(describe_pipeline=found, update_pipeline={"PipelineVersionId": 7})
+    told, version = execution.upsert_pipeline(make_aws(sagemaker=client), "income-model", "new", "role")
+    assert told == word
     assert client.operations()[1:] == ([asked] if asked else [])
+    assert version == ({"PipelineVersionId": 7} if asked == "update_pipeline" else {})
+
+
+def test_the_version_that_was_sent_is_the_one_that_is_started():
+    client = Client(start_pipeline_execution={"PipelineExecutionArn": ARN})
+    execution.start(make_aws(sagemaker=client), "p", "ab" * 32, 0, {}, PipelineVersionId=7)
+    [(_, request)] = client.asked
+    assert request["PipelineVersionId"] == 7
+    validate_parameters(request, input_shape("StartPipelineExecution"))
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed"])
+def test_an_execution_of_another_releases_definition_is_never_used(status):
+    client = Client(
+        describe_pipeline_definition_for_execution={"PipelineDefinition": '{"Steps": ["theirs"]}'}
+    )
+    aws = make_aws(sagemaker=client)
+    assert execution.ran(aws, ARN, '{ "Steps": ["theirs"] }')
+    with pytest.raises(MLOpsError, match="another release's definition") as refused:
+        execution.require(aws, ARN, '{"Steps": ["ours"]}')
+    assert (refused.value.code, refused.value.exit_code) == ("E104", 1)
+    choice = choose(made(status), refused=False, retry=False, foreign=True)
+    assert (choice.action, choice.execution, choice.failed) == ("start", None, 1)
 
 
 def step(name: str, status: str, **more: object) -> dict[str, object]:
