@@ -38,13 +38,15 @@ class Predictor:
     session: Any
 
     @classmethod
-    def load(cls, model_dir: Path) -> Predictor:
+    def load(cls, model_dir: Path, required: Iterable[str] = ()) -> Predictor:
         """Load and warm a model directory.
+
+        Without hashes.json nothing is verified, unless names are required: those must be listed there.
 
         Raises:
             ModelError: a file is missing, altered, unreadable, or does not fit the others.
         """
-        verify_hashes(model_dir)
+        verify_hashes(model_dir, required)
         for name in ("model.json", "model.onnx"):
             if not (model_dir / name).is_file():
                 raise ModelError(f"{name} is missing")

@@ -22,6 +22,7 @@ import uvicorn
 from inference.app import App
 from inference.predictor import ModelError, Predictor, prove
 
+SERVED = ("model.json", "model.onnx", "golden.json")  # what hashes.json must vouch for
 DRAIN_SECONDS = 25  # SageMaker kills a container 30 s after SIGTERM
 KEEP_ALIVE_SECONDS = 75  # longer than SageMaker's router keeps an idle connection
 
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> int:
         return 2
     model_dir = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model"
     try:
-        predictor = Predictor.load(model_dir)
+        predictor = Predictor.load(model_dir, required=SERVED)
         golden = prove(predictor, model_dir / "golden.json")
     except ModelError as error:
         log.error('event=refused model=%s error="%s"', model_dir, error)

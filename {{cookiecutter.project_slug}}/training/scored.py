@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from inference.contract import Contract
 from inference.encode import EncodeError
-from inference.predictor import ModelError, Predictor, verify_hashes
+from inference.predictor import ModelError, Predictor
 from training.archive import ArchiveError, unpack
 from training.errors import DataError, JobError
 from training.features import encode_table
@@ -77,8 +77,7 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
         return None
     try:
         unpack(source / "model.tar.gz", folder)
-        verify_hashes(folder, required=SERVED)
-        predictor = Predictor.load(folder)
+        predictor = Predictor.load(folder, required=SERVED)
         check_comparable(predictor.contract, candidate)
         predictions = score(predictor, rows)
     except UNUSABLE as error:

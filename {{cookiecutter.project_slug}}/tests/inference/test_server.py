@@ -135,6 +135,19 @@ def remove_everything(base: Path) -> None:
         path.unlink()
 
 
+def remove_the_hashes(base: Path) -> None:
+    """Leave a model that nobody vouches for."""
+    (base / "model" / "hashes.json").unlink()
+
+
+def vouch_for_less(base: Path) -> None:
+    """Take the golden requests out of hashes.json."""
+    path = base / "model" / "hashes.json"
+    hashes = json.loads(path.read_text())
+    del hashes["golden.json"]
+    path.write_text(json.dumps(hashes))
+
+
 def swap_the_graph(base: Path) -> None:
     """Put another graph under the old hashes."""
     make_model(base / "other", bias=-3.0)
@@ -144,7 +157,9 @@ def swap_the_graph(base: Path) -> None:
 @pytest.mark.parametrize(
     ("breaking", "words"),
     [
-        pytest.param(remove_everything, "model.json is missing", id="an empty directory"),
+        pytest.param(remove_everything, "hashes.json is missing", id="an empty directory"),
+        pytest.param(remove_the_hashes, "hashes.json is missing", id="no hashes"),
+        pytest.param(vouch_for_less, "hashes.json does not name golden.json", id="golden requests unproven"),
         pytest.param(swap_the_graph, "model.onnx is not the file that was evaluated", id="a swapped graph"),
         pytest.param(
             break_nothing_but_the_answer, "golden request 0 of 1 got another answer", id="other answers"
