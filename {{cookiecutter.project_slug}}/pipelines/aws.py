@@ -1,6 +1,7 @@
 """The one door to AWS: the only file that imports boto3. Clients are made once and passed down.
 
-boto3 itself honours AWS_ENDPOINT_URL, profiles, roles and tokens; nothing here asks where AWS is.
+boto3 itself honours AWS_ENDPOINT_URL, profiles, roles and tokens. No code asks where AWS is in order to act
+otherwise: the one exception is `local-test`, which refuses to run where no AWS_ENDPOINT_URL is set.
 """
 
 from __future__ import annotations

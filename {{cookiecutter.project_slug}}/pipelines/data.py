@@ -34,9 +34,9 @@ class Lock:
     text: bytes
 
     def snapshot_id(self) -> str:
-        """Return the sha256 of every file's key, size and sha256; versions of the same bytes do not count."""
+        """Return the sha256 of every file's key, size and sha256; object versions and prefix do not count."""
         facts = sorted((file.key, file.size, file.sha256) for file in self.files)
-        return hashlib.sha256(json.dumps([self.prefix, facts]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def read_lock(path: Path) -> Lock:

@@ -99,7 +99,7 @@ def promote(run: Run, release_id: str) -> Package:
         state = f"version {package.version} is {package.approval}, not proven" if package else ""
         raise DeployFailed(f"""E402 release {release_id} cannot be promoted
             registry group {run.stack.group}
-            {state or "there is no such package"}
+            {state or "no package, or not exactly one release, begins with these digits (12 at least)"}
             release it first: python -m pipelines release""")
     if package.approval != "Approved":
         package = approve(run, package, "promoted by hand")

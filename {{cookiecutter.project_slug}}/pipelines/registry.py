@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipelines.aws import Aws, found
 from pipelines.errors import DeployFailed
 
 METADATA_LENGTH = 256  # SageMaker's limit for one value
+BEGINNING = re.compile(r"[0-9a-f]{12,64}")  # of a release's id, long enough to mean one
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,14 @@ def approved(aws: Aws, group: str) -> list[Package]:
 
 
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
-    """Return the newest package of a release, or None; `release_id` may be the short form."""
-    mine = (item for item in newest(aws, group) if release_id and item.release_id.startswith(release_id))
-    return next(mine, None)
+    """Return the newest package of a release, or None.
+
+    `release_id` may be its beginning: 12 hex digits or more, which must be those of one release only.
+    """
+    if not BEGINNING.fullmatch(release_id):
+        return None
+    mine = [item for item in newest(aws, group) if item.release_id.startswith(release_id)]
+    return mine[0] if len({item.release_id for item in mine}) == 1 else None
 
 
 def served(aws: Aws, group: str, endpoint: str) -> Package | None:

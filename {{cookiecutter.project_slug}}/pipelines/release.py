@@ -15,6 +15,7 @@ from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
 from pipelines.run import Run
+from pipelines.settings import names_user
 from pipelines.tree import Tree
 
 
@@ -104,6 +105,12 @@ def execute(run: Run, work: Tree, sent: str, retry: bool) -> tuple[execution.Exe
 
 def parameters(run: Run, work: Tree) -> dict[str, str]:
     """Write lock and champion where the jobs look for them; return the execution's parameters."""
+    tracking = os.environ.get("MLFLOW_TRACKING_URI", work.settings.training.tracking_uri)
+    if names_user(tracking):
+        raise SettingsError("""E501 the tracking server's address holds a user or a password
+            the variable MLFLOW_TRACKING_URI
+            jobs show their parameters to every reader of the account
+            give an address without them""")
     prefix = names.release_prefix(run.stack.bucket, work.ids.release_id)
     run.aws.write_bytes(f"{prefix}/lock/data.lock", work.lock.text)
     return {
@@ -114,7 +121,7 @@ def parameters(run: Run, work: Tree) -> dict[str, str]:
         "DataPrefix": f"s3://{run.stack.bucket}/{work.lock.prefix}",
         "LockUri": f"{prefix}/lock/data.lock",
         "ChampionUri": champion(run, prefix),
-        "TrackingUri": os.environ.get("MLFLOW_TRACKING_URI", work.settings.training.tracking_uri),
+        "TrackingUri": tracking,
     }
 
 

@@ -6,7 +6,9 @@ Requests are made by pure functions, so that a test can hold them against Amazon
 from __future__ import annotations
 
 import hashlib
+import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,13 +94,13 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
 def make_config(run: Run, environment: str, package: Package) -> str:
     """Make model and endpoint config of a release, once; other machines or approval give another name."""
     name = names.deployment(run.project, environment, package.release_id, package.version)
-    machines = run.settings.environment(environment)
-    container = model_request(name, package, run.stack.role)["PrimaryContainer"]
-    # A config cannot be changed: the same release on other machines needs a config of its own.
-    facts = (sorted(container.items(), key=str), machines.instance_type, machines.instance_count)
-    name = f"{name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:4]}"
-    once(run.aws.sagemaker.create_model, **model_request(name, package, run.stack.role))
-    once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, run.stack.key))
+    machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
+    # A config cannot be changed: whatever a request says differently needs a config of its own.
+    facts = [model_request(name, package, role), config_request(name, machines, key)]
+    asked = json.dumps(facts, sort_keys=True).encode()
+    name = f"{name}-{hashlib.sha256(asked).hexdigest()[:8]}"
+    once(run.aws.sagemaker.create_model, **model_request(name, package, role))
+    once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
     return name
 
 
@@ -118,29 +120,34 @@ def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
 
 def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
     """Wait until the endpoint moves no more; raise DeployFailed E402 after an hour."""
-    started = time.monotonic()
-    while True:
-        now = describe(aws, endpoint)
+    for now in looks(aws, endpoint):
         if now is None:
-            what, why = f"the endpoint {endpoint} has disappeared", "somebody deleted it"
             break
         if now["EndpointStatus"] not in MOVING and not now.get("PendingDeploymentSummary"):
             return now
-        waited = time.monotonic() - started
         step.note = f"{endpoint} {now['EndpointStatus']}"
-        if waited > UPDATE_MINUTES * 60:
-            what, why = f"{endpoint} is still {now['EndpointStatus']}", f"waited {UPDATE_MINUTES} minutes"
-            break
-        time.sleep(pause(waited))
-    raise DeployFailed(f"""E402 {what}
+    raise DeployFailed(f"""E402 the endpoint {endpoint} has disappeared
         {endpoint}
-        {why}
-        look at the endpoint's log (/aws/sagemaker/Endpoints), then release again""")
+        somebody deleted it
+        find out who, then release again""")
+
+
+def looks(aws: Aws, endpoint: str) -> Iterator[dict[str, Any] | None]:
+    """Yield how the endpoint is now, again and again; raise DeployFailed E402 after an hour."""
+    started = time.monotonic()
+    while True:
+        yield (now := describe(aws, endpoint))
+        waited = time.monotonic() - started
+        if waited > UPDATE_MINUTES * 60:
+            raise DeployFailed(f"""E402 {endpoint} is still {now["EndpointStatus"] if now else "nothing"}
+                {endpoint}
+                waited {UPDATE_MINUTES} minutes
+                look at the endpoint's log (/aws/sagemaker/Endpoints), then release again""")
+        time.sleep(pause(waited))
 
 
 def delete(aws: Aws, endpoint: str) -> None:
     """Delete an endpoint and wait until it is gone; its configs and models stay, they cost nothing."""
     if describe(aws, endpoint):
         aws.sagemaker.delete_endpoint(EndpointName=endpoint)
-    while describe(aws, endpoint):
-        time.sleep(0.2)
+        next(now for now in looks(aws, endpoint) if now is None)

@@ -12,6 +12,7 @@ import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -87,6 +88,14 @@ class Training(Table):
     mask: Annotated[float, Field(ge=0, le=0.5)] | None = None
     max_categories: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tracking_uri: str = ""
+
+    @model_validator(mode="after")
+    def _tracking_uri_holds_no_password(self) -> Training:
+        if names_user(self.tracking_uri):
+            raise ValueError(
+                "tracking_uri|an address without user and password: jobs show it to every reader"
+            )
+        return self
 
 
 class Gate(Table):
@@ -226,7 +235,13 @@ def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
         near = difflib.get_close_matches(loc[-1], _known(loc[:-1]), 1)
         wanted = f"no such key; did you mean '{near[0]}'?" if near else "no such key"
     wanted = wanted.removeprefix("Input should be ").removeprefix("String should ")
-    return key, "missing" if value == "missing" else repr(value), wanted
+    hidden = isinstance(value, str) and names_user(value)
+    return key, "missing" if value == "missing" else "not shown" if hidden else repr(value), wanted
+
+
+def names_user(uri: str) -> bool:
+    """Say whether an address holds a user, and so perhaps a password."""
+    return "@" in urlsplit(uri).netloc
 
 
 def _known(path: list[str]) -> list[str]:

@@ -77,11 +77,18 @@ def code_files(root: Path) -> Iterator[Path]:
 
 
 def commit_sha(root: Path) -> str:
-    """Return the commit at HEAD of the repository at `root`; "uncommitted" where there is none."""
-    if "GITHUB_SHA" in os.environ:
-        return os.environ["GITHUB_SHA"]
-    if not (root / ".git").exists():  # a folder inside another repository must not carry that one's commit
-        return "uncommitted"
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else "uncommitted"
+    """Return the commit at HEAD, with "-dirty" where a tracked file differs; without git what CI says."""
+    head = _git(root, "rev-parse", "HEAD")
+    # A folder inside another repository must not carry that one's commit.
+    if head is None or not (root / ".git").exists():
+        return os.environ.get("GITHUB_SHA", "uncommitted")
+    return head + ("-dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """Return what git prints, or None where it cannot say."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # no git here
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -230,6 +230,17 @@ def test_the_champions_own_archive_lies_beside_its_name(make_settings):
     assert copied["Key"] == "releases/x/champion/1/model.tar.gz"
 
 
+def test_a_tracking_server_with_a_password_never_reaches_a_job(make_settings, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hunter2@mlflow.example.com")
+    bucket = Bucket()
+    run = make_run(make_settings(), sagemaker=packages(), s3=bucket)
+    ids = tree.Ids("c", "s", "r", "sha")
+    with pytest.raises(SettingsError, match="user or a password") as refused:
+        release.parameters(run, tree.Tree(run.settings, LOCK, ids, "{}", None))
+    assert "hunter2" not in "".join(refused.value.lines())
+    assert bucket.asked == []
+
+
 def test_a_champion_whose_archive_was_changed_is_compared_with_nothing(make_settings):
     bucket = Bucket({"1.tar.gz": b"another"})
     run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
@@ -244,6 +255,21 @@ def test_a_package_is_found_by_its_release_also_by_the_short_form():
     assert registry.find(aws, "income-model", "2" * 12).version == 2
     assert registry.find(aws, "income-model", "3" * 64) is None
     assert registry.find(aws, "income-model", "") is None
+
+
+def test_a_release_is_never_found_by_digits_that_are_too_few_or_begin_two_of_them():
+    client = packages("Approved", "Approved")
+    assert registry.find(make_aws(sagemaker=client), "income-model", "2" * 11) is None
+    known = client.answers["describe_model_package"]
+
+    def alike(ModelPackageName: str) -> object:
+        told = known(ModelPackageName)
+        told["CustomerMetadataProperties"]["release_id"] = "ab" * 6 + ModelPackageName[-1] * 52
+        return told
+
+    client.answers["describe_model_package"] = alike
+    assert registry.find(make_aws(sagemaker=client), "income-model", "ab" * 6) is None
+    assert registry.find(make_aws(sagemaker=client), "income-model", "ab" * 6 + "1").version == 1
 
 
 @pytest.mark.parametrize("approval", ["pull-request", "reviewer"])

@@ -69,7 +69,7 @@ def test_only_an_approved_package_is_served_as_a_package():
 
 
 def test_every_name_fits_sagemaker():
-    longest = names.deployment("a" * 24, "production", RELEASE, 99999) + "-abcd"
+    longest = names.deployment("a" * 24, "production", RELEASE, 99999) + "-abcdefgh"
     assert len(longest) <= 63
 
 
@@ -276,6 +276,30 @@ def test_an_endpoint_that_failed_is_deleted_before_it_is_made_again(make_setting
     )
     deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
     assert client.operations().index("delete_endpoint") < client.operations().index("create_endpoint")
+
+
+@pytest.mark.parametrize(
+    "act", [lambda aws: rollout.delete(aws, "e"), lambda aws: rollout.wait(aws, "e", Step("s"))]
+)
+def test_an_endpoint_that_moves_for_an_hour_is_waited_for_no_longer(monkeypatch, act):
+    clock = itertools.count(0, 15 * 60)
+    monkeypatch.setattr(rollout.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(rollout.time, "sleep", lambda _: None)
+    client = Client(describe_endpoint=endpoint(EndpointStatus="Deleting") | {"PendingDeploymentSummary": {}})
+    client.answers["describe_endpoint"] = endpoint(EndpointStatus="Updating")
+    with pytest.raises(DeployFailed, match="is still Updating") as failed:
+        act(make_aws(sagemaker=client))
+    assert failed.value.why == "waited 60 minutes"
+
+
+def test_another_role_or_key_gets_a_config_of_its_own(make_settings):
+    def config(**changed: str) -> str:
+        run = make_run(make_settings(), sagemaker=Client())
+        run.__dict__["stack"] = dataclasses.replace(run.stack, **changed)
+        return rollout.make_config(run, "production", make_package())
+
+    assert config() == config()
+    assert len({config(), config(role="another"), config(key="another")}) == 3
 
 
 def test_a_config_made_earlier_is_used_and_one_that_cannot_be_made_is_said():

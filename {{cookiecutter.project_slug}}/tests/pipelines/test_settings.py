@@ -50,6 +50,9 @@ def test_the_file_in_this_repository_is_right(tmp_path):
         pytest.param("gate.maximum", 0.5, "minimum and not maximum", id="both bars"),
         pytest.param("gate.minimum", None, "minimum and not maximum", id="no bar at all"),
         pytest.param("data.label", None, "a value", id="a missing key"),
+        pytest.param(
+            "training.tracking_uri", "https://me:hunter2@x", "without user and password", id="a password"
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_by_key_and_wanted_value(make_settings, key, value, wanted):
@@ -59,6 +62,7 @@ def test_what_is_wrong_is_refused_by_key_and_wanted_value(make_settings, key, va
     assert refused.value.exit_code == 5
     assert key.split(".")[0] in refused.value.what
     assert wanted in refused.value.why
+    assert "hunter2" not in "".join(refused.value.lines())
 
 
 def test_every_complaint_is_counted_in_one_message(make_settings):

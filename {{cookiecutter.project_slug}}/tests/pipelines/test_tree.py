@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,12 @@ def test_the_data_is_its_bytes(root, make_settings, change, new_id):
     assert (release_id(root, make_settings()) != before) is new_id
 
 
+def test_the_same_files_below_another_prefix_are_the_same_snapshot(root):
+    before = data.read_lock(root / "data.lock").snapshot_id()
+    (root / "data.lock").write_text(json.dumps(LOCK | {"prefix": "data/moved"}))
+    assert data.read_lock(root / "data.lock").snapshot_id() == before
+
+
 def test_reverting_gives_the_earlier_release_again(root, make_settings):
     before = release_id(root, make_settings())
     text = (root / "training/train.py").read_text()
@@ -121,6 +128,23 @@ def test_a_lock_that_is_none_is_refused(root, text, what):
     with pytest.raises(SettingsError, match=what) as refused:
         data.read_lock(root / "data.lock")
     assert refused.value.code == "E502"
+
+
+def test_the_commit_is_heads_and_says_when_tracked_files_differ(root, monkeypatch):
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+        command = ["git", "-C", str(root), *identity, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    monkeypatch.setenv("GITHUB_SHA", "of the merge that a runner was asked about")
+    assert tree.commit_sha(root) == "of the merge that a runner was asked about"
+    git("init", "-q")
+    git("add", "README.md")
+    git("commit", "-q", "-m", "first")
+    head = git("rev-parse", "HEAD")
+    assert tree.commit_sha(root) == head
+    (root / "README.md").write_text("edited")
+    assert tree.commit_sha(root) == f"{head}-dirty"
 
 
 def test_a_folder_inside_another_repository_does_not_carry_that_ones_commit(root, monkeypatch):
