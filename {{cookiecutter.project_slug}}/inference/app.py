@@ -23,6 +23,8 @@ from inference.predictor import Predictor
 MAX_BODY_BYTES = 25 * 1024 * 1024  # SageMaker's own limit for a real-time request
 LARGE_BODY_BYTES = 512 * 1024  # above it a body is parsed in a thread, so that /ping need not wait behind it
 LARGE_AT_ONCE = 2  # large bodies being parsed at a time; the others wait as bytes
+LARGE_IN_MEMORY = 8  # large bodies being read or waiting; the others wait unread, in the socket
+READ_SECONDS = 30  # within which a body must have arrived, once it is being read
 METHODS = {"/ping": "GET", "/invocations": "POST"}
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -51,6 +53,7 @@ class App:
             (b"x-amzn-sagemaker-custom-attributes", attributes.encode("latin-1", "replace")),
         ]
         self.threads = ThreadPoolExecutor(LARGE_AT_ONCE, thread_name_prefix="large-body")
+        self.large = asyncio.Semaphore(LARGE_IN_MEMORY)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -75,7 +78,19 @@ class App:
         if method == "GET":
             return Response(200)
         headers = dict(scope["headers"])
-        body = await read_body(receive, headers)
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) <= LARGE_BODY_BYTES:
+            return await self._read_and_invoke(headers, receive)
+        async with self.large:
+            return await self._read_and_invoke(headers, receive)
+
+    async def _read_and_invoke(self, headers: dict[bytes, bytes], receive: Receive) -> Response | None:
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                body = await read_body(receive, headers)
+        except TimeoutError:
+            message = f"the body did not arrive within {READ_SECONDS} seconds"
+            return problem(408, "too_slow", message, headers=((b"connection", b"close"),))
         if body is None or isinstance(body, Response):
             return body
         content_type = headers.get(b"content-type", b"").decode("latin-1")

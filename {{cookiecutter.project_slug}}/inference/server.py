@@ -25,6 +25,7 @@ from inference.predictor import ModelError, Predictor, prove
 SERVED = ("model.json", "model.onnx", "golden.json")  # what hashes.json must vouch for
 DRAIN_SECONDS = 25  # SageMaker kills a container 30 s after SIGTERM
 KEEP_ALIVE_SECONDS = 75  # longer than SageMaker's router keeps an idle connection
+CONNECTIONS = 512  # those beyond are answered 503; with LARGE_IN_MEMORY of app.py it bounds the memory
 
 log = logging.getLogger("inference")
 
@@ -67,6 +68,8 @@ def _config(app: App, port: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,
+        limit_concurrency=CONNECTIONS,
+        backlog=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )

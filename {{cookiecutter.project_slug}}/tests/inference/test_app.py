@@ -237,6 +237,49 @@ def test_a_large_body_is_parsed_off_the_event_loop_so_that_ping_is_answered_mean
     assert order == [200, 30_000]
 
 
+def test_a_body_that_does_not_arrive_is_given_up_and_frees_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(module, "LARGE_IN_MEMORY", 1)
+    app = make_app(tmp_path)
+
+    async def stalled() -> list[int]:
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": []}
+        await asyncio.wait_for(app(scope, asyncio.Event().wait, send), 5)
+        after = await call(app, "POST", "/invocations", json.dumps(ROWS).encode())
+        return [sent[0]["status"], after.status]
+
+    assert asyncio.run(stalled()) == [408, 200]
+
+
+def test_only_a_few_large_bodies_are_read_at_a_time_and_small_ones_need_not_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LARGE_IN_MEMORY", 2)
+    app, reading = make_app(tmp_path), []
+
+    async def crowd() -> int:
+        async def receive() -> dict[str, Any]:
+            reading.append(1)
+            return await asyncio.Event().wait()
+
+        scope = {"type": "http", "method": "POST", "path": "/invocations"}
+        scope["headers"] = [(b"content-length", b"9000000")]
+        tasks = [asyncio.create_task(app(scope, receive, None)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        body = json.dumps(ROWS).encode()
+        answer = await call(app, "POST", "/invocations", body, content_length=str(len(body)))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return answer.status
+
+    assert asyncio.run(crowd()) == 200
+    assert len(reading) == 2
+
+
 def test_a_model_of_numbers_takes_npy(tmp_path):
     stream = io.BytesIO()
     np.save(stream, np.array([[30.0, np.nan]]))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.server import CONNECTIONS
 from tests.tiny_models import add_golden, make_model
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,16 @@ def test_it_answers_as_sagemaker_asks_and_drains_on_sigterm(tmp_path):
     assert "event=ready" in output
     assert all(line.startswith("level=") for line in output.splitlines())
     assert "Traceback" not in output
+
+
+def test_connections_beyond_the_limit_are_told_so_and_the_server_recovers(tmp_path):
+    with serving(make_base(tmp_path)) as (_, port):
+        crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+        assert ask(port, "GET", "/ping")[0] == 503
+        for connection in crowd:
+            connection.close()
+        time.sleep(0.5)
+        assert ask(port, "GET", "/ping")[0] == 200
 
 
 def test_it_loads_neither_pytorch_nor_what_only_jobs_need(tmp_path):
