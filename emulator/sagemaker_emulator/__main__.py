@@ -1,4 +1,4 @@
-"""The command line: sagemaker-emulator up | down | status | run -- CMD | docker build | docker push."""
+"""The command line: sagemaker-emulator up | down | status | coverage | run -- CMD | docker build|push."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from importlib import resources
 from pathlib import Path
 
 from sagemaker_emulator import clock
@@ -27,6 +28,10 @@ def main(argv: list[str] | None = None) -> int:
         from sagemaker_emulator.images import docker
 
         return docker.main(args.rest)
+    if args.verb == "coverage":
+        text = resources.files("sagemaker_emulator").joinpath("COVERAGE.md").read_text(encoding="utf-8")
+        print(text, end="")
+        return 0
     if args.verb == "run":
         return _run(args)
     from sagemaker_emulator import daemon
@@ -70,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (up, serve, run):
         text = "seconds that stand for a minute of AWS's mere waiting (default: 1s)"
         verb.add_argument("--minute", type=clock.parse_minute, metavar="SECONDS", help=text)
+    verbs.add_parser(
+        "coverage", help="say what runs here, what only answers, what is refused and what differs"
+    )
     docker = verbs.add_parser("docker", help="build and push to the image store: docker build|push ...")
     docker.add_argument("rest", nargs=argparse.REMAINDER)
     return parser

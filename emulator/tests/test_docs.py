@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,32 @@ def test_the_example_of_the_readme_runs_as_printed(tmp_path):
 def test_coverage_names_every_operation_that_is_answered_here(place):
     operation = place.split(":")[1]
     assert re.search(rf"\b{operation}\b", (ROOT / "COVERAGE.md").read_text(encoding="utf-8"))
+
+
+def test_the_wheel_brings_coverage_and_licence_and_prints_the_first(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert [name for name in names if name.endswith("dist-info/licenses/LICENSE")]
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    done = subprocess.run(
+        [sys.executable, "-m", "sagemaker_emulator", "coverage"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(wheel)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == (ROOT / "COVERAGE.md").read_text(encoding="utf-8"), done.stderr
 
 
 def test_coverage_names_every_type_a_stack_can_have(emulator):
