@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipelines.aws import Aws
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
 
 TAIL_LINES = 20
+OURS = re.compile(r"([a-z]+ )?[a-z][a-z0-9_]*=")  # our jobs write one event a line, as key=value
 LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
 
 
@@ -77,12 +79,12 @@ class Results:
         """Return the requests recorded with the model's answers; raise DeployFailed E402 for other ones."""
         uri = f"{self.folder}/golden.json"
         body = self.aws.read_bytes(uri)
-        found = hashlib.sha256(body).hexdigest()
+        sha256 = hashlib.sha256(body).hexdigest()
         wanted = self.evaluation["artifact"]["files"].get("golden.json", "nothing")
-        if found != wanted:  # they would prove something else, or nothing
+        if sha256 != wanted:  # they would prove something else, or nothing
             raise DeployFailed(f"""E402 the golden requests are not the ones that evaluation recorded
                 {uri}
-                sha256 {found[:12]}, recorded was {wanted[:12]}
+                sha256 {sha256[:12]}, recorded was {wanted[:12]}
                 find out who changed the object: S3 keeps its earlier version; then release again""")
         return json.loads(body)
 
@@ -146,16 +148,29 @@ def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, An
     name, group = job(step)
     message = f"""E101 the step {step["StepName"]} failed
         {f"job {name}, log group {group}" if name else arn}
-        {step.get("FailureReason", "")}
+        {exit_message(aws, step, name) or step.get("FailureReason", "")}
         correct it and release again: nothing was registered, the endpoint is as it was"""
     return MLOpsError(message, log_tail(aws, group, name) if name else [])
 
 
-def log_tail(aws: Aws, group: str, name: str) -> list[str]:
-    """Return the last lines that a job wrote; nothing where its log cannot be read."""
+def exit_message(aws: Aws, step: dict[str, Any], name: str) -> str:
+    """Return what a processing job said when it ended; SageMaker's own reason is the exit code."""
+    if "ProcessingJob" not in step.get("Metadata", {}):
+        return ""
     try:
-        found = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
-        streams = [stream["logStreamName"] for stream in found["logStreams"][:1]]
+        return aws.sagemaker.describe_processing_job(ProcessingJobName=name).get("ExitMessage", "")
+    except ClientError:  # SageMaker's reason does without
+        return ""
+
+
+def log_tail(aws: Aws, group: str, name: str) -> list[str]:
+    """Return what our own code wrote of a log's last lines, and where the others stand.
+
+    A library's lines stay in the log, which fewer people may read: they can quote the data.
+    """
+    try:
+        listed = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
+        streams = [stream["logStreamName"] for stream in listed["logStreams"][:1]]
         tails = [
             aws.logs.get_log_events(
                 logGroupName=group, logStreamName=stream, limit=TAIL_LINES, startFromHead=False
@@ -164,4 +179,7 @@ def log_tail(aws: Aws, group: str, name: str) -> list[str]:
         ]
     except ClientError:  # the reason stands in the error already; a missing log must not hide it
         return []
-    return [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]
+    lines = [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]
+    ours = [line for line in lines if OURS.match(line)]
+    other = len(lines) - len(ours)
+    return [*ours, f"and {other} other lines: {group}, stream {streams[0]}"] if other else ours

@@ -175,8 +175,31 @@ def test_a_job_that_failed_is_explained_with_its_reason_and_the_end_of_its_log()
     assert failed.value.exit_code == 1
     assert failed.value.why == "AlgorithmError: no memory"
     assert "job-1" in failed.value.where
-    assert failed.value.detail == ["epoch=1", "Killed"]
+    assert failed.value.detail == [
+        "epoch=1",
+        "and 1 other lines: /aws/sagemaker/TrainingJobs, stream job-1/algo-1",
+    ]
+    assert "describe_processing_job" not in client.operations()
     assert story.steps[0].verdict == "failed"
+
+
+def test_a_processing_job_that_failed_is_explained_in_its_own_words():
+    broken = step(
+        "Validate",
+        "Failed",
+        FailureReason="AlgorithmError: exit code 1",
+        Metadata={"ProcessingJob": {"Arn": "arn:aws:sagemaker:eu-west-1:1:processing-job/job-2"}},
+    )
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed"},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": [broken]},
+        describe_processing_job={"ExitMessage": "MemoryError at data_checks/files.py:9"},
+        describe_log_streams={"logStreams": []},
+    )
+    with pytest.raises(MLOpsError) as failed:
+        follow(client, Story(Console(quiet=True)))
+    assert failed.value.why == "MemoryError at data_checks/files.py:9"
+    assert ("describe_processing_job", {"ProcessingJobName": "job-2"}) in client.asked
 
 
 def test_a_log_that_cannot_be_read_does_not_hide_the_reason():

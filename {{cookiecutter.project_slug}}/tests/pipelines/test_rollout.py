@@ -285,8 +285,7 @@ def test_an_endpoint_that_moves_for_an_hour_is_waited_for_no_longer(monkeypatch,
     clock = itertools.count(0, 15 * 60)
     monkeypatch.setattr(rollout.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(rollout.time, "sleep", lambda _: None)
-    client = Client(describe_endpoint=endpoint(EndpointStatus="Deleting") | {"PendingDeploymentSummary": {}})
-    client.answers["describe_endpoint"] = endpoint(EndpointStatus="Updating")
+    client = Client(describe_endpoint=endpoint(EndpointStatus="Updating"))
     with pytest.raises(DeployFailed, match="is still Updating") as failed:
         act(make_aws(sagemaker=client))
     assert failed.value.why == "waited 60 minutes"
