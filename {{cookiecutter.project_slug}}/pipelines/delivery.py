@@ -16,7 +16,7 @@ def prove_on_staging(run: Run, package: Package) -> Package:
         try:
             rollout.deploy(run, "staging", package, step)
         finally:
-            rollout.delete(run.aws, run.endpoint("staging"))
+            rollout.delete(run.aws, run.endpoint("staging", package.release_id))
         return registry.annotate(run.aws, package, {"staging": "proven"})
 
 

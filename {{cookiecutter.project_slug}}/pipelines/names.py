@@ -11,9 +11,10 @@ def short(identity: str) -> str:
     return identity[:12]
 
 
-def endpoint(project: str, environment: str) -> str:
-    """Return the endpoint of an environment."""
-    return f"{project}-{environment}"
+def endpoint(project: str, environment: str, release_id: str = "") -> str:
+    """Return the endpoint of an environment; staging has one of each release: two may be proven at once."""
+    own = f"-{short(release_id)}" if environment == "staging" and release_id else ""
+    return f"{project}-{environment}{own}"
 
 
 def deployment(project: str, environment: str, release_id: str, version: int) -> str:

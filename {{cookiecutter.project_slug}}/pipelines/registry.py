@@ -97,6 +97,17 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
         find out who made it; bring it to a config of a release, or delete it; then repeat""")
 
 
+def endpoints(aws: Aws, project: str, environment: str) -> list[str]:
+    """Return the names of an environment's endpoints, newest first; staging's come and go with releases."""
+    name = names.endpoint(project, environment)
+    if environment != "staging":
+        return [name]
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    listed = aws.listed("list_endpoints", "Endpoints", NameContains=f"{name}-", **order)
+    mine = re.compile(rf"{re.escape(name)}-[0-9a-f]{{12}}")
+    return [item["EndpointName"] for item in listed if mine.fullmatch(item["EndpointName"])] or [name]
+
+
 def _behind(aws: Aws, group: str, config: str) -> Package | None:
     """Return the package behind an endpoint config, or None where it names none that is there."""
     client = aws.sagemaker

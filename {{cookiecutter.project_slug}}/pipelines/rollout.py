@@ -65,7 +65,7 @@ def deploy(run: Run, environment: str, package: Package, step: Step) -> None:
 
 def prepare(run: Run, environment: str, package: Package, step: Step) -> Ready:
     """Make all that a release needs to be served, and wait for others; the endpoint stays as it is."""
-    aws, endpoint = run.aws, run.endpoint(environment)
+    aws, endpoint = run.aws, run.endpoint(environment, package.release_id)
     golden = proof.golden(aws, run.stack.bucket, package)
     proof.of_archive(aws, package)
     step.note = "archive checked"

@@ -45,9 +45,9 @@ class Run:
         """The project's slug."""
         return self.settings.project.slug
 
-    def endpoint(self, environment: str) -> str:
-        """Return the name of an environment's endpoint."""
-        return names.endpoint(self.project, environment)
+    def endpoint(self, environment: str, release_id: str = "") -> str:
+        """Return the name of an environment's endpoint; staging's is one release's own."""
+        return names.endpoint(self.project, environment, release_id)
 
     @contextmanager
     def shown(self, verb: str) -> Iterator[None]:

@@ -18,8 +18,8 @@ def status(run: Run) -> Table:
     """Return the endpoints with what they serve, and the last packages."""
     aws, group = run.aws, run.stack.group
     table = Table("what", "state", "release", "since", box=None, title=f"{run.project} in {aws.region}")
-    for environment in ("staging", "production"):
-        endpoint = run.endpoint(environment)
+    found = {name: registry.endpoints(aws, run.project, name) for name in ("staging", "production")}
+    for environment, endpoint in ((name, each) for name, listed in found.items() for each in listed):
         try:
             package = registry.served(aws, group, endpoint)
         except DeployFailed:  # something that is no release: shown as unknown

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
-from pipelines import delivery, registry, rollout
+from pipelines import delivery, names, registry, rollout, status
 from pipelines.errors import DeployFailed, MLOpsError, WrongRelease
 from tests.pipelines.makers import GROUP, Client, error, make_aws, make_run, packages
 
@@ -106,6 +108,39 @@ def test_where_putting_back_fails_too_one_error_names_both_versions(production):
     assert "putting back version 1 failed" in stopped.value.why
     assert "✗ E401 SageMaker rolled the release back" in stopped.value.detail
     assert len(judged(client)) == 1
+
+
+def test_two_releases_are_proven_on_endpoints_of_their_own_and_each_is_found(make_settings):
+    run = make_run(make_settings())
+    mine, theirs = (run.endpoint("staging", digit * 64) for digit in "ab")
+    assert mine != theirs
+    assert len(names.endpoint("a" * 24, "staging", "b" * 64)) <= 63
+    assert run.endpoint("production", "a" * 64) == run.endpoint("production")
+    others = ["income-model-staging-of-somebody", "x-income-model-staging-aaaaaaaaaaaa"]
+    listed = {"Endpoints": [{"EndpointName": name} for name in (*others, theirs, mine)]}
+    aws = make_aws(sagemaker=Client(list_endpoints=listed))
+    assert registry.endpoints(aws, "income-model", "staging") == [theirs, mine]
+
+
+def test_staging_is_taken_away_by_the_name_that_it_was_made_with(production):
+    client = packages("Approved")
+    run, _ = production(client, serve_1=ROLLED_BACK)
+    with pytest.raises(WrongRelease):
+        delivery.prove_on_staging(run, registry.describe(run.aws, f"{GROUP}/1"))
+    assert ("describe_endpoint", {"EndpointName": "income-model-staging-" + "1" * 12}) in client.asked
+
+
+def test_status_shows_an_endpoint_that_serves_something_unknown(make_settings):
+    client = strange({"PrimaryContainer": {"Image": "theirs"}})
+    client.answers["list_endpoints"] = {"Endpoints": []}
+    seen = {
+        "EndpointStatus": "InService",
+        "LastModifiedTime": datetime(2026, 1, 1),
+        "EndpointConfigName": "c",
+    }
+    client.answers["describe_endpoint"] = seen
+    table = status.status(make_run(make_settings(), sagemaker=client))
+    assert "unknown" in list(table.columns[2].cells)
 
 
 UNKNOWN = {
