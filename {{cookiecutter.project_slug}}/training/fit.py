@@ -59,7 +59,7 @@ def fit(
         if best_of(history, model) is record:
             best = _copy(model)
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        checkpoints.save(epoch, state | {"best": best, "history": history})
+        checkpoints.save(state | {"best": best, "history": history})
         log.info("%s", as_line(record))
         report(record)
     model.load_state_dict(best)
@@ -107,7 +107,7 @@ def _validate(model: Answers, rows: Split) -> Epoch:
 
 
 def _resume(model: Answers, optimizer: AdamW, checkpoints: Checkpoints) -> tuple[list[Epoch], Weights]:
-    """Load the newest checkpoint of this training, if there is one; return its epochs and best weights."""
+    """Load the last checkpoint of this training, if there is one; return its epochs and best weights."""
     state = checkpoints.load()
     if state is None:
         return [], _copy(model)
