@@ -39,7 +39,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to do about a release: start, attach or reuse; and why, for the reader."""
+    """What to do about a release: start, attach, retry or reuse; and why, for the reader."""
 
     action: str
     why: str
@@ -64,7 +64,9 @@ def choose(executions: list[Execution], refused: bool, retry: bool, foreign: boo
         return Choice("reuse", f"execution {newest.id} has finished", newest, failed)
     if refused and not retry:
         return Choice("reuse", f"execution {newest.id} was refused; --retry judges it again", newest, failed)
-    return Choice("start", f"execution {newest.id} ended as {newest.status}", None, failed)
+    if not refused:  # a fault: what succeeded before it is kept
+        return Choice("retry", f"execution {newest.id} ended as {newest.status}", newest, failed)
+    return Choice("start", f"execution {newest.id} was refused", None, failed)
 
 
 def token(release_id: str, failed: int) -> str:
@@ -128,6 +130,20 @@ def start(
         **version,
     )
     return Execution(answer["PipelineExecutionArn"], "Executing", display)
+
+
+def retry(aws: Aws, execution: Execution, parameters: dict[str, str]) -> bool:
+    """Run an execution again from what did not succeed; False where it would judge by another champion."""
+    listed = aws.listed(
+        "list_pipeline_parameters_for_execution", "PipelineParameters", PipelineExecutionArn=execution.arn
+    )
+    had = {item["Name"]: item["Value"] for item in listed}
+    if had.get("ChampionUri") != parameters["ChampionUri"]:
+        return False
+    ended = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)["LastModifiedTime"]
+    attempt = hashlib.sha256(f"{execution.arn}:{ended.isoformat()}".encode()).hexdigest()
+    aws.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution.arn, ClientRequestToken=attempt)
+    return True
 
 
 def steps(aws: Aws, arn: str) -> list[dict[str, Any]]:

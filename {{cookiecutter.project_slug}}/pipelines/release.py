@@ -96,11 +96,12 @@ def execute(run: Run, work: Tree, sent: str, retry: bool) -> tuple[execution.Exe
     refused = bool(found) and execution.refusal(execution.steps(aws, found[0].arn)) is not None
     foreign = bool(found) and not execution.ran(aws, found[0].arn, sent)
     choice = execution.choose(found, refused, retry, foreign)
-    running = choice.execution
-    if running is None:
-        given = parameters(run, work)
+    running, action = choice.execution, choice.action
+    given = parameters(run, work) if action in ("start", "retry") else {}
+    if running is None or (action == "retry" and not execution.retry(aws, running, given)):
+        action = "start"
         running = execution.start(aws, project, release_id, choice.failed, given, **version)
-    return running, f"definition {change}; {choice.action}: {choice.why}"
+    return running, f"definition {change}; {action}: {choice.why}"
 
 
 def parameters(run: Run, work: Tree) -> dict[str, str]:

@@ -29,8 +29,8 @@ def made(*statuses: str) -> list[Execution]:
         pytest.param(["Executing"], False, False, "attach", 0, id="a running one is attached to"),
         pytest.param(["Succeeded"], False, False, "reuse", 1, id="a finished one is reused"),
         pytest.param(["Succeeded"], False, True, "reuse", 1, id="a finished one is never trained twice"),
-        pytest.param(["Failed"], False, False, "start", 1, id="a failed one is retried under a new token"),
-        pytest.param(["Stopped", "Failed"], False, False, "start", 2, id="every failure counts"),
+        pytest.param(["Failed"], False, False, "retry", 1, id="a failed one goes on where it broke"),
+        pytest.param(["Stopped", "Failed"], False, False, "retry", 2, id="every failure counts"),
         pytest.param(
             ["Executing", "Failed"], False, False, "attach", 1, id="a retry that runs is attached to"
         ),
@@ -90,6 +90,23 @@ def test_the_pipeline_is_sent_only_where_it_differs(found, asked, word):
     assert told == word
     assert client.operations()[1:] == ([asked] if asked else [])
     assert version == ({"PipelineVersionId": 7} if asked == "update_pipeline" else {})
+
+
+@pytest.mark.parametrize(
+    ("champion", "goes_on"),
+    [pytest.param("s3://b/1", True, id="the same champion"), pytest.param("s3://b/2", False, id="another")],
+)
+def test_an_execution_that_broke_goes_on_where_it_would_still_judge_by_the_same_champion(champion, goes_on):
+    had = {"PipelineParameters": [{"Name": "ChampionUri", "Value": "s3://b/1"}]}
+    client = Client(
+        list_pipeline_parameters_for_execution=had, describe_pipeline_execution={"LastModifiedTime": NOON}
+    )
+    again = execution.retry(make_aws(sagemaker=client), made("Failed")[0], {"ChampionUri": champion})
+    assert again is goes_on
+    asked = [request for operation, request in client.asked if operation == "retry_pipeline_execution"]
+    assert len(asked) == goes_on
+    for request in asked:
+        validate_parameters(request, input_shape("RetryPipelineExecution"))
 
 
 def test_the_version_that_was_sent_is_the_one_that_is_started():
