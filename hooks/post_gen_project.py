@@ -7,9 +7,12 @@ Never the network. cruft runs this too, twice an update, in folders of its own: 
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+# A clone in which somebody ran the checks holds these, and cookiecutter takes whatever lies in the folder.
+CACHES = ("__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache")
 CONTEXT = r'''{{ cookiecutter | tojson }}'''  # fmt: skip
 
 
@@ -89,8 +92,16 @@ Created {context["project_slug"]}/
 """
 
 
+def clean(project):
+    """Take out the caches that came along from the template's folder."""
+    for name in CACHES:
+        for folder in list(project.rglob(name)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
-    """Link, commit, and say what comes next."""
+    """Clean, link, commit, and say what comes next."""
+    clean(Path.cwd())
     context = json.loads(CONTEXT)
     if (
         "_output_dir" not in context

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import tomllib
 from fnmatch import fnmatch
@@ -178,3 +179,18 @@ def test_a_bake_never_reaches_for_the_network(cookiecutter, tmp_path, monkeypatc
     )  # cookiecutter's process, and the hooks' after it
     assert cookiecutter(into=tmp_path / "out").returncode == 0
     assert not (tmp_path / "tried").exists()
+
+
+def test_caches_in_a_worked_in_clone_neither_break_a_bake_nor_get_in(template, tmp_path):
+    clone = tmp_path / "clone"
+    shutil.copytree(template, clone)
+    for name in (".ruff_cache/0.17/1234", "pipelines/__pycache__/names.cpython-311.pyc", ".hypothesis/x"):
+        cache = clone / INNER.name / name
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_bytes(b"\x89\xb9")
+    (tmp_path / "out").mkdir()
+    project = tool.bake(clone, tmp_path / "out", {})
+    left = [
+        path.name for path in project.rglob("*") if path.name in (".ruff_cache", "__pycache__", ".hypothesis")
+    ]
+    assert left == []

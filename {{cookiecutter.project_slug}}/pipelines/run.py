@@ -62,6 +62,6 @@ class Run:
             ended = errors.translate(error) or error
             raise
         finally:
-            if verb in TOLD:
+            if verb in TOLD and self.story.steps:  # else the last page stays: nothing has happened
                 page = report.write(self.story, self.settings, verb, ended)
                 self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
