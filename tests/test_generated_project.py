@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 def make(project, target):
     """Run a target as its user would, in this environment: its pins are ours, so nothing is to be set up."""
-    command = ["make", "--old-file=setup", target, f"VENV={sys.prefix}"]
+    command = ["make", "--no-print-directory", "--old-file=setup", target, f"VENV={sys.prefix}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
 

@@ -20,7 +20,9 @@ def targets(place):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_make_alone_lists_every_target(place):
-    done = subprocess.run(["make"], cwd=place, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory"], cwd=place, capture_output=True, text=True, check=True
+    )
     listed = {line.split()[1] for line in done.stdout.splitlines()}
     assert listed | {"local-test"} == targets(place) | {"local-test"}
 
