@@ -32,6 +32,7 @@ import importlib
 import inspect
 import logging
 import os
+import secrets
 import threading
 import warnings
 from collections.abc import Callable
@@ -49,6 +50,8 @@ from moto.sagemaker.responses import SageMakerResponse
 log = logging.getLogger(__name__)
 
 ACCOUNT = "123456789012"
+# In the user agent of our own clients: what they ask is neither recorded nor hit by faults.
+INTERNAL = f"emulator-internal/{secrets.token_hex(8)}"
 MODULES = (
     "sagemaker_emulator.constraints",
     "sagemaker_emulator.tags",
@@ -207,7 +210,10 @@ def _new_client(service: str, region: str) -> Any:
 
     # Path style: the host is an address, not a domain. No retries: an error here is ours to see at once.
     config = Config(
-        retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=50
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        max_pool_connections=50,
+        user_agent_extra=INTERNAL,
     )
     keys = {name.lower(): value for name, value in credentials().items()}
     session = boto3.session.Session(region_name=region, **keys)

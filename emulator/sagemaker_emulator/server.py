@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from sagemaker_emulator import environment, seams
+from sagemaker_emulator.faults import routes, wire
 
 HOST = "127.0.0.1"
 log = logging.getLogger(__name__)
@@ -69,7 +70,12 @@ class Application(DomainDispatcherApplication):
     """Moto's dispatcher; what falls through it gets one JSON error instead of a page of HTML."""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer one request."""
+        """Answer one request; raises ConnectionDropped where a fault wants no answer."""
+        if environ["PATH_INFO"].startswith(routes.PREFIX):
+            return routes.answer(environ, start_response)
+        return wire.guarded(self._dispatch, environ, start_response)
+
+    def _dispatch(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         lost = False
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
