@@ -24,7 +24,7 @@ READS = [
     pytest.param("ecr", "DescribeRepositories", {}, id="json of ecr"),
     pytest.param("cloudformation", "ListStacks", {}, id="query"),
     pytest.param("sts", "GetCallerIdentity", {}, id="query of sts"),
-    pytest.param("cloudwatch", "ListMetrics", {}, id="cbor"),
+    pytest.param("cloudwatch", "ListMetrics", {}, id="json of cloudwatch"),
     pytest.param("s3", "ListObjectsV2", {"Bucket": "the-bucket"}, id="rest-xml"),
     pytest.param("sagemaker-runtime", "InvokeEndpoint", {"EndpointName": "e", "Body": b"x"}, id="rest-json"),
     pytest.param("ec2", "DescribeVpcs", {}, id="ec2"),
@@ -106,6 +106,17 @@ def test_a_call_that_hangs_outlasts_the_clients_patience(service, operation, arg
     with pytest.raises(ReadTimeoutError):
         call(service, operation, arguments, impatient)
     call(service, operation, arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("throttle", "ThrottlingException"), ("error", "InternalFailure")]
+)
+def test_a_service_of_the_newest_protocol_which_nobody_implements_fails_as_well(kind, code):
+    """In CBOR, and signed with another name than its own."""
+    service, operation = "partnercentral-revenue-measurement", "ListMarketplaceRevenueShares"
+    fault(kind=kind, service=service, operation=operation)
+    assert refusal(service, operation, {"Catalog": "AWS"})[0] == code
+    assert faults()[0]["hits"] == 1
 
 
 def test_a_call_that_hung_ends_with_a_closed_connection_after_its_seconds():

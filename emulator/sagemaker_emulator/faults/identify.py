@@ -51,6 +51,7 @@ SIGNED_AS = {
 CREDENTIAL = re.compile(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request")
 CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)$")
 MOST_FORM_BYTES = 16 * 1024 * 1024
+_known = dict(SIGNED_AS)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Route:
 def identify(environ: dict[str, Any]) -> Asked:
     """Return what a request asks for. Never raises; reads a form's body and puts it back."""
     signed = _signed(environ)
-    services = SIGNED_AS.get(signed, (signed,)) if signed else ()
+    services = _known.get(signed, (signed,)) if signed else ()
     if found := CBOR_PATH.search(environ.get("PATH_INFO", "")):
         return Asked(_by_prefix(services, found[1]), found[2], "smithy-rpc-v2-cbor")
     if target := environ.get("HTTP_X_AMZ_TARGET"):
@@ -88,6 +89,15 @@ def identify(environ: dict[str, Any]) -> Asked:
         # Of all calls with Action, only those of STS come without a signature.
         return Asked(services[0] if services else "sts", action, protocol)
     return _by_route(services, environ)
+
+
+def know(service: str) -> None:
+    """Make sure that requests of a service are told by its name, whatever name they are signed with."""
+    metadata = get_service_model(service).metadata
+    signed = metadata.get("signingName", metadata["endpointPrefix"]).lower()
+    services = _known.get(signed, (signed,))
+    if service not in services:
+        _known[signed] = (*(each for each in services if _model(each) is not None), service)
 
 
 def _signed(environ: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from botocore.loaders import Loader
 from moto.core.utils import get_service_model
 
 from sagemaker_emulator import seams
+from sagemaker_emulator.faults.identify import know
 
 WIRE = ("throttle", "error", "drop-before", "drop-after", "hang")
 ENDPOINT = ("silent-rollback", "stuck-update", "rollback-failed", "system-updating", "kill-instance")
@@ -64,6 +65,8 @@ _numbers = itertools.count(1)
 def add(request: Any) -> Fault:
     """Keep a fault. Raises BadFault."""
     members = _checked(request)
+    if "service" in members:
+        know(members["service"])
     with _lock:
         fault = Fault(f"fault-{next(_numbers)}", **members)
         _faults[fault.id] = fault
