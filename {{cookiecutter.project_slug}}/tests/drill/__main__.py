@@ -1,0 +1,132 @@
+"""The fire drill: every broken kind, under load, through the code that releases for real.
+
+Run:  make drill
+      make drill ARGS="--only constant"        one kind (or trouble), between two good releases
+      make drill ARGS="--unreachable wrong"    an alarm that cannot ring: the drill must turn red
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from pipelines import alarms, tree
+from pipelines.story import make_console
+from tests.drill import blunt, honest, scenes, table, world
+from tests.drill.kinds import KINDS, Kind
+from tests.drill.load import Load
+from tests.drill.scenes import Row, Scene
+from tests.drill.troubles import TROUBLES
+from tests.drill.watch import Watch
+
+SETTINGS, BUILD = Path("mlops.toml"), Path("build")
+KINDS_BETWEEN_GOOD = 5
+
+
+def main() -> int:
+    """Drill; return 0 where every scene was as it had to be."""
+    args = parse()
+    started, console = time.monotonic(), make_console()
+    work = tree.read(world.settings(SETTINGS, "safe"))
+    model = honest.make(work, BUILD / "drill")
+    drill = Drill(work, model, args.only)
+    with ExitStack() as stack:
+        if args.unreachable:
+            stack.enter_context(blunt.alarm(args.unreachable))
+        rows = drill.play(lambda row: console.print("  ".join(table.cells(row)).strip(), markup=False))
+    seconds = time.monotonic() - started
+    page = table.write(rows, seconds, work.settings.project.name, BUILD)
+    console.print(table.rich_table(rows))
+    for row in rows:
+        for text in row.wrong:
+            console.print(f"✗ {row.name} ({row.preset}): {text}\n{row.error}", markup=False)
+    for text in (*table.NOTES, *table.sentences(table.totals(rows)), f"{seconds:.0f} s   {page}"):
+        console.print(text, markup=False)
+    return 0 if table.passed(rows) else 1
+
+
+def parse() -> argparse.Namespace:
+    """Read the arguments."""
+    parser = argparse.ArgumentParser(prog="make drill", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", default="", help="kinds and troubles whose name holds this")
+    parser.add_argument("--unreachable", choices=alarms.KINDS, help="make this alarm unable to ring")
+    return parser.parse_args()
+
+
+class Drill:
+    """All scenes of one drill."""
+
+    def __init__(self, work: tree.Tree, model: honest.Model, only: str) -> None:
+        self.work, self.only = work, only
+        self.models = (model, honest.recalibrated(model))
+        self.runs = {name: world.quiet(world.settings(SETTINGS, name)) for name in world.PRESETS}
+        self.world = world.World(self.runs["safe"], work)
+        self.staging = ThreadPoolExecutor(1)
+        self.staging_run = world.quiet(work.settings)
+        self.made = 0
+
+    def play(self, tell: Callable[[Row], object]) -> list[Row]:
+        """Play every scene in turn."""
+        self.world.set_up(self.models[0])
+        region, endpoint = self.work.settings.project.region, self.runs["safe"].endpoint("production")
+        rows, starts = [], []
+        first = self.good("safe")
+        scenes.release(first.run, scenes.let_through(first))
+        bodies = [json.dumps(body).encode() for body in self.world.bodies]
+        looking, asking = Watch(region, endpoint), Load(region, endpoint, bodies, self.world.truths)
+        with looking as looked, asking as load, self.staging:
+            for scene in self.program():
+                starts.append(time.monotonic())
+                rows.append(scenes.play(scene, self.world, load, looked))
+                tell(rows[-1])
+            end = time.monotonic()
+        scenes.close(rows, starts, load, end)
+        return rows
+
+    def program(self) -> Iterator[Scene]:
+        """Yield all scenes; each is made while the one before it plays."""
+        yield self.good("safe")
+        for number, kind in enumerate(self.wanted(KINDS), 1):
+            if scene := self.broken(kind, "safe"):
+                yield scene
+            if number % KINDS_BETWEEN_GOOD == 0:
+                yield self.good("safe")
+        for trouble in self.wanted(TROUBLES):
+            yield self.good("safe", trouble.name, trouble.act, trouble.expected)
+        yield self.good("small")
+        for kind in self.wanted(KINDS):
+            if kind.small and (scene := self.broken(kind, "small")):
+                yield scene
+        yield self.good("safe")
+
+    def wanted(self, all_of: tuple) -> list:
+        """Return those whose name holds --only."""
+        return [item for item in all_of if self.only in item.name]
+
+    def good(self, preset: str, name: str = "", act: scenes.Act = scenes.release, expected: str = "promoted") -> Scene:
+        """Return the release of a good model: never the one whose answers the release before it has."""
+        self.made += 1
+        model, label = self.models[self.made % 2], f"good {self.made}"
+        package = self.world.register(label, model, model, self.world.image(""))
+        staged = self.staging.submit(scenes.stage, self.staging_run, package)
+        return Scene(name or label, package, self.runs[preset], False, act, expected, staged)
+
+    def broken(self, kind: Kind, preset: str) -> Scene | None:
+        """Return the release of a broken copy of the good model that would be next; None where it has none."""
+        right = self.models[(self.made + 1) % 2]
+        model = kind.of(right)
+        if model is None:
+            return None
+        package = self.world.register(kind.name, model, right, self.world.image(kind.fault))
+        staged = self.staging.submit(scenes.stage, self.staging_run, package)
+        return Scene(kind.name, package, self.runs[preset], staged=staged)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What the drill shows: one row for each scene, totals, and the same as JSON and as one page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report import BRACKETS
+from tests.drill.load import Tally
+from tests.drill.scenes import Row
+
+COLUMNS = (
+    "", "release", "preset", "staging", "verdict", "found by", "found after", "requests", "failed as is",
+    "failed patient", "wrong", "after", "live at the end",
+)  # fmt: skip
+RIGHT = {"found after", "requests", "failed as is", "failed patient", "wrong", "after"}
+NOTES = (
+    "found after: seconds as AWS waits them, from UpdateEndpoint to the turn; * real seconds, since containers "
+    "start at their own speed",
+    "failed as is: SageMaker alone, no retry; failed patient: the same requests with the client of the README",
+    "wrong: answered with status 200 and not with what that release is known to answer",
+    "after: requests that failed or were wrong once the verdict was there",
+)
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text."""
+    after = row.after.failed_as_is + row.after.wrong
+    numbers = [row.during.requests, row.during.failed_as_is, row.during.failed, row.during.wrong, after]
+    return [
+        "✓" if row.ok else "✗", row.name, row.preset, row.staging, row.verdict, row.found_by, found_after(row),
+        *map(str, numbers), row.live,
+    ]  # fmt: skip
+
+
+def found_after(row: Row) -> str:
+    """Return how long it took to find a release out."""
+    if row.detected is None:
+        return ""
+    return f"{row.detected / 60:.1f} s*" if row.found_by == "health" else f"{row.detected:.0f} s"
+
+
+def totals(rows: list[Row]) -> dict[str, Any]:
+    """Add up what the drill is judged by."""
+    during, after = sum((row.during for row in rows), Tally()), sum((row.after for row in rows), Tally())
+    bad, good = [row for row in rows if row.bad], [row for row in rows if not row.bad]
+    return {
+        "bad": len(bad),
+        "bad_stopped": sum(row.verdict != "promoted" and row.ok for row in bad),
+        "good": len(good),
+        "good_right": sum(row.ok for row in good),
+        "false_greens": sum(row.verdict == "promoted" for row in bad),
+        "during": asdict(during),
+        "after": asdict(after),
+    }
+
+
+def sentences(sums: dict[str, Any]) -> list[str]:
+    """Return the totals in words."""
+    during, after = sums["during"], sums["after"]
+    return [
+        f"{sums['bad_stopped']} of {sums['bad']} broken releases stopped, {sums['good_right']} of {sums['good']} "
+        f"others as they had to be, {sums['false_greens']} false greens",
+        f"during rollouts {during['requests']:,} requests: SageMaker as it is {during['failed_as_is']} failed, with the "
+        f"patient client {during['failed']}; {during['wrong']} wrong answers",
+        f"after rollouts {after['requests']:,} requests: {after['failed_as_is']} failed, {after['wrong']} wrong",
+    ]
+
+
+def rich_table(rows: list[Row]) -> Table:
+    """Return the rows for a terminal."""
+    shown = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in COLUMNS:
+        shown.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold")
+    for row in rows:
+        mark, *others = cells(row)
+        shown.add_row(Text(mark, "green" if row.ok else "red"), *map(Text, others))
+    return shown
+
+
+def write(rows: list[Row], seconds: float, project: str, folder: Path) -> Path:
+    """Write drill.json and drill.html; return the page's path."""
+    sums = totals(rows)
+    facts = {
+        "schema_version": 1, "verdict": "passed" if passed(rows) else "failed", "seconds": round(seconds, 1),
+        "totals": sums, "rows": [row.as_json() for row in rows],
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "drill.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **BRACKETS)
+    page = environment.from_string(Path(__file__).with_name("drill.html").read_text("utf-8")).render(
+        project=project, rows=[(row, cells(row)) for row in rows], columns=COLUMNS, right=RIGHT, notes=NOTES,
+        sentences=sentences(sums), passed=passed(rows), seconds=seconds, now=datetime.now(UTC),
+    )  # fmt: skip
+    path = folder / "drill.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def passed(rows: list[Row]) -> bool:
+    """Whether every scene was as it had to be."""
+    return bool(rows) and all(row.ok for row in rows)

@@ -1,0 +1,99 @@
+"""What happens to a release around it: AWS rolls back in silence, answers get lost, the runner dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines import delivery, registry, rollout
+from pipelines.errors import DeployFailed
+from pipelines.registry import Package
+from pipelines.run import Run
+from tests.drill import faults
+from tests.drill.scenes import Act
+
+UPDATING_SECONDS = 20.0  # within which a release must have asked for the update
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One trouble, which befalls a good release."""
+
+    name: str
+    act: Act
+    expected: str
+
+
+def under(*wanted: dict[str, Any]) -> Act:
+    """Return a release to production while these faults are set; they must have struck."""
+
+    def act(run: Run, package: Package) -> None:
+        endpoint = run.endpoint("production")
+        made = [faults.inject(**({"endpoint": endpoint} if "service" not in told else {}), **told) for told in wanted]
+        try:
+            delivery.to_production(run, package)
+        finally:
+            missed = [fault for fault in made if not faults.hits(fault)]
+            faults.clear()
+        if missed:
+            raise RuntimeError(f"{len(missed)} of {len(made)} faults never struck")
+
+    return act
+
+
+def killed(run: Run, package: Package) -> None:
+    """Kill the process that releases while the endpoint is being updated, then release again."""
+    registry.annotate(run.aws, package, {"staging": "proven"})
+    preset = run.settings.environments.production.rollout.preset
+    command = [sys.executable, "-m", "tests.drill.promote", preset, package.release_id]
+    first = subprocess.Popen(command)
+    try:
+        until(lambda: updating(run, package))
+        time.sleep(0.5)  # in the midst of it
+    finally:
+        first.kill()
+        first.wait()
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    if again.returncode:
+        what, *rest = [*again.stdout.strip().removeprefix("✗ ").splitlines(), "", "", ""][:4]
+        raise DeployFailed("\n".join([what or f"E402 exit {again.returncode}", *rest]))
+
+
+def updating(run: Run, package: Package) -> bool:
+    """Say whether production is on its way to a package."""
+    told = rollout.describe(run.aws, run.endpoint("production")) or {}
+    return told.get("EndpointStatus") == "Updating"
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + UPDATING_SECONDS
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the release never asked for an update")
+        time.sleep(0.1)
+
+
+def on_wire(kind: str, operation: str, **more: Any) -> dict[str, Any]:
+    """Return a fault of one SageMaker operation."""
+    return {"kind": kind, "service": "sagemaker", "operation": operation, **more}
+
+
+TROUBLES = (
+    Trouble("silent rollback", under({"kind": "silent-rollback"}), "rolled back"),
+    Trouble("lost response", under(on_wire("drop-after", "UpdateEndpoint")), "promoted"),
+    Trouble(
+        "throttling",
+        under(
+            on_wire("throttle", "UpdateEndpoint", times=2),
+            on_wire("throttle", "CreateEndpointConfig", times=2),
+            on_wire("throttle", "DescribeEndpoint", times=5),
+        ),
+        "promoted",
+    ),
+    Trouble("runner killed", killed, "promoted"),
+)
