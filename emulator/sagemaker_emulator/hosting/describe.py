@@ -6,16 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator import seams
-from sagemaker_emulator.hosting.configs import EndpointConfig
-from sagemaker_emulator.hosting.endpoint import Endpoint
+from sagemaker_emulator.hosting import capture, traffic
+from sagemaker_emulator.hosting.endpoint import Endpoint, Pending
+from sagemaker_emulator.hosting.fleet import Variant
 from sagemaker_emulator.hosting.operations import get
 from sagemaker_emulator.seams import Call
+
+# What the phases of a deployment are to the fleet that serves so far; AWS has five words for a variant.
+OLD_SIDE = {"Deleting": "Deleting"}
+NEW_SIDE = {"RollingBack": "Deleting", "Deleting": "Updating"}
 
 
 @seams.operation("DescribeEndpoint")
 def describe_endpoint(call: Call) -> dict[str, Any]:
     """Describe an endpoint as it is now."""
     found = get(call, call.params["EndpointName"])
+    fleet, pending = found.fleet, found.pending
     answer: dict[str, Any] = {
         "EndpointName": found.endpoint_name,
         "EndpointArn": found.arn,
@@ -25,69 +31,69 @@ def describe_endpoint(call: Call) -> dict[str, Any]:
         "CreationTime": found.creation_time,
         "LastModifiedTime": found.last_modified_time,
         "LastDeploymentConfig": found.last_deployment,
-        "DataCaptureConfig": _capture(found.config),
+        "DataCaptureConfig": capture.summary(found.config.request.get("DataCaptureConfig")),
     }
-    pending = found.pending
-    if found.fleet is not None:
-        answer["ProductionVariants"] = [_variant(found, name) for name in found.fleet.variants]
+    if fleet is not None:
+        answer["ProductionVariants"] = [_variant(found, pending, each) for each in fleet.variants.values()]
     if pending is not None:
         answer["PendingDeploymentSummary"] = {
-            "EndpointConfigName": pending.endpoint_config_name,
-            "ProductionVariants": [_pending(found, each) for each in pending.variants],
-            "StartTime": found.pending_since,
+            "EndpointConfigName": pending.config.endpoint_config_name,
+            "ProductionVariants": [_pending(found, pending, each) for each in pending.config.variants],
+            "StartTime": pending.since,
         }
     return {key: value for key, value in answer.items() if value is not None}
 
 
-def _variant(found: Endpoint, name: str) -> dict[str, Any]:
-    assert found.fleet is not None
-    variant = found.fleet.variants[name]
+def _variant(found: Endpoint, pending: Pending | None, variant: Variant) -> dict[str, Any]:
+    """Return the summary of a variant of the fleet that serves; what is pending has one of its own."""
+    others = tuple(fleet for fleet in found.fleets if pending is None or fleet is not pending.fleet)
+    part = traffic.share(others[0], found.fleets, variant.name) if others else 1.0
     summary: dict[str, Any] = {
-        "VariantName": name,
-        "DeployedImages": [
-            {
-                "SpecifiedImage": variant.container.uri,
-                "ResolvedImage": variant.container.resolved,
-                "ResolutionTime": found.creation_time,
-            }
-        ],
-        "CurrentWeight": variant.weight,
+        "VariantName": variant.name,
+        "DeployedImages": _images(found, variant),
+        "CurrentWeight": variant.weight * part if pending is not None else variant.weight,
         "DesiredWeight": variant.weight,
-        "CurrentInstanceCount": len(variant.instances),
+        "CurrentInstanceCount": sum(
+            len(fleet.variants[variant.name].instances) for fleet in others if variant.name in fleet.variants
+        ),
         "DesiredInstanceCount": variant.count,
     }
     if "ServerlessConfig" in variant.config:
         summary["CurrentServerlessConfig"] = variant.config["ServerlessConfig"]
-    if found.status == "Updating":
-        summary["VariantStatus"] = [
-            {"Status": "Updating", "StartTime": found.pending_since or datetime.now(UTC)}
-        ]
+    if pending is not None:
+        status = OLD_SIDE.get(pending.phase, "Updating")
+        summary["VariantStatus"] = [{"Status": status, "StartTime": pending.phase_since}]
+    elif found.status == "Updating":
+        summary["VariantStatus"] = [{"Status": "Updating", "StartTime": datetime.now(UTC)}]
     return summary
 
 
-def _pending(found: Endpoint, config: dict[str, Any]) -> dict[str, Any]:
-    summary = {
-        "VariantName": config["VariantName"],
+def _pending(found: Endpoint, pending: Pending, config: dict[str, Any]) -> dict[str, Any]:
+    weight, name = config.get("InitialVariantWeight", 1.0), config["VariantName"]
+    status = NEW_SIDE.get(pending.phase, pending.phase)
+    summary: dict[str, Any] = {
+        "VariantName": name,
         "CurrentWeight": 0.0,
-        "DesiredWeight": config.get("InitialVariantWeight", 1.0),
+        "DesiredWeight": weight,
         "CurrentInstanceCount": 0,
         "DesiredInstanceCount": config.get("InitialInstanceCount", 1),
-        "VariantStatus": [{"Status": found.phase, "StartTime": found.pending_since}],
+        "VariantStatus": [{"Status": status, "StartTime": pending.phase_since}],
     }
+    if pending.fleet is not None:
+        variant = pending.fleet.variants[name]
+        summary["CurrentWeight"] = weight * traffic.share(pending.fleet, found.fleets, name)
+        summary["CurrentInstanceCount"] = sum(1 for each in variant.instances if each.ready)
+        summary["DeployedImages"] = _images(found, variant)
     if "InstanceType" in config:
         summary["InstanceType"] = config["InstanceType"]
     return summary
 
 
-def _capture(config: EndpointConfig) -> dict[str, Any] | None:
-    """Return the summary of data capture. Nothing is captured here yet, so the status says Stopped."""
-    asked = config.request.get("DataCaptureConfig")
-    if asked is None:
-        return None
-    return {
-        "EnableCapture": asked.get("EnableCapture", False),
-        "CaptureStatus": "Stopped",
-        "CurrentSamplingPercentage": asked["InitialSamplingPercentage"],
-        "DestinationS3Uri": asked["DestinationS3Uri"],
-        "KmsKeyId": asked.get("KmsKeyId", ""),
-    }
+def _images(found: Endpoint, variant: Variant) -> list[dict[str, Any]]:
+    return [
+        {
+            "SpecifiedImage": variant.container.uri,
+            "ResolvedImage": variant.container.resolved,
+            "ResolutionTime": found.creation_time,
+        }
+    ]

@@ -1,27 +1,43 @@
-"""One endpoint: its states, its fleet, and the update that replaces one fleet by another.
+"""One endpoint: its states, the fleets that serve, and what changes them.
 
-Creating -> InService | Failed          Updating -> InService on the new config
-InService -> Updating | Deleting        Updating -> RollingBack -> InService on the OLD config, still serving
+Creating -> InService | Failed          InService -> Updating -> InService on the new config
+                                        Updating -> RollingBack -> InService on the OLD config
+                                        RollingBack -> UpdateRollbackFailed: both configs serve
+InService -> SystemUpdating -> InService (a fault that a test asks for)         any of these -> Deleting
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator import clock, seams
+from sagemaker_emulator.hosting import provision, rollout, traffic, watch
 from sagemaker_emulator.hosting.configs import EndpointConfig
-from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, Variant
-from sagemaker_emulator.hosting.instance import Container, Where
-from sagemaker_emulator.images.store import Store
+from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, NoInstance, Variant
+from sagemaker_emulator.hosting.instance import Instance, Where
+from sagemaker_emulator.hosting.runner import SERVICE_FAILED, Outcome, Phase, Runner, Surroundings
+from sagemaker_emulator.hosting.side import OldSide
+from sagemaker_emulator.hosting.stopwatch import Stopped, Stopwatch
 
 log = logging.getLogger(__name__)
 
-SERVICE_FAILED = "Request to service failed. If failure persists after retry, contact customer support."
+MAINTENANCE_SECONDS = 300  # of AWS's: how long SystemUpdating lasts when a test asks for it
+AT_REST = ("InService", "UpdateRollbackFailed")
+
+
+@dataclass
+class Pending:
+    """The deployment under way: what PendingDeploymentSummary shows."""
+
+    config: EndpointConfig
+    fleet: Fleet | None = None
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    phase: Phase = "Creating"
+    phase_since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(eq=False)
@@ -36,59 +52,85 @@ class Endpoint:
     status: str = "Creating"
     failure_reason: str | None = None
     last_deployment: dict[str, Any] | None = None
-    pending: EndpointConfig | None = None
-    pending_since: datetime | None = None
-    phase: str = "Creating"  # of the variants of the pending fleet: AWS's VariantStatus
+    pending: Pending | None = None
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_modified_time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    fleet: Fleet | None = None
+    fleets: tuple[
+        Fleet, ...
+    ] = ()  # those that take requests: two during an update or after a failed rollback
 
     def __post_init__(self) -> None:
         """Count fleets, so that each has a folder of its own."""
         self._generation = 0
         self._fleets: list[Fleet] = []  # every one that may have processes
-        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    @property
+    def fleet(self) -> Fleet | None:
+        """Return the fleet of `config`, None before there is one."""
+        return self.fleets[0] if self.fleets else None
+
+    def acquire(self, target: str | None) -> tuple[Fleet, Variant, Instance]:
+        """Choose an instance for one request; `release` it on its fleet. Raises NoVariant, NoInstance."""
+        while True:
+            fleets = self.fleets
+            try:
+                return traffic.acquire(fleets, target)
+            except NoInstance:
+                if fleets is self.fleets:  # else they were replaced in this very moment
+                    raise
 
     def create(self) -> None:
-        """Bring the first fleet up, in a thread."""
+        """Bring the first fleet up."""
         self._begin(self._create)
 
     def update(self, config: EndpointConfig, deployment: dict[str, Any] | None) -> None:
-        """Replace the fleet by one of `config`, in a thread; the old one serves until the new one does."""
-        self.pending, self.pending_since, self.phase = config, datetime.now(UTC), "Creating"
-        self.failure_reason, self.last_deployment = None, deployment
+        """Replace what serves by a fleet of `config`; the old one serves until the new one does."""
+        before = self.status
+        self.pending, self.last_deployment = Pending(config), deployment
         self._set("Updating")
-        self._begin(lambda: self._update(config, deployment))
+        self._begin(lambda: self._update(self.pending, before))
 
     def reshape(self, wanted: dict[str, dict[str, Any]]) -> None:
-        """Change weights and instance counts of running variants, in a thread."""
+        """Change weights and instance counts of running variants."""
         self._set("Updating")
         self._begin(lambda: self._reshape(wanted))
 
-    def delete(self, gone: Any) -> None:
-        """End everything, in a thread, then call `gone`."""
+    def delete(self, gone: Callable[[], None]) -> None:
+        """End everything, then call `gone`."""
         self._set("Deleting")
         self._begin(lambda: self._delete(gone))
 
+    def meet_faults(self) -> None:
+        """Let happen what a test has asked for and what may happen at any moment."""
+        if self.status in AT_REST and watch.fault(self.endpoint_name, "system-updating"):
+            before = self.status
+            self._set("SystemUpdating")
+            self._begin(lambda: self._maintain(before))
+        if self.fleet is not None and watch.fault(self.endpoint_name, "kill-instance"):
+            self.fleet.kill_one()
+
     def shutdown(self) -> None:
         """Stop serving at once, also what is still coming up: the emulator ends."""
+        self._stop.set()
         for fleet in list(self._fleets):
             fleet.end(drain=False)
 
-    def _begin(self, work: Any) -> None:
-        self._thread = threading.Thread(
+    def _begin(self, work: Callable[[], None]) -> None:
+        """Do `work` in a thread of its own."""
+        threading.Thread(
             target=self._guarded, args=(work,), name=f"endpoint-{self.endpoint_name}", daemon=True
-        )
-        self._thread.start()
+        ).start()
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
+        except Stopped:
+            return
         except Exception:
             log.exception("event=endpoint_broke endpoint=%s", self.endpoint_name)
-            self.failure_reason = SERVICE_FAILED
-            self.pending = None
-            self._set("InService" if self.fleet is not None else "Failed")
+            self.failure_reason, self.pending = SERVICE_FAILED, None
+            self._set("InService" if self.fleets else "Failed")
 
     def _create(self) -> None:
         fleet = self._new_fleet(self.config)
@@ -99,36 +141,43 @@ class Endpoint:
             self.failure_reason = str(error)
             self._set("Failed")
             return
-        self.fleet = fleet
+        self.fleets = (fleet,)
         self._set("InService")
 
-    def _update(self, config: EndpointConfig, deployment: dict[str, Any] | None) -> None:
-        new, old = self._new_fleet(config), self.fleet
-        try:
-            new.start()
-        except FleetFailed as error:
-            self.failure_reason = str(error)
-            self._set("RollingBack")
-            self._end_fleet(new, drain=False)
-            self.pending = None
-            self._set("InService")
-            return
-        self.phase = "ActivatingTraffic"
-        self.fleet = new  # one assignment: a request goes to the one or to the other
-        policy = (deployment or {}).get("BlueGreenUpdatePolicy", {})
-        self._bake(policy)
-        if old is not None:
-            self._end_fleet(old, drain=True)
-        self.config, self.pending = config, None
-        self._set("InService")
+    def _update(self, pending: Pending, before: str) -> None:
+        new, old = self._new_fleet(pending.config), OldSide(self.fleets)
+        plan = rollout.plan(self.last_deployment, new.wanted, old.full)
+        pending.fleet = new
+        self.fleets = (*old.fleets, new)
+        around = Surroundings(Stopwatch(self._stop), self._in_alarm, self._fault, self._enter)
+        self._settle(Runner(plan, old, new, around).run(), old.fleets, new, before)
 
-    def _bake(self, policy: dict[str, Any]) -> None:
-        """Keep the old fleet as long as the policy says; no alarm is watched yet: nothing rolls back here."""
-        wait = policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0)
-        seconds = wait + policy.get("TerminationWaitInSeconds", 0)
-        if seconds:
-            self.phase = "Baking"
-            threading.Event().wait(clock.scaled(seconds))
+    def _settle(self, outcome: Outcome, old: tuple[Fleet, ...], new: Fleet, before: str) -> None:
+        """Keep the fleets that serve now, end the others, and say how it went."""
+        status = before
+        if outcome.kind == "promoted":
+            status = "InService"
+            for fleet in old:
+                self._end_fleet(fleet)
+            self.config = self.pending.config if self.pending else self.config
+            self.fleets = (new,)
+        elif outcome.kind == "rolled back":
+            self.fleets = old
+            self._end_fleet(new)
+        else:
+            status = "UpdateRollbackFailed"
+            self._keep_what_serves((*old, new))
+        self.failure_reason, self.pending = outcome.reason, None
+        self._set(status)
+
+    def _keep_what_serves(self, fleets: tuple[Fleet, ...]) -> None:
+        serving = tuple(fleet for fleet in fleets if any(fleet.in_service.values()))
+        self.fleets = serving
+        for fleet in fleets:
+            if fleet in serving:
+                fleet.scale(fleet.in_service)
+            else:
+                self._end_fleet(fleet)
 
     def _reshape(self, wanted: dict[str, dict[str, Any]]) -> None:
         assert self.fleet is not None
@@ -142,30 +191,35 @@ class Endpoint:
             self.failure_reason = str(error)
         self._set("InService")
 
-    def _delete(self, gone: Any) -> None:
-        if self.fleet is not None:
-            self._end_fleet(self.fleet, drain=True)
+    def _maintain(self, before: str) -> None:
+        Stopwatch(self._stop).wait(MAINTENANCE_SECONDS)
+        self._set(before)
+
+    def _delete(self, gone: Callable[[], None]) -> None:
+        for fleet in self.fleets:
+            self._end_fleet(fleet)
         gone()
+
+    def _in_alarm(self, names: tuple[str, ...]) -> list[str]:
+        return watch.in_alarm(self.account, self.region, names)
+
+    def _fault(self, kind: str) -> bool:
+        return watch.fault(self.endpoint_name, kind)
+
+    def _enter(self, phase: Phase) -> None:
+        if phase == "RollingBack":
+            self._set("RollingBack")
+        if self.pending is not None:
+            self.pending.phase, self.pending.phase_since = phase, datetime.now(UTC)
 
     def _new_fleet(self, config: EndpointConfig) -> Fleet:
         self._generation += 1
-        name = f"{self.account}-{self.region}-{self.endpoint_name}-{self._generation}"
-        folder: Path = seams.home() / "endpoints" / name
-        store = Store(seams.home())
-        variants = []
-        for each in config.variants:
-            definition = config.containers[each["VariantName"]]
-            container = Container(definition["Image"], store.pushed(definition["Image"]), definition)
-            count = max(1, each.get("InitialInstanceCount", 1))
-            variants.append(
-                Variant(each["VariantName"], each, container, count, each.get("InitialVariantWeight", 1.0))
-            )
         where = Where(self.account, self.region, self.endpoint_name)
-        fleet = Fleet(where, config.endpoint_config_name, folder, variants)
+        fleet = provision.fleet(where, config, self._generation)
         self._fleets.append(fleet)
         return fleet
 
-    def _end_fleet(self, fleet: Fleet, drain: bool) -> None:
+    def _end_fleet(self, fleet: Fleet, drain: bool = True) -> None:
         fleet.end(drain)
         self._fleets.remove(fleet)
 

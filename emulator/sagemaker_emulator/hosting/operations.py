@@ -8,12 +8,12 @@ from typing import Any
 
 from sagemaker_emulator import seams, tags
 from sagemaker_emulator.hosting import configs, deployments, names
-from sagemaker_emulator.hosting.endpoint import Endpoint
+from sagemaker_emulator.hosting.endpoint import AT_REST, Endpoint
 from sagemaker_emulator.listing import page
 from sagemaker_emulator.seams import Call
 
 # Two requests at once must not both find an endpoint free to change.
-_changes = threading.Lock()
+_changes = threading.RLock()
 _living: set[Endpoint] = set()
 
 
@@ -30,7 +30,7 @@ def _create(call: Call) -> dict[str, Any]:
         raise names.taken(call, "endpoint", name)
     config = configs.get(call, call.params["EndpointConfigName"])
     deployment = call.params.get("DeploymentConfig")
-    deployments.check(deployment)
+    deployments.check(call, deployment, config)
     made = Endpoint(name, call.arn(f"endpoint/{name}"), call.account, call.region, config)
     made.last_deployment = copy.deepcopy(deployment)
     call.backend.endpoints[name] = made
@@ -50,17 +50,17 @@ def update_endpoint(call: Call) -> dict[str, Any]:
 def _update(call: Call) -> dict[str, Any]:
     found = get(call, call.params["EndpointName"])
     config = configs.get(call, call.params["EndpointConfigName"])
-    _refuse_unless_in_service(found)
+    _refuse_unless_at_rest(found)
     deployment = call.params.get("DeploymentConfig")
     if deployment is None and call.params.get("RetainDeploymentConfig"):
         deployment = found.last_deployment
-    deployments.check(deployment)
     if deployment is not None:
         deployments.refuse_renamed(found.config, config)
     if call.params.get("RetainAllVariantProperties"):
         config = deployments.with_running_properties(
             found, config, call.params.get("ExcludeRetainedVariantProperties", [])
         )
+    deployments.check(call, deployment, config)
     found.update(config, copy.deepcopy(deployment))
     return {"EndpointArn": found.arn}
 
@@ -117,6 +117,8 @@ def get(call: Call, name: str) -> Endpoint:
     found = call.backend.endpoints.get(name)
     if found is None:
         raise names.missing(call, "endpoint", name)
+    with _changes:
+        found.meet_faults()
     return found
 
 
@@ -136,9 +138,16 @@ def _end_all() -> None:
         thread.join()
 
 
-def _refuse_unless_in_service(found: Endpoint) -> None:
+def _refuse_unless_at_rest(found: Endpoint) -> None:
+    """Raise AwsError unless an update may begin: a mixed fleet may be updated too, a failed endpoint not."""
     if found.status == "Failed":
         # So says the reference of DescribeEndpoint about the status Failed.
         raise names.invalid(f'Cannot update endpoint "{found.arn}" in status Failed; it can only be deleted.')
-    if found.status != "InService":
+    if found.status not in AT_REST:
         raise names.busy(found.arn)
+
+
+def _refuse_unless_in_service(found: Endpoint) -> None:
+    _refuse_unless_at_rest(found)
+    if found.status != "InService":
+        raise names.invalid(f'Cannot scale endpoint "{found.arn}" in status {found.status}; update it first.')

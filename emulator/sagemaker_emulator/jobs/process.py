@@ -34,11 +34,17 @@ class JobProcess:
         self._launch, self._stream, self._on_line = launch, stream, on_line
         self._wake = threading.Event()
         self._stop = False
+        self._child: subprocess.Popen[bytes] | None = None
 
     def interrupt(self) -> None:
         """Ask the process to stop."""
         self._stop = True
         self._wake.set()
+
+    def kill(self) -> None:
+        """End the process without asking, as the kernel does when memory runs out."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
 
     def run(self, max_seconds: float, grace_seconds: float) -> Ended:
         """Run to the end, a stop, or the time limit; nothing of its group is left afterwards."""
@@ -48,6 +54,7 @@ class JobProcess:
             self._stream.write([f"exec {self._launch.command[:1]}: {error.strerror}"])
             return Ended(NOT_FOUND)
         assert child.stdout is not None
+        self._child = child
         pump = threading.Thread(target=self._pump, args=(child.stdout,), daemon=True)
         waiter = threading.Thread(target=self._wait, args=(child,), daemon=True)
         pump.start()
