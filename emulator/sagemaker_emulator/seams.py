@@ -63,10 +63,14 @@ MODULES = (
     "sagemaker_emulator.images.ecr",
     "sagemaker_emulator.executor",
     "sagemaker_emulator.hosting",
+    "sagemaker_emulator.monitoring",
 )
 # Loaded with the first request to a service: moto's CloudFormation imports most of moto, which takes a
 # second.
-LATER = {"cloudformation": ("sagemaker_emulator.stacks",)}
+LATER = {
+    "cloudformation": ("sagemaker_emulator.stacks",),
+    "events": ("sagemaker_emulator.monitoring.rules",),
+}
 
 
 class AwsError(ServiceException):

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, proof, stack, status, tree
+from pipelines import delivery, errors, images, proof, prune, stack, status, tree
 from pipelines import release as releases
 from pipelines import settings as facts
 from pipelines.errors import MLOpsError, SettingsError
@@ -33,6 +33,8 @@ USAGE = 1  # typer's own 2 means "data refused" here
 SettingsFile = Annotated[Path, typer.Option("--settings", envvar="MLOPS_SETTINGS", help="settings file")]
 Environment = Annotated[str, typer.Option("--env", help="staging or production")]
 Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejected earlier")]
+Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
+Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
@@ -71,11 +73,11 @@ def image(context: typer.Context) -> None:
 
 
 @app.command()
-def release(context: typer.Context, retry: Retry = False) -> None:
+def release(context: typer.Context, retry: Retry = False, keep: Keep = False) -> None:
     """Bring the working tree to production: data, pipeline, gate, staging, approval, proof."""
     run: Run = context.obj
     with run.shown("release"):
-        releases.release(run, tree.read(run.settings), retry=retry)
+        releases.release(run, tree.read(run.settings), retry=retry, keep=keep)
 
 
 @app.command()
@@ -87,11 +89,18 @@ def promote(context: typer.Context, release_id: ReleaseId) -> None:
 
 
 @app.command()
-def rollback(context: typer.Context) -> None:
-    """Bring production back to the approved release before this one, with the same proof."""
+def rollback(context: typer.Context, environment: Environment = "production") -> None:
+    """Bring production back to the proven release before this one, with the same rollout and proof."""
     run: Run = context.obj
     with run.shown("rollback"):
-        delivery.rollback(run)
+        delivery.rollback(run, environment)
+
+
+@app.command("prune")
+def prune_leftovers(context: typer.Context, yes: Yes = False) -> None:
+    """Show models, endpoint configs and alarms that nothing needs any more; delete them with --yes."""
+    run: Run = context.obj
+    run.story.console.print(prune.prune(run, yes))
 
 
 @app.command("status")

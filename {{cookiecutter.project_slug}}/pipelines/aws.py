@@ -22,11 +22,14 @@ from pipelines.errors import SettingsError
 
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
-SERVICES = {"runtime": "sagemaker-runtime"}  # every other client has its service's name
+# Every other client has its service's name.
+SERVICES = {"runtime": "sagemaker-runtime", "probe": "sagemaker-runtime", "publish": "cloudwatch"}
+# The prober's clients never try again, for it asks all the time; the seconds that an answer may take.
+ONCE = {"probe": 60, "publish": 2}
 
 
 class Aws:
-    """The clients of one region: sagemaker, runtime, s3, cloudformation, ecr, logs. None is global."""
+    """The clients of one region, named as their services: sagemaker, s3, cloudwatch. None is global."""
 
     def __init__(self, region: str) -> None:
         self.region = region
@@ -34,12 +37,13 @@ class Aws:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        self.__dict__[name] = self._client(SERVICES.get(name, name))  # made when first asked for
+        patience = (1, ONCE[name]) if name in ONCE else ()
+        self.__dict__[name] = self._client(SERVICES.get(name, name), *patience)  # made when first asked for
         return self.__dict__[name]
 
-    def _client(self, service: str, attempts: int = RETRIES) -> Any:
+    def _client(self, service: str, attempts: int = RETRIES, seconds: float = READ_SECONDS) -> Any:
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-        config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+        config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=seconds)
         session: Any = boto3.Session(region_name=self.region)
         return session.client(service, config=config)
 

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from pipelines import errors, names, registry, rollout
-from pipelines.errors import DeployFailed, WrongRelease
+from pipelines import contract, endpoints, errors, names, registry, rollout, watch
+from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
+from pipelines.proof import Ready
 from pipelines.registry import Package
 from pipelines.run import Run
 
 
-def prove_on_staging(run: Run, package: Package) -> Package:
+def prove_on_staging(run: Run, package: Package, keep: bool = False) -> Package:
     """Serve the release on an endpoint of its own, prove it, take the endpoint away; note the proof."""
+    endpoint, keep = (
+        run.endpoint("staging", package.release_id),
+        keep or run.settings.environments.staging.keep,
+    )
     with run.story.step("staging") as step:
         try:
-            rollout.deploy(run, "staging", package, step)
+            ready = rollout.prepare(run, "staging", package, step)
+            there = endpoints.describe(run.aws, endpoint)
+            if there and rollout.unlike(there, ready.config):  # kept from a time with other machines
+                endpoints.delete(run.aws, endpoint)
+            rollout.serve(run, ready, None, step)
+            step.note += f"; {contract.prove(run.aws, ready)}"
+        except BaseException:
+            keep = False
+            raise
         finally:
-            rollout.delete(run.aws, run.endpoint("staging", package.release_id))
+            if not keep:
+                endpoints.delete(run.aws, endpoint)
         return registry.annotate(run.aws, package, {"staging": "proven"})
 
 
@@ -41,27 +55,35 @@ def to_production(run: Run, package: Package) -> Package:
 
     Raises:
         DeployFailed: not proven; E405 before anything is touched, E406 where putting back failed too.
+        NotStarted: E407 to E411, an alarm would not have sent it back.
     """
-    serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
-    asked = False
+    endpoint = run.endpoint("production")
+    registry.served(run.aws, run.stack.group, endpoint)  # E405 before anything is made
+    serving, config, ready = None, "", None
     try:
         with run.story.step("production") as step:
             ready = rollout.prepare(run, "production", package, step)
-            asked = True
-            rollout.serve(run, ready, step)
-    except BaseException as error:  # Ctrl-C too: production must not serve what nobody has proven
-        if asked:
-            undo(run, serving, package, error)
+            # Only now: the release that we may have waited for is what must be put back.
+            serving = registry.served(run.aws, run.stack.group, endpoint)
+            config = (endpoints.describe(run.aws, endpoint) or {}).get("EndpointConfigName", "")
+            rollout.serve(run, ready, serving, step)
+    except NotStarted:
         raise
+    except BaseException as error:  # Ctrl-C too: production must not serve what nobody has proven
+        if ready:
+            undo(run, serving, config, ready, error)
+        raise
+    if package.metadata.get("production") != "proven":
+        package = registry.annotate(run.aws, package, {"production": "proven"})
     run.story.facts["package"] = package.facts()
     return package
 
 
-def undo(run: Run, serving: Package | None, package: Package, error: BaseException) -> None:
+def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: BaseException) -> None:
     """Put back what served, then reject a release that was wrong; raise DeployFailed E406 if that fails."""
-    failure: DeployFailed | None = None
+    package, failure = ready.package, None
     try:
-        put_back(run, serving, package)
+        put_back(run, serving, config, ready)
     except BaseException as second:
         known, before = errors.translate(second), f"version {serving.version}" if serving else "nothing"
         failure = DeployFailed(f"""E406 production may serve version {package.version}, which is not proven
@@ -69,8 +91,9 @@ def undo(run: Run, serving: Package | None, package: Package, error: BaseExcepti
             putting back {before} failed: {known.what if known else type(second).__name__}
             look at it now (python -m pipelines status), then: python -m pipelines rollback""")
     if isinstance(error, WrongRelease):
+        why = f"{error.code} {error.what}: {error.why}; evidence: {watch.uri(run, package)}"
         try:
-            registry.judge(run.aws, package, "Rejected", f"{error.code} {error.what}: {error.why}")
+            registry.judge(run.aws, package, "Rejected", why)
         except ClientError as unsaid:  # it must not hide what stopped the release
             error.detail.append(f"version {package.version} is not marked Rejected: {errors.code(unsaid)}")
     if failure:
@@ -79,17 +102,21 @@ def undo(run: Run, serving: Package | None, package: Package, error: BaseExcepti
         raise failure from error
 
 
-def put_back(run: Run, serving: Package | None, failed: Package) -> None:
+def put_back(run: Run, serving: Package | None, config: str, failed: Ready) -> None:
     """Bring production back to what it served; a first release that fails leaves no endpoint."""
     with run.story.step("put back") as step:
         if serving is None:
-            rollout.delete(run.aws, run.endpoint("production"))
-            step.note = "nothing served before: the endpoint is deleted"
-        elif serving.arn != failed.arn:
-            rollout.deploy(run, "production", serving, step)
+            endpoints.delete(run.aws, run.endpoint("production"))
+            step.note = "nothing served before: the endpoint is deleted, release again"
+            return
+        if config == failed.config:  # an earlier run brought it there, and nobody had proven it
+            serving, config = registry.previous(run.aws, run.stack.group, serving), ""
+        if serving:
+            ready = rollout.prepare(run, "production", serving, step, config)
+            rollout.serve(run, ready, failed.package, step)
         else:
             step.verdict = "failed"
-            step.note = f"version {failed.version} itself was serving: release another"
+            step.note = f"version {failed.package.version} itself was serving: release another"
 
 
 def promote(run: Run, release_id: str) -> Package:
@@ -106,17 +133,21 @@ def promote(run: Run, release_id: str) -> Package:
     return to_production(run, package)
 
 
-def rollback(run: Run) -> Package:
-    """Bring production back to the approved release before the one it serves, with the same proof."""
+def rollback(run: Run, environment: str = "production") -> Package:
+    """Bring production back to the release that it served, proven, before this one; with the same proof."""
+    if run.settings.environment(environment) is not run.settings.environments.production:
+        raise SettingsError(f"""E501 {environment} cannot be rolled back
+            the option --env
+            its endpoint lives only while a release is proven there
+            leave --env out, or say --env production""")
     serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
-    approved = registry.approved(run.aws, run.stack.group)
-    earlier = [item for item in approved if serving is None or item.version < serving.version]
-    if not earlier:
-        raise DeployFailed(f"""E404 there is no earlier approved release
+    earlier = registry.previous(run.aws, run.stack.group, serving)
+    if earlier is None:
+        raise DeployFailed(f"""E404 there is no earlier release that was proven in production
             registry group {run.stack.group}
             production serves {f"version {serving.version}" if serving else "nothing"}
             git revert the change and release: an earlier content is served without training""")
-    package = to_production(run, earlier[0])
+    package = to_production(run, earlier)
     if serving:
         registry.judge(run.aws, serving, "Rejected", f"rolled back by hand to version {package.version}")
     return package

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +22,16 @@ from pipelines.run import Run
 
 ANCHORS = ("release_id", "execution_id", "artifact_sha256", "evaluation_sha256")
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A release that an endpoint can be asked to serve."""
+
+    endpoint: str
+    config: str
+    package: Package
+    golden: dict[str, Any]
 
 
 def of_archive(aws: Aws, package: Package) -> None:
@@ -104,7 +115,9 @@ def ask(aws: Aws, endpoint: str, body: Any, content_type: str = "application/jso
         answer = aws.runtime.invoke_endpoint(**request)
         return json.loads(answer["Body"].read()), answer.get("CustomAttributes", "")
     except (ClientError, BotoCoreError, ValueError) as error:
-        raise DeployFailed(f"""E402 the endpoint did not answer a request
+        # The model's own error is an answer too: the release's fault, and nobody else's.
+        kind = WrongRelease if errors.code(error) == "ModelError" else DeployFailed
+        raise kind(f"""E402 the endpoint did not answer a request
             {endpoint}
             {errors.code(error) or type(error).__name__}
             look at /aws/sagemaker/Endpoints, then release again""") from error
@@ -127,6 +140,12 @@ def wrong(
     if not isinstance(got, list) or not _close(got, predictions, tolerance):
         return "the predictions differ from those that evaluation recorded"
     return None
+
+
+def carries(attributes: str, package: Package) -> bool:
+    """Say whether an answer's header names this package."""
+    stamp = HEADER.search(attributes)
+    return bool(stamp) and (stamp["release"], stamp["package"]) == (package.release_id, str(package.version))
 
 
 def _close(got: Any, wanted: Any, tolerance: float) -> bool:

@@ -68,6 +68,12 @@ def approved(aws: Aws, group: str) -> list[Package]:
     return newest(aws, group, ModelApprovalStatus="Approved")
 
 
+def previous(aws: Aws, group: str, serving: Package | None) -> Package | None:
+    """Return the newest approved release before the one that serves which production has served, proven."""
+    proven = [item for item in approved(aws, group) if item.metadata.get("production") == "proven"]
+    return next((item for item in proven if serving is None or item.version < serving.version), None)
+
+
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
     """Return the newest package of a release, or None.
 

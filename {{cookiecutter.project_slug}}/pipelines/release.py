@@ -19,7 +19,7 @@ from pipelines.settings import names_user
 from pipelines.tree import Tree
 
 
-def release(run: Run, work: Tree, *, retry: bool = False) -> Package:
+def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) -> Package:
     """Bring the working tree to production, or raise what stopped it."""
     data.check(work.lock, work.root, run.story)
     digests = images.require(run.aws, run.stack, work.ids.code_id)
@@ -32,7 +32,7 @@ def release(run: Run, work: Tree, *, retry: bool = False) -> Package:
     else:
         package = produce(run, work, digests, retry)
     if package.approval != "Approved":
-        package = delivery.prove_on_staging(run, package)
+        package = delivery.prove_on_staging(run, package, keep)
         if run.settings.project.approval != "gate":
             return delivery.hold(run, package)
         package = delivery.approve(run, package, "proven on staging, the gate decides")

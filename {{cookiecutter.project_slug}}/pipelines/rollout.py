@@ -1,5 +1,7 @@
-"""An environment's endpoint: asked to serve one release, all at once, and proven afterwards; or taken away.
+"""A release takes over an endpoint: SageMaker shifts traffic, alarms may send it back, we prove the outcome.
 
+Three ends: promoted, rolled back (E401), unknown (E402); the last two are red. Killed half-way, nobody probes
+any more and SageMaker goes back by itself; the next run finds out from the real state.
 Requests are made by pure functions, so that a test can hold them against Amazon's own model.
 """
 
@@ -7,23 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import errors, names, proof
-from pipelines.aws import Aws, found
-from pipelines.errors import DeployFailed
+from pipelines import alarms, endpoints, names, proof, watch
+from pipelines.alarms import Watched
+from pipelines.proof import Ready
 from pipelines.registry import Package
 from pipelines.run import Run
-from pipelines.settings import Environment
-from pipelines.story import Step, pause
+from pipelines.story import Step
+from pipelines.tables import Environment, Production
 
-MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing image
+ROUTING = {"all_at_once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 
 
 def model_request(name: str, package: Package, role: str) -> dict[str, Any]:
@@ -48,47 +45,100 @@ def config_request(name: str, machines: Environment, key: str) -> dict[str, Any]
     return {"EndpointConfigName": name, "ProductionVariants": [variant], "KmsKeyId": key}
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A release that an endpoint can be asked to serve."""
+def deployment(machines: Production, watching: list[str]) -> dict[str, Any]:
+    """Return the DeploymentConfig: how traffic moves, how long it is watched, which alarms send it back."""
+    rollout, minutes = machines.rollout, machines.max_minutes() * 60
+    size = {"Type": "CAPACITY_PERCENT", "Value": ceil(machines.share() * 100)}
+    step = {"WaitIntervalInSeconds": (rollout.bake_minutes or 0) * 60}
+    back = {"Alarms": [{"AlarmName": name} for name in watching]}
+    if rollout.strategy == "rolling":
+        rolling = {"MaximumBatchSize": size, **step, "MaximumExecutionTimeoutInSeconds": minutes}
+        return {"RollingUpdatePolicy": rolling, "AutoRollbackConfiguration": back}
+    sizes = {"canary": {"CanarySize": size}, "linear": {"LinearStepSize": size}}.get(rollout.strategy, {})
+    policy = {
+        "TrafficRoutingConfiguration": {"Type": ROUTING[rollout.strategy], **sizes, **step},
+        "TerminationWaitInSeconds": (rollout.final_bake_minutes or 0) * 60,
+        "MaximumExecutionTimeoutInSeconds": minutes,
+    }
+    return {"BlueGreenUpdatePolicy": policy, "AutoRollbackConfiguration": back}
 
-    endpoint: str
-    config: str
-    package: Package
-    golden: dict[str, Any]
+
+def update_request(watched: Watched, same_machines: bool) -> dict[str, Any]:
+    """Return the UpdateEndpoint request; what autoscaling has set stays, unless other machines are wanted."""
+    return {
+        "EndpointConfigName": watched.config,
+        "RetainAllVariantProperties": same_machines,
+        "DeploymentConfig": deployment(watched.machines, watched.names),
+    }
 
 
-def deploy(run: Run, environment: str, package: Package, step: Step) -> None:
-    """Bring one release to an endpoint and prove it; raise DeployFailed unless it is proven."""
-    serve(run, prepare(run, environment, package, step), step)
+def prepare(run: Run, environment: str, package: Package, step: Step, config: str = "") -> Ready:
+    """Make all that a release needs to be served, and wait for others; the endpoint stays as it is.
 
-
-def prepare(run: Run, environment: str, package: Package, step: Step) -> Ready:
-    """Make all that a release needs to be served, and wait for others; the endpoint stays as it is."""
+    `config` is that of a release which has been served before.
+    """
     aws, endpoint = run.aws, run.endpoint(environment, package.release_id)
     golden = proof.golden(aws, run.stack.bucket, package)
     proof.of_archive(aws, package)
     step.note = "archive checked"
-    before = describe(aws, endpoint)
-    if before and before["EndpointStatus"] in MOVING:  # another release, or our own that was cut off
-        wait(aws, endpoint, step)
-    return Ready(endpoint, make_config(run, environment, package), package, golden)
+    config = config or make_config(run, environment, package)
+    before = endpoints.describe(aws, endpoint)
+    if endpoints.moving(before) and endpoints.pending(before) != config:  # another release
+        endpoints.wait(aws, endpoint, step)
+    return Ready(endpoint, config, package, golden)
 
 
-def serve(run: Run, ready: Ready, step: Step) -> None:
-    """Ask the endpoint to serve what is ready, and prove that it does."""
+def serve(run: Run, ready: Ready, serving: Package | None, step: Step) -> None:
+    """Have the endpoint serve what is ready, and prove that it does; `serving` is what it serves now."""
     aws, endpoint, config = run.aws, ready.endpoint, ready.config
-    before = describe(aws, endpoint)
+    before = endpoints.describe(aws, endpoint)
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
-        delete(aws, endpoint)
+        endpoints.delete(aws, endpoint)
         before = None
-    asked = before is None or before["EndpointConfigName"] != config
-    if asked:
-        act = aws.sagemaker.update_endpoint if before else aws.sagemaker.create_endpoint
-        act(EndpointName=endpoint, EndpointConfigName=config)
-    proof.of_state(wait(aws, endpoint, step), config, asked)
-    answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
+    if before and unlike(before, config):
+        answered = roll(run, ready, before, serving, step)
+    else:
+        if before is None:
+            endpoints.ask(aws, endpoint, aws.sagemaker.create_endpoint, EndpointConfigName=config)
+        proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
+        answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
+
+
+def unlike(endpoint: dict[str, Any], config: str) -> bool:
+    """Say whether an endpoint needs an update, or the end of one, before it serves `config` alone."""
+    mixed = endpoint["EndpointStatus"] == "UpdateRollbackFailed"
+    return mixed or endpoint["EndpointConfigName"] != config or bool(endpoints.pending(endpoint))
+
+
+def roll(run: Run, ready: Ready, before: dict[str, Any], serving: Package | None, step: Step) -> int:
+    """Update an endpoint under watch, or go on watching our own update; return how many answers proved it.
+
+    Raises:
+        NotStarted: an alarm would watch nothing; the endpoint was not asked.
+        WrongRelease, DeployFailed: rolled back, or not known.
+    """
+    aws, config, old = run.aws, ready.config, before["EndpointConfigName"]
+    machines = run.settings.environments.production
+    watched = Watched(run.project, ready.endpoint, config, old, machines)
+    with watch.watching(run, ready, watched, serving, step) as watcher:
+        if endpoints.pending(before) != config:
+            usual = alarms.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
+            alarms.put(aws, watched, usual)
+            step.note = "waiting until the alarms are quiet and have data"
+            alarms.ready(aws, watched, lambda: watcher.prober.trouble)
+            request = update_request(watched, same_machines(run, old, machines))
+            watcher.asked = True
+            endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
+        watcher.asked = True
+        return watcher.follow()
+
+
+def same_machines(run: Run, config: str, machines: Environment) -> bool:
+    """Say whether a config asks for these machines: then the number that autoscaling chose is kept."""
+    there = run.aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    wanted = (machines.instance_type, machines.instance_count)
+    return (there.get("InstanceType"), there.get("InitialInstanceCount")) == wanted
 
 
 def make_config(run: Run, environment: str, package: Package) -> str:
@@ -99,55 +149,6 @@ def make_config(run: Run, environment: str, package: Package) -> str:
     facts = [model_request(name, package, role), config_request(name, machines, key)]
     asked = json.dumps(facts, sort_keys=True).encode()
     name = f"{name}-{hashlib.sha256(asked).hexdigest()[:8]}"
-    once(run.aws.sagemaker.create_model, **model_request(name, package, role))
-    once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
+    endpoints.once(run.aws.sagemaker.create_model, **model_request(name, package, role))
+    endpoints.once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
     return name
-
-
-def once(create: Any, **request: Any) -> None:
-    """Create something whose name says what it is: where it exists already it is the same."""
-    try:
-        create(**request)
-    except ClientError as error:
-        if errors.code(error) != "ResourceInUse" and "already exist" not in str(error).lower():
-            raise
-
-
-def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
-    """Return the endpoint as SageMaker describes it, or None."""
-    return found(aws.sagemaker.describe_endpoint, EndpointName=endpoint)
-
-
-def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
-    """Wait until the endpoint moves no more; raise DeployFailed E402 after an hour."""
-    for now in looks(aws, endpoint):
-        if now is None:
-            break
-        if now["EndpointStatus"] not in MOVING and not now.get("PendingDeploymentSummary"):
-            return now
-        step.note = f"{endpoint} {now['EndpointStatus']}"
-    raise DeployFailed(f"""E402 the endpoint {endpoint} has disappeared
-        {endpoint}
-        somebody deleted it
-        find out who, then release again""")
-
-
-def looks(aws: Aws, endpoint: str) -> Iterator[dict[str, Any] | None]:
-    """Yield how the endpoint is now, again and again; raise DeployFailed E402 after an hour."""
-    started = time.monotonic()
-    while True:
-        yield (now := describe(aws, endpoint))
-        waited = time.monotonic() - started
-        if waited > UPDATE_MINUTES * 60:
-            raise DeployFailed(f"""E402 {endpoint} is still {now["EndpointStatus"] if now else "nothing"}
-                {endpoint}
-                waited {UPDATE_MINUTES} minutes
-                look at the endpoint's log (/aws/sagemaker/Endpoints), then release again""")
-        time.sleep(pause(waited))
-
-
-def delete(aws: Aws, endpoint: str) -> None:
-    """Delete an endpoint and wait until it is gone; its configs and models stay, they cost nothing."""
-    if describe(aws, endpoint):
-        aws.sagemaker.delete_endpoint(EndpointName=endpoint)
-        next(now for now in looks(aws, endpoint) if now is None)

@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipelines.errors import SettingsError
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[int, Field(ge=1)]
-Drop = Annotated[float, Field(ge=0)]  # by how much a metric may become worse
-Machine = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
+from pipelines.tables import Amount, Drop, Environment, Environments, Machine, Share, Table
 
 # What each task can be gated on, and whether more is better; the names of training/metrics.py (a test holds
 # them equal). To gate on a metric of your own, compute it there and add it here.
@@ -31,12 +27,6 @@ TASKS: dict[str, dict[str, bool]] = {
     "regression": {"rmse": False, "mae": False, "r2": True},
 }
 SHARES = ("auc", "average_precision", "brier", "accuracy", "macro_f1", "macro_auc")  # always 0 to 1
-
-
-class Table(BaseModel):
-    """A table of mlops.toml: frozen, and no key that we do not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Project(Table):
@@ -125,20 +115,6 @@ class Jobs(Table):
     validate_: Job = Field(alias="validate")
     train: Job
     evaluate: Job
-
-
-class Environment(Table):
-    """The machines behind one endpoint."""
-
-    instance_type: Machine
-    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
-
-
-class Environments(Table):
-    """Staging proves, production serves."""
-
-    staging: Environment
-    production: Environment
 
 
 class Settings(Table):

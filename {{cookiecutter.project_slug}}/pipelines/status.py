@@ -6,11 +6,12 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import data, execution, images, names, registry, rollout
+from pipelines import data, endpoints, execution, images, names, registry
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.run import Run
+from pipelines.tables import Environments
 from pipelines.tree import Tree
 
 
@@ -24,7 +25,7 @@ def status(run: Run) -> Table:
             package = registry.served(aws, group, endpoint)
         except DeployFailed:  # something that is no release: shown as unknown
             package = None
-        table.add_row(f"endpoint {environment}", *_endpoint(rollout.describe(aws, endpoint), package))
+        table.add_row(f"endpoint {environment}", *_endpoint(endpoints.describe(aws, endpoint), package))
     for package in registry.newest(aws, group)[:10]:
         release, metric = names.short(package.release_id), package.metadata.get("metric", "")
         table.add_row(f"version {package.version}", package.approval, release, metric)
@@ -64,13 +65,29 @@ def plan(run: Run, work: Tree) -> Table:
     same = serving is not None and serving.release_id == release_id
     todo = "prove it again" if same else _production(work.settings.project.approval)
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
-    for name, kept in (
-        ("staging", "only while it is proven"),
-        ("production", "always: it costs money while idle"),
-    ):
-        machines = work.settings.environment(name)
-        table.add_row(f"machines, {name}", f"{machines.instance_count} x {machines.instance_type}", kept)
+    _costs(table, work.settings.environments)
     return table
+
+
+def _costs(table: Table, environments: Environments) -> None:
+    """Add how a release takes over, what sends it back, and what costs money while nothing happens."""
+    staging, production = environments.staging, environments.production
+    rollout, share = production.rollout, production.share()
+    waits = [f"{rollout.bake_minutes} minutes a step" if rollout.bake_minutes else ""]
+    waits += [f"{rollout.final_bake_minutes} at the end" if rollout.final_bake_minutes else ""]
+    table.add_row(
+        "rollout",
+        f"{rollout.strategy}, {share:.0%} of the fleet first",
+        f"watch {', '.join(filter(None, waits))}; give up after {production.max_minutes()} minutes",
+    )
+    limits = f"5xx {rollout.max_error_rate:.1%}, latency x {rollout.max_latency_ratio:g}, 1 wrong answer"
+    table.add_row("alarms", ", ".join([limits, *rollout.alarms]), "go back where one fires")
+    while_idle = "always: it costs money while idle"
+    for name, machines, kept in (
+        ("staging", staging, while_idle if staging.keep else "only while it is proven"),
+        ("production", production, f"{while_idle}, twice as much during a rollout"),
+    ):
+        table.add_row(f"machines, {name}", f"{machines.instance_count} x {machines.instance_type}", kept)
 
 
 def _pipeline(aws: Aws, project: str, release_id: str) -> str:

@@ -20,7 +20,11 @@ NEW_SIDE = {"RollingBack": "Deleting", "Deleting": "Updating"}
 @seams.operation("DescribeEndpoint")
 def describe_endpoint(call: Call) -> dict[str, Any]:
     """Describe an endpoint as it is now."""
-    found = get(call, call.params["EndpointName"])
+    return described(get(call, call.params["EndpointName"]))
+
+
+def described(found: Endpoint) -> dict[str, Any]:
+    """Return what DescribeEndpoint says of an endpoint now; its events on EventBridge say the same."""
     fleet, pending = found.fleet, found.pending
     answer: dict[str, Any] = {
         "EndpointName": found.endpoint_name,

@@ -1,39 +1,27 @@
 """What CloudWatch knows of invocations: AWS's metric names, with and without the config's dimension.
 
-Requests are only counted here; a thread hands the sums over twice a second: counting costs a request nothing.
+A request only counts up a few numbers; a thread hands them over six times a minute. Each value is kept, so that
+percentiles are right; latencies are rounded to three digits, so that a histogram stays small.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+import time
+from collections import Counter
+from dataclasses import dataclass, field
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import clock, seams
+from sagemaker_emulator.monitoring import data
+from sagemaker_emulator.monitoring.data import Metric, Sample
 
 log = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/SageMaker"
-FLUSH_SECONDS = 0.5
-
-
-@dataclass
-class Sum:
-    """A statistic set of one metric: CloudWatch needs no more for Sum, Average, Minimum, Maximum."""
-
-    count: int = 0
-    total: float = 0.0
-    least: float = float("inf")
-    most: float = float("-inf")
-
-    def add(self, value: float) -> None:
-        """Count one value."""
-        self.count += 1
-        self.total += value
-        self.least, self.most = min(self.least, value), max(self.most, value)
+FLUSH_SECONDS = 10  # of AWS's time, which is scaled
+LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,79 +33,107 @@ class Where:
     variant: str
 
 
-Key = tuple[str, tuple[tuple[str, str], ...], str, str]  # region, dimensions, metric, unit
+@dataclass
+class Counts:
+    """What happened since the last flush: for each metric, which value came how often."""
+
+    values: dict[str, Counter[float]] = field(default_factory=dict)
+
+    def add(self, metric: str, value: float) -> None:
+        """Count one value."""
+        if metric not in self.values:
+            self.values[metric] = Counter()
+        self.values[metric][value] += 1
+
+
+Key = tuple[str, str, Where]  # account, region
 
 _lock = threading.Lock()
-_sums: defaultdict[Key, Sum] = defaultdict(Sum)
-_running = threading.Event()
+_counts: dict[Key, Counts] = {}
+_something = threading.Event()
+_stop: threading.Event | None = None
 
 
 def record(
-    region: str, where: Where, status: int, model_seconds: float | None, overhead_seconds: float
+    region: str,
+    where: Where,
+    status: int,
+    model_seconds: float | None,
+    overhead_seconds: float,
+    account: str = seams.ACCOUNT,
 ) -> None:
-    """Count one invocation. `model_seconds` is None when no container was asked."""
-    two = (("EndpointName", where.endpoint), ("VariantName", where.variant))
-    values = [
-        ("Invocations", 1.0, "Count"),
-        ("Invocation4XXErrors", float(400 <= status < 500), "Count"),
-        # 0 stands for no answer at all, which SageMaker's own client sees as a server's error.
-        ("Invocation5XXErrors", float(status >= 500 or status == 0), "Count"),
-        ("OverheadLatency", overhead_seconds * 1e6, "Microseconds"),
-    ]
-    if model_seconds is not None:
-        values.append(("ModelLatency", model_seconds * 1e6, "Microseconds"))
+    """Count one invocation. `model_seconds` is None when no container was asked, `status` 0 when none answered."""
     with _lock:
-        for dimensions in (two, (*two, ("EndpointConfigName", where.config))):
-            for name, value, unit in values:
-                _sums[region, dimensions, name, unit].add(value)
-    _start()
+        counts = _counts.get((account, region, where))
+        if counts is None:
+            counts = _counts[account, region, where] = Counts()
+        counts.add("Invocations", 1.0)
+        counts.add("Invocation4XXErrors", float(400 <= status < 500))
+        # No answer at all is a server's error to SageMaker's own client.
+        counts.add("Invocation5XXErrors", float(status >= 500 or status == 0))
+        counts.add("OverheadLatency", _rounded(overhead_seconds * 1e6))
+        if model_seconds is not None:
+            # 1 for whatever is not a 2XX, a request without an answer included.
+            counts.add("InvocationModelErrors", float(not 200 <= status < 300))
+            counts.add("ModelLatency", _rounded(model_seconds * 1e6))
+    if not _something.is_set():
+        _start()
 
 
 def flush() -> None:
     """Hand what was counted to CloudWatch."""
     with _lock:
-        taken = dict(_sums)
-        _sums.clear()
-    by_region: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    now = datetime.now(UTC)
-    for (region, dimensions, name, unit), each in taken.items():
-        by_region[region].append(_datum(dimensions, name, unit, each, now))
-    for region, data in by_region.items():
-        for start in range(0, len(data), 500):
-            seams.client("cloudwatch", region).put_metric_data(
-                Namespace=NAMESPACE, MetricData=data[start : start + 500]
-            )
+        _something.clear()
+        taken = dict(_counts)
+        _counts.clear()
+    now = time.time()
+    for (account, region, where), counts in taken.items():
+        data.put(account, region, _samples(where, counts, now))
 
 
-def _datum(
-    dimensions: tuple[tuple[str, str], ...], name: str, unit: str, each: Sum, now: datetime
-) -> dict[str, Any]:
-    return {
-        "MetricName": name,
-        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
-        "Timestamp": now,
-        "Unit": unit,
-        "StatisticValues": {
-            "SampleCount": each.count,
-            "Sum": each.total,
-            "Minimum": each.least,
-            "Maximum": each.most,
-        },
-    }
+def _samples(where: Where, counts: Counts, now: float) -> list[tuple[Metric, Sample]]:
+    two = (("EndpointName", where.endpoint), ("VariantName", where.variant))
+    three = (("EndpointConfigName", where.config), *two)  # in order of their names, as Metric has them
+    found = []
+    for name, values in counts.values.items():
+        each = data.sample(values, now, "Microseconds" if name.endswith("Latency") else "Count")
+        found += [(Metric(NAMESPACE, name, dimensions), each) for dimensions in (two, three)]
+    return found
+
+
+def _rounded(microseconds: float) -> float:
+    if microseconds < 1:
+        return 0.0
+    digits = 2 - math.floor(math.log10(microseconds))
+    return float(round(microseconds, digits))
 
 
 def _start() -> None:
-    if not _running.is_set():
-        _running.set()
-        stop = threading.Event()
-        seams.at_shutdown(stop.set)
-        threading.Thread(target=_hand_over, args=(stop,), name="metrics", daemon=True).start()
+    """Wake the thread that hands over, or make one."""
+    global _stop
+    with _lock:
+        _something.set()
+        if _stop is None:
+            _stop = threading.Event()
+            threading.Thread(target=_hand_over, args=(_stop,), name="metrics", daemon=True).start()
 
 
 def _hand_over(stop: threading.Event) -> None:
-    while not stop.wait(FLUSH_SECONDS):
+    while not stop.is_set():
+        _something.wait()
+        stop.wait(max(clock.scaled(FLUSH_SECONDS), LEAST_SECONDS))
         try:
             flush()
         except Exception:
             log.exception("event=metrics_lost")
-    _running.clear()
+
+
+@seams.at_shutdown
+def stop() -> None:
+    """Stop handing over; the emulator ends."""
+    global _stop
+    with _lock:
+        ending, _stop = _stop, None
+    if ending is not None:
+        ending.set()
+        _something.set()

@@ -1,0 +1,134 @@
+"""An endpoint as SageMaker describes it: looked at, waited for, taken away. Every wait has an end.
+
+Each odd state has its action: moving ones are waited for; Failed can only be deleted and made again;
+UpdateRollbackFailed is a mixed fleet that a new update heals; anything that moves for too long is red.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines import errors
+from pipelines.aws import Aws, found
+from pipelines.errors import DeployFailed
+from pipelines.story import Step, pause
+
+MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing image
+
+
+def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
+    """Return the endpoint as SageMaker describes it, or None."""
+    return found(aws.sagemaker.describe_endpoint, EndpointName=endpoint)
+
+
+def pending(endpoint: dict[str, Any] | None) -> str:
+    """Return the config that an update is on its way to, or an empty string."""
+    return (endpoint or {}).get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
+
+
+def moving(endpoint: dict[str, Any] | None) -> bool:
+    """Say whether something is still going on."""
+    return bool(endpoint) and (endpoint["EndpointStatus"] in MOVING or bool(pending(endpoint)))
+
+
+def share(endpoint: dict[str, Any]) -> float:
+    """Return the share of the traffic that the pending fleet takes, from both fleets' weights."""
+    new, old = (
+        sum(variant.get("CurrentWeight", 0) for variant in variants)
+        for variants in (
+            endpoint.get("PendingDeploymentSummary", {}).get("ProductionVariants", []),
+            endpoint.get("ProductionVariants", []),
+        )
+    )
+    return new / (new + old) if new else 0.0
+
+
+def phase(endpoint: dict[str, Any]) -> str:
+    """Return what the pending fleet is doing, in SageMaker's word."""
+    summary = endpoint.get("PendingDeploymentSummary", {})
+    words = [
+        status["Status"]
+        for variant in summary.get("ProductionVariants", [])
+        for status in variant.get("VariantStatus", [])
+    ]
+    return words[0] if words else ""
+
+
+def looks(aws: Aws, endpoint: str, minutes: float = UPDATE_MINUTES) -> Iterator[dict[str, Any] | None]:
+    """Yield how the endpoint is now, again and again; raise DeployFailed E402 where that takes too long."""
+    started = time.monotonic()
+    while True:
+        yield (now := describe(aws, endpoint))
+        waited = time.monotonic() - started
+        if waited > minutes * 60:
+            raise DeployFailed(f"""E402 {endpoint} is still {now["EndpointStatus"] if now else "nothing"}
+                {endpoint}
+                waited {minutes:g} minutes
+                look at the endpoint's log (/aws/sagemaker/Endpoints), then release again""")
+        time.sleep(pause(waited))
+
+
+def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
+    """Wait until the endpoint moves no more; raise DeployFailed E402 after an hour."""
+    for now in looks(aws, endpoint):
+        if now is None:
+            raise gone(endpoint)
+        if not moving(now):
+            return now
+        step.note = f"{endpoint} {now['EndpointStatus']}"
+    raise AssertionError  # looks never ends by itself
+
+
+def gone(endpoint: str) -> DeployFailed:
+    """Return the error for an endpoint that was there."""
+    return DeployFailed(f"""E402 the endpoint {endpoint} has disappeared
+        {endpoint}
+        somebody deleted it
+        find out who, then release again""")
+
+
+def once(create: Any, **request: Any) -> None:
+    """Create something whose name says what it is: where it exists already it is the same."""
+    try:
+        create(**request)
+    except ClientError as error:
+        if errors.code(error) != "ResourceInUse" and "already exist" not in str(error).lower():
+            raise
+
+
+def ask(aws: Aws, endpoint: str, act: Any, **request: Any) -> None:
+    """Create or update an endpoint; a refusal of what is under way already is a lost answer to the same."""
+    try:
+        act(EndpointName=endpoint, **request)
+    except ClientError:
+        now, wanted = describe(aws, endpoint), request["EndpointConfigName"]
+        if now is None or wanted not in (pending(now), now["EndpointConfigName"]):
+            raise
+
+
+def delete(aws: Aws, endpoint: str) -> None:
+    """Delete an endpoint and wait until it is gone; its configs and models stay, they cost nothing."""
+    asked = False
+    for now in looks(aws, endpoint):
+        if now is None:
+            return
+        if not asked and now["EndpointStatus"] != "Deleting":
+            asked = _delete(aws, endpoint)
+
+
+def _delete(aws: Aws, endpoint: str) -> bool:
+    """Ask for it; return False where SageMaker wants to finish something first."""
+    try:
+        aws.sagemaker.delete_endpoint(EndpointName=endpoint)
+    except ClientError as error:
+        if errors.missing(error):
+            return True
+        if "in-progress" not in str(error):
+            raise
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""What releases leave behind, models, endpoint configs, alarms: shown first, deleted when told to.
+
+Never deleted: what is live, what an update is on its way to, what a rollback would return to, and what is
+newer than production and not rejected, for a release may be about to ask for it. Nor what no release made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from pipelines import alarms, endpoints, registry
+from pipelines.run import Run
+
+
+def prune(run: Run, yes: bool) -> Table:
+    """Return what nothing needs any more; delete it where `yes`."""
+    table = Table("what", "name", "deleted" if yes else "would be deleted: --yes", box=None)
+    kept, client = needed(run), run.aws.sagemaker
+    delete = {
+        "alarm": lambda name: run.aws.cloudwatch.delete_alarms(AlarmNames=[name]),
+        "config": lambda name: client.delete_endpoint_config(EndpointConfigName=name),
+        "model": lambda name: client.delete_model(ModelName=name),
+    }
+    for kind, name in list(made(run)):
+        version = version_of(run.project, name)
+        if version is None or version in kept:
+            continue
+        if yes:
+            delete[kind](name)
+        table.add_row(kind, name, "yes" if yes else "")
+    return table
+
+
+def version_of(project: str, name: str) -> int | None:
+    """Return which package's version a name belongs to, or None where no release made it."""
+    made_for, kinds = rf"{re.escape(project)}-(?:staging|production)", "|".join(alarms.KINDS)
+    ours = re.fullmatch(rf"{made_for}-[0-9a-f]{{12}}-(\d+)-[0-9a-f]{{8}}(?:-(?:{kinds}))?", name)
+    return int(ours[1]) if ours else None
+
+
+def needed(run: Run) -> set[int | None]:
+    """Return the versions that must stay."""
+    aws, project = run.aws, run.project
+    staging, production = (registry.endpoints(aws, project, name) for name in ("staging", "production"))
+    seen = {name: endpoints.describe(aws, name) for name in (*staging, *production)}
+    live = {name: each["EndpointConfigName"] for name, each in seen.items() if each}
+    kept = {version_of(project, config) for config in live.values()}
+    kept |= {version_of(project, endpoints.pending(each)) for each in seen.values()}
+    serving = version_of(project, live.get(production[0], ""))
+    packages = registry.newest(aws, run.stack.group)
+    now = next((item for item in packages if item.version == serving), None)
+    if previous := registry.previous(aws, run.stack.group, now):
+        kept.add(previous.version)
+    newer = [item for item in packages if item.version > (serving or 0) and item.approval != "Rejected"]
+    return kept | {item.version for item in newer}
+
+
+def made(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield (what, name) of everything that begins with the project's name; models after what uses them."""
+    pages = run.aws.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{run.project}-")
+    yield from (("alarm", alarm["AlarmName"]) for page in pages for alarm in page["MetricAlarms"])
+    configs = run.aws.listed("list_endpoint_configs", "EndpointConfigs", NameContains=run.project)
+    yield from (("config", item["EndpointConfigName"]) for item in configs)
+    models = run.aws.listed("list_models", "Models", NameContains=run.project)
+    yield from (("model", item["ModelName"]) for item in models)

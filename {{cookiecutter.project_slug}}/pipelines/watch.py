@@ -1,0 +1,193 @@
+"""One rollout, watched from before its update to its verdict: minute by minute, and the evidence."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines import alarms, endpoints, names, proof
+from pipelines.alarms import Watched
+from pipelines.errors import DeployFailed, WrongRelease
+from pipelines.prober import MISS, Prober
+from pipelines.proof import Ready
+from pipelines.registry import Package
+from pipelines.run import Run
+from pipelines.story import Step
+
+GRACE_MINUTES = 15  # after SageMaker's own limit: then the update is stuck
+QUIET_SECONDS = 60  # a look at least this often stands in the record, also when nothing has changed
+# Reasons that are AWS's: the same release may well succeed the next time.
+NOT_THE_MODEL = re.compile(r"capacity|limit|throttl|internal (server )?(error|failure)", re.IGNORECASE)
+
+
+class Watcher:
+    """What is known of one rollout."""
+
+    def __init__(self, run: Run, ready: Ready, watched: Watched, prober: Prober, step: Step) -> None:
+        self.run, self.ready, self.watched, self.prober, self.step = run, ready, watched, prober, step
+        self.started = time.monotonic()
+        self.events: list[dict[str, Any]] = []
+        self.fired: dict[str, str] = {}  # alarms that fired since the endpoint was asked, with their reasons
+        self.asked = self.over = False
+        self.verdict, self.why = "unknown", ""
+
+    def follow(self) -> int:
+        """Look until the endpoint moves no more, then judge; return how many golden requests proved it.
+
+        Raises:
+            WrongRelease: E401, rolled back; E402, promoted although an answer was wrong.
+            DeployFailed: rolled back for a reason that is not the release's; not known what happened.
+        """
+        self.started = time.monotonic()
+        minutes = self.watched.machines.max_minutes() + GRACE_MINUTES
+        for now in endpoints.looks(self.run.aws, self.watched.endpoint, minutes):
+            if now is None:
+                raise endpoints.gone(self.watched.endpoint)
+            self.look(now)
+            if not endpoints.moving(now):
+                self.over = True
+                return self.judge(now)
+        raise AssertionError  # looks never ends by itself
+
+    def look(self, now: dict[str, Any]) -> None:
+        """Note how things are, where that differs from the last time."""
+        found = alarms.described(self.run.aws, self.watched.names)
+        self.fired |= alarms.firing(found)
+        counts, moving = self.prober.counts, endpoints.moving(now)
+        arrived = now["EndpointConfigName"] == self.watched.config
+        self.prober.share = endpoints.share(now) if moving else float(arrived)
+        event = {
+            "seconds": round(time.monotonic() - self.started, 1),
+            "status": now["EndpointStatus"],
+            "phase": endpoints.phase(now),
+            "share": round(self.prober.share, 3),
+            "alarms": {name: alarm["StateValue"] for name, alarm in found.items()},
+            "new": counts.new,
+            "old": counts.old,
+            "wrong": counts.wrong,
+            "failed": counts.failed,
+        }
+        told = ("status", "phase", "share", "alarms")
+        last = self.events[-1] if self.events else None
+        if (
+            last is None
+            or any(event[key] != last[key] for key in told)
+            or event["seconds"] - last["seconds"] >= QUIET_SECONDS
+        ):
+            self.events.append(event)
+        self.step.note = sentence(event)
+
+    def judge(self, now: dict[str, Any]) -> int:
+        """Raise what the outcome is, unless the release was promoted and every answer was right."""
+        self.why = now.get("FailureReason", "")
+        try:
+            proof.of_state(now, self.watched.config)
+        except WrongRelease as back:
+            self.verdict = "rolled back"
+            raise self.rolled_back(back) from None
+        counts = self.prober.counts
+        if counts.wrong:
+            raise WrongRelease(f"""E402 the release answered {counts.wrong} golden requests wrongly
+                {self.watched.endpoint}
+                {counts.first_wrong}; no alarm sent it back
+                the archive or the server differs from what was evaluated: release again""")
+        if not self.prober.alive:
+            raise DeployFailed(f"""E402 nobody watched the release to its end
+                {self.watched.endpoint}
+                the prober stopped {self.prober.trouble}
+                release again""")
+        answered = proof.of_answers(
+            self.run.aws, self.watched.endpoint, self.ready.golden, self.ready.package
+        )
+        self.verdict = "promoted"
+        return answered
+
+    def rolled_back(self, back: WrongRelease) -> DeployFailed:
+        """Return the error of a rollback: with the alarm, and whose fault it was."""
+        told = "; ".join(f"alarm {name}: {reason}" for name, reason in self.fired.items())
+        self.why = (
+            "; ".join(filter(None, [told, self.why, self.prober.counts.first_wrong])) or "no reason given"
+        )
+        kind, todo = WrongRelease, back.todo
+        if not self.prober.alive:
+            kind, self.why = DeployFailed, f"the prober stopped ({self.prober.trouble}), so nobody watched it"
+            todo = "release again"
+        elif not self.fired and NOT_THE_MODEL.search(self.why):
+            kind, todo = DeployFailed, "that is no fault of the release: release it again"
+        return kind(
+            f"{back.code} {back.what}\n{self.watched.endpoint}\n{self.why}\n{todo}",
+            told_by_minute(self.events),
+        )
+
+    def evidence(self) -> dict[str, Any]:
+        """Return the whole record, for S3 and the report."""
+        package, rollout = self.ready.package, self.watched.machines.rollout
+        return {
+            "schema_version": 1,
+            "verdict": self.verdict,
+            "why": self.why,
+            "endpoint": self.watched.endpoint,
+            "config": {"from": self.watched.before, "to": self.watched.config},
+            "package": package.facts(),
+            "rollout": rollout.model_dump(mode="json") | {"share": self.watched.machines.share()},
+            "alarms": {"watched": self.watched.names, "fired": self.fired},
+            "probes": asdict(self.prober.counts),
+            "canary_seen": self.prober.counts.missed < MISS,
+            "events": self.events,
+        }
+
+
+@contextmanager
+def watching(
+    run: Run, ready: Ready, watched: Watched, serving: Package | None, step: Step
+) -> Iterator[Watcher]:
+    """Probe while the block runs; afterwards leave the evidence, and no alarm that nobody needs any more."""
+    prober = Prober(run.aws, watched, ready.golden, ready.package, serving)
+    watcher = Watcher(run, ready, watched, prober, step)
+    try:
+        with prober:
+            yield watcher
+    finally:
+        if watcher.asked:
+            leave(run, watcher)
+        if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
+            with suppress(ClientError, BotoCoreError):  # `prune` collects what stays
+                alarms.delete(run.aws, watched.config)
+
+
+def leave(run: Run, watcher: Watcher) -> None:
+    """Write the evidence beside release.json; a bucket that refuses it must not hide the verdict."""
+    told = watcher.evidence()
+    run.story.facts.setdefault("rollouts", []).append(told)
+    try:
+        run.aws.write_bytes(uri(run, watcher.ready.package), json.dumps(told, indent=2).encode())
+    except (ClientError, BotoCoreError) as error:
+        run.story.say(f"  the evidence was not written: {type(error).__name__}")
+
+
+def uri(run: Run, package: Package) -> str:
+    """Return where the evidence of a release's last rollout lies; S3 keeps the earlier ones as versions."""
+    return f"{names.release_prefix(run.stack.bucket, package.release_id)}/rollout.json"
+
+
+def sentence(event: dict[str, Any]) -> str:
+    """Return one moment of a rollout in words."""
+    doing = " ".join(filter(None, [event["status"], event["phase"]]))
+    firing = [name.rsplit("-", 1)[-1] for name, state in event["alarms"].items() if state == "ALARM"]
+    wrong = f", {event['wrong']} wrong" if event["wrong"] else ""
+    alarm = f"; ALARM: {', '.join(firing)}" if firing else ""
+    return (
+        f"{doing}, {event['share']:.0%} on the new fleet, {event['new']} of its answers right{wrong}{alarm}"
+    )
+
+
+def told_by_minute(events: list[dict[str, Any]]) -> list[str]:
+    """Return a rollout as lines: when, and what."""
+    return [f"{event['seconds']:7.1f} s  {sentence(event)}" for event in events]
