@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 from pipelines import alarms, tree
@@ -21,7 +20,8 @@ from pipelines.story import make_console
 from tests.drill import blunt, honest, scenes, table, world
 from tests.drill.kinds import KINDS, Kind
 from tests.drill.load import Load
-from tests.drill.scenes import Row, Scene
+from tests.drill.scenes import Act, Row, Scene
+from tests.drill.show import Show
 from tests.drill.troubles import TROUBLES
 from tests.drill.watch import Watch
 
@@ -32,22 +32,14 @@ KINDS_BETWEEN_GOOD = 5
 def main() -> int:
     """Drill; return 0 where every scene was as it had to be."""
     args = parse()
-    started, console = time.monotonic(), make_console()
+    started = time.monotonic()
     work = tree.read(world.settings(SETTINGS, "safe"))
-    model = honest.make(work, BUILD / "drill")
-    drill = Drill(work, model, args.only)
-    with ExitStack() as stack:
-        if args.unreachable:
-            stack.enter_context(blunt.alarm(args.unreachable))
-        rows = drill.play(lambda row: console.print("  ".join(table.cells(row)).strip(), markup=False))
+    drill = Drill(work, honest.make(work, BUILD / "drill"), args.only)
+    show = Show(make_console())
+    with show.shown(), blunt.alarm(args.unreachable):
+        rows = drill.play(show.add)
     seconds = time.monotonic() - started
-    page = table.write(rows, seconds, work.settings.project.name, BUILD)
-    console.print(table.rich_table(rows))
-    for row in rows:
-        for text in row.wrong:
-            console.print(f"✗ {row.name} ({row.preset}): {text}\n{row.error}", markup=False)
-    for text in (*table.NOTES, *table.sentences(table.totals(rows)), f"{seconds:.0f} s   {page}"):
-        console.print(text, markup=False)
+    show.end(rows, seconds, table.write(rows, seconds, work.settings.project.name, BUILD))
     return 0 if table.passed(rows) else 1
 
 
@@ -109,8 +101,10 @@ class Drill:
         """Return those whose name holds --only."""
         return [item for item in all_of if self.only in item.name]
 
-    def good(self, preset: str, name: str = "", act: scenes.Act = scenes.release, expected: str = "promoted") -> Scene:
-        """Return the release of a good model: never the one whose answers the release before it has."""
+    def good(
+        self, preset: str, name: str = "", act: Act = scenes.release, expected: str = "promoted"
+    ) -> Scene:
+        """Return the release of a good model; its answers are not those of the release before it."""
         self.made += 1
         model, label = self.models[self.made % 2], f"good {self.made}"
         package = self.world.register(label, model, model, self.world.image(""))
@@ -118,7 +112,7 @@ class Drill:
         return Scene(name or label, package, self.runs[preset], False, act, expected, staged)
 
     def broken(self, kind: Kind, preset: str) -> Scene | None:
-        """Return the release of a broken copy of the good model that would be next; None where it has none."""
+        """Return the release of a broken copy of the good model that would be next, where it has one."""
         right = self.models[(self.made + 1) % 2]
         model = kind.of(right)
         if model is None:

@@ -25,7 +25,12 @@ from tests.drill import surgery
 from training.archive import unpack
 
 ROWS = 6000  # of the sample: training takes seconds, not minutes
-POLICY = {"max_regression": 1.0, "slice_max_regression": 1.0, "slice_min_rows": 200, "slice_min_positives": 40}
+POLICY = {
+    "max_regression": 1.0,
+    "slice_max_regression": 1.0,
+    "slice_min_rows": 200,
+    "slice_min_positives": 40,
+}
 QUICK = {"epochs": "3", "hidden": "32", "threads": "1"}
 
 
@@ -120,7 +125,9 @@ def _rare(contract: dict[str, Any], golden: dict[str, Any], table: pa.Table) -> 
     for feature in contract["features"]:
         if feature["kind"] != "category" or feature["type"] != "string":
             continue
-        counts = {item["values"]: item["counts"] for item in pc.value_counts(table[feature["name"]]).to_pylist()}
+        counts = {
+            item["values"]: item["counts"] for item in pc.value_counts(table[feature["name"]]).to_pylist()
+        }
         asked = {row[feature["name"]] for row in instances} & set(feature["vocabulary"])
         found += [(counts.get(value, 0), feature["name"], value) for value in asked]
     count, column, value = min(found, default=(0, "", ""))

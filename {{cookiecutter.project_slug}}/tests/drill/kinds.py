@@ -92,8 +92,7 @@ def rare_category(model: Model) -> Model | None:
     features = [feature for feature in model.contract["features"] if feature["kind"] == "category"]
     place = [feature["name"] for feature in features].index(column)
     code = features[place]["vocabulary"].index(value) + 1
-    ranked = [(_distance(model, made), other) for other, made in _mistaken(model, place, code, features)]
-    return dict(_mistaken(model, place, code, features))[max(ranked)[1]]
+    return max(_mistaken(model, place, code, features), key=lambda made: _distance(model, made))
 
 
 def wrong_schema(model: Model) -> Model:
@@ -110,7 +109,7 @@ def wrong_schema(model: Model) -> Model:
     )
 
 
-def _mistaken(model: Model, place: int, code: int, features: list[Any]) -> list[tuple[int, Model]]:
+def _mistaken(model: Model, place: int, code: int, features: list[Any]) -> list[Model]:
     """Return models that take one category of a column for another, by the other's code."""
     count = len(features)
     here = np.arange(count) == place
@@ -122,10 +121,7 @@ def _mistaken(model: Model, place: int, code: int, features: list[Any]) -> list[
     others = range(1, min(len(features[place]["vocabulary"]), 8) + 1)
     constants = {"code": np.int64(code), "here": here}
     return [
-        (
-            other,
-            model.but(graph=surgery.before(model.graph, "categories", nodes, other=np.int64(other), **constants)),
-        )
+        model.but(graph=surgery.before(model.graph, "categories", nodes, other=np.int64(other), **constants))
         for other in others
         if other != code
     ]

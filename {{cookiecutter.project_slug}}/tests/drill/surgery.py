@@ -6,6 +6,7 @@ hashes or states can tell it from the honest one.
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,21 +28,14 @@ ANSWER = "predictions"
 def after(graph: bytes, nodes: Sequence[Any], **constants: Any) -> bytes:
     """Return the graph with `nodes` behind its answer: they read "honest" and write "predictions"."""
     model = onnx.load_from_string(graph)
-    for node in model.graph.node:
-        for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                if name == ANSWER:
-                    names[place] = "honest"
+    _rename(model.graph.node, {ANSWER: _own("honest", model)})
     return _grown(model, len(model.graph.node), nodes, constants)
 
 
 def before(graph: bytes, name: str, nodes: Sequence[Any], **constants: Any) -> bytes:
     """Return the graph with `nodes` before all others: they read input `name` and write "spoilt"."""
     model = onnx.load_from_string(graph)
-    for node in model.graph.node:
-        for place, read in enumerate(node.input):
-            if read == name:
-                node.input[place] = "spoilt"
+    _rename(model.graph.node, {name: _own("spoilt", model)})
     return _grown(model, 0, nodes, constants)
 
 
@@ -88,9 +82,25 @@ def predict(model: Model, bodies: Sequence[dict[str, Any]]) -> list[list[Any]]:
 
 
 def _grown(model: Any, place: int, nodes: Sequence[Any], constants: dict[str, Any]) -> bytes:
-    for offset, item in enumerate(nodes):
+    fixed = {ANSWER, *(item.name for item in model.graph.input)}
+    made = {*constants, *(name for item in nodes for name in (*item.input, *item.output))} - fixed
+    names = {name: _own(name, model) for name in made}
+    tensors = [numpy_helper.from_array(np.asarray(value), names[name]) for name, value in constants.items()]
+    added = copy.deepcopy(nodes)
+    _rename(added, names)
+    for offset, item in enumerate(added):
         model.graph.node.insert(place + offset, item)
-    made = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    model.graph.initializer.extend(made)
+    model.graph.initializer.extend(tensors)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def _own(name: str, model: Any) -> str:
+    """Return a name that this cut alone uses: a graph may be cut again."""
+    return f"{name}_{len(model.graph.initializer)}"
+
+
+def _rename(nodes: Sequence[Any], names: dict[str, str]) -> None:
+    for item in nodes:
+        for words in (item.input, item.output):
+            words[:] = [names.get(word, word) for word in words]

@@ -22,9 +22,9 @@ COLUMNS = (
 )  # fmt: skip
 RIGHT = {"found after", "requests", "failed as is", "failed patient", "wrong", "after"}
 NOTES = (
-    "found after: seconds as AWS waits them, from UpdateEndpoint to the turn; * real seconds, since containers "
-    "start at their own speed",
-    "failed as is: SageMaker alone, no retry; failed patient: the same requests with the client of the README",
+    "found after: from UpdateEndpoint to the turn, in seconds as AWS waits them (* real ones: containers "
+    "start at their own speed)",
+    "failed as is: SageMaker alone, no retry; failed patient: the same requests with the README's client",
     "wrong: answered with status 200 and not with what that release is known to answer",
     "after: requests that failed or were wrong once the verdict was there",
 )
@@ -35,8 +35,8 @@ def cells(row: Row) -> list[str]:
     after = row.after.failed_as_is + row.after.wrong
     numbers = [row.during.requests, row.during.failed_as_is, row.during.failed, row.during.wrong, after]
     return [
-        "✓" if row.ok else "✗", row.name, row.preset, row.staging, row.verdict, row.found_by, found_after(row),
-        *map(str, numbers), row.live,
+        "✓" if row.ok else "✗", row.name, row.preset, row.staging, row.verdict, row.found_by,
+        found_after(row), *map(str, numbers), row.live,
     ]  # fmt: skip
 
 
@@ -66,11 +66,12 @@ def sentences(sums: dict[str, Any]) -> list[str]:
     """Return the totals in words."""
     during, after = sums["during"], sums["after"]
     return [
-        f"{sums['bad_stopped']} of {sums['bad']} broken releases stopped, {sums['good_right']} of {sums['good']} "
-        f"others as they had to be, {sums['false_greens']} false greens",
-        f"during rollouts {during['requests']:,} requests: SageMaker as it is {during['failed_as_is']} failed, with the "
-        f"patient client {during['failed']}; {during['wrong']} wrong answers",
-        f"after rollouts {after['requests']:,} requests: {after['failed_as_is']} failed, {after['wrong']} wrong",
+        f"{sums['bad_stopped']} of {sums['bad']} broken releases stopped, {sums['good_right']} of "
+        f"{sums['good']} others as they had to be, {sums['false_greens']} false greens",
+        f"during rollouts {during['requests']:,} requests: SageMaker as it is {during['failed_as_is']} "
+        f"failed, with the patient client {during['failed']}; {during['wrong']} wrong answers",
+        f"after rollouts {after['requests']:,} requests: {after['failed_as_is']} failed, "
+        f"{after['wrong']} wrong",
     ]
 
 

@@ -33,7 +33,10 @@ def under(*wanted: dict[str, Any]) -> Act:
 
     def act(run: Run, package: Package) -> None:
         endpoint = run.endpoint("production")
-        made = [faults.inject(**({"endpoint": endpoint} if "service" not in told else {}), **told) for told in wanted]
+        made = [
+            faults.inject(**({"endpoint": endpoint} if "service" not in told else {}), **told)
+            for told in wanted
+        ]
         try:
             delivery.to_production(run, package)
         finally:

@@ -1,4 +1,4 @@
-"""What the endpoint says of itself while a release goes out, and which alarm rang: asked of AWS, not of us."""
+"""What the endpoint says of itself while a release goes out, and which alarm rang, as AWS tells it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def rollout(looks: list[Look], start: float, end: float) -> Rollout:
         return Rollout()
     new, old = first.pending, first.config
     later = [look for look in mine if look.at >= first.at]
-    back = [look for look in later if look.status == "RollingBack" or (not look.pending and look.config == old)]
+    back = [
+        look for look in later if look.status == "RollingBack" or (not look.pending and look.config == old)
+    ]
     promoted = any(look.status == "InService" and look.config == new and not look.pending for look in later)
     turned = back[0] if back and not promoted else None
     ringing = next((look.ringing for look in later if look.ringing), ())

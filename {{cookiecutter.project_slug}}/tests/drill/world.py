@@ -1,4 +1,4 @@
-"""An AWS with everything a release needs but the pipeline: stack, images, and packages as the pipeline leaves them."""
+"""An AWS with all that a release needs but the pipeline: stack, images, packages as it leaves them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import secrets
 import shlex
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,6 @@ CLIENT_ROWS = 120
 
 def settings(path: Path, preset: str) -> Settings:
     """Return the project's settings with production's rollout as one preset has it."""
-    import tomllib
-
     tables = tomllib.loads(path.read_text("utf-8"))
     production = tables["environments"]["production"]
     production["instance_count"] = PRESETS[preset]
@@ -78,7 +77,7 @@ class World:
         return self._images[fault]
 
     def register(self, label: str, model: Model, honest: Model, image: str) -> Package:
-        """Register a release as the pipeline does: archive, evaluation and golden requests on S3, metadata."""
+        """Register a release as the pipeline does: archive, evaluation, golden requests, metadata."""
         aws, bucket = self.run.aws, self.run.stack.bucket
         release_id = hashlib.sha256(f"{label}{secrets.token_hex(8)}".encode()).hexdigest()
         execution = secrets.token_hex(6)
@@ -93,10 +92,9 @@ class World:
             "files": files | {"golden.json": archive.sha256(golden)},
         }
         body = _json(evaluation)
-        for place, content in (
-            ("artifact/model.tar.gz", packed), ("evaluation/golden.json", golden), ("evaluation/evaluation.json", body)
-        ):  # fmt: skip
-            aws.write_bytes(f"{root}/{place}", content)
+        aws.write_bytes(f"{root}/artifact/model.tar.gz", packed)
+        aws.write_bytes(f"{root}/evaluation/golden.json", golden)
+        aws.write_bytes(f"{root}/evaluation/evaluation.json", body)
         package = self._create(release_id, execution, root, image)
         metric = self.run.settings.gate.metric
         value = evaluation["candidate"]["metrics"][metric]["value"]
@@ -165,4 +163,6 @@ def _docker(*words: str) -> None:
     command = [*shlex.split(os.environ.get("DOCKER", "docker")), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"the drill's image could not be made: {shlex.join(words)}\n{done.stdout}{done.stderr}")
+        raise SystemExit(
+            f"the drill's image could not be made: {shlex.join(words)}\n{done.stdout}{done.stderr}"
+        )

@@ -1,0 +1,147 @@
+"""What the drill concludes from what it saw: the client's counts, the endpoint's looks, the complaints."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.drill import patient, scenes, table, watch
+from tests.drill.load import Outcome, Tally, same, tally
+from tests.drill.scenes import Row, Scene
+from tests.drill.watch import Look, Rollout
+
+
+class Flaky:
+    """A runtime that fails some times before it answers."""
+
+    def __init__(self, failures: int) -> None:
+        self.left, self.asked = failures, 0
+
+    def invoke_endpoint(self, **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        if self.left:
+            self.left -= 1
+            raise ClientError({"Error": {"Code": "ModelError"}}, "InvokeEndpoint")
+        return {"Body": io.BytesIO(b"answer")}
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_the_patient_client_asks_again(failures: int) -> None:
+    runtime = Flaky(failures)
+    assert patient.ask(runtime, "e", b"{}")["Body"].read() == b"answer"
+    assert runtime.asked == failures + 1
+
+
+def test_the_patient_client_gives_up_after_three_tries() -> None:
+    runtime = Flaky(9)
+    with pytest.raises(ClientError, match="ModelError"):
+        patient.ask(runtime, "e", b"{}")
+    assert runtime.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "right"),
+    [
+        (b'{"predictions": [0.5, 0.25]}', True),
+        (b'{"predictions": [0.25, 0.5]}', False),
+        (b'{"predictions": [NaN, NaN]}', False),
+        (b'{"predictions": [0.5]}', False),
+        (b'{"predictions": null}', False),
+        (b'{"scores": [0.5, 0.25]}', False),
+        (b"oops", False),
+    ],
+)
+def test_an_answer_is_right_or_wrong(content: bytes, right: bool) -> None:
+    assert same(content, [0.5, 0.25]) == right
+
+
+def test_a_request_counts_where_it_began() -> None:
+    seen = [
+        Outcome(1.0, 1.1, "a", 0, False, False),
+        Outcome(2.0, 5.0, "", 3, True, False),
+        Outcome(3.0, 3.1, "b", 1, False, True),
+        Outcome(4.0, 4.1, "a", 0, False, False),
+    ]
+    assert tally(seen, 2.0, 4.0) == Tally(requests=2, failed_as_is=2, failed=1, wrong=1)
+
+
+OLD = Look(0.0, "InService", "old")
+UPDATE = Look(1.0, "Updating", "old", "new")
+
+
+def test_a_rollback_is_read_from_the_endpoint() -> None:
+    looks = [
+        OLD,
+        UPDATE,
+        Look(2.5, "RollingBack", "old", "new", "", ("wrong",)),
+        Look(3.0, "InService", "old"),
+    ]
+    seen = watch.rollout(looks, 0.5, 4.0)
+    assert (seen.promoted, seen.ringing, seen.config) == (False, ("wrong",), "new")
+    assert seen.turned == 2.5
+    assert seen.detected == pytest.approx(90.0)  # AWS waits 60 seconds where one passes here
+
+
+def test_a_silent_rollback_is_read_too() -> None:
+    seen = watch.rollout([OLD, UPDATE, Look(3.0, "InService", "old")], 0.5, 4.0)
+    assert (seen.promoted, seen.turned) == (False, 3.0)
+
+
+def test_a_promotion_that_we_took_back_afterwards_is_a_promotion() -> None:
+    looks = [
+        OLD,
+        UPDATE,
+        Look(2.0, "InService", "new"),
+        Look(2.1, "Updating", "new", "old"),
+        Look(3.0, "InService", "old"),
+    ]
+    assert watch.rollout(looks, 0.5, 4.0).promoted
+
+
+def complaints(verdict: str, seen: Rollout, kept: bool, live: bool, expected: str = "rolled back") -> str:
+    """Return what the drill has against an outcome, in one line."""
+    scene: Any = Scene("kind", None, None, bad=expected != "promoted", expected=expected)  # type: ignore[arg-type]
+    row = Row("kind", "safe", scene.bad, verdict=verdict)
+    return "; ".join(scenes.complaints(scene, row, seen, kept=kept, live=live))
+
+
+def test_a_broken_release_must_go_back_and_say_so() -> None:
+    turned = Rollout(1.0, 2.0)
+    assert complaints("rolled back", turned, kept=True, live=False) == ""
+    assert complaints("refused", Rollout(), kept=True, live=False) == ""
+    assert "false green" in complaints("promoted", turned, kept=True, live=False)
+    assert "says unknown" in complaints("unknown", turned, kept=True, live=False)
+    assert "SageMaker promoted it" in complaints(
+        "rolled back", Rollout(1.0, promoted=True), kept=True, live=False
+    )
+    assert "does not serve" in complaints("rolled back", turned, kept=False, live=False)
+
+
+def test_a_good_release_must_serve() -> None:
+    done = Rollout(1.0, promoted=True)
+    assert complaints("promoted", done, kept=False, live=True, expected="promoted") == ""
+    assert "not what serves" in complaints("promoted", done, kept=True, live=False, expected="promoted")
+    assert "says rolled back" in complaints("rolled back", done, kept=True, live=False, expected="promoted")
+
+
+def test_one_bad_row_turns_the_drill_red() -> None:
+    fine, broken = Row("good", "safe", False), Row("kind", "safe", True, wrong=["SageMaker promoted it"])
+    assert table.passed([fine])
+    assert not table.passed([fine, broken])
+    assert not table.passed([])
+
+
+def test_the_page_stands_alone_and_escapes(tmp_path: Path) -> None:
+    row = Row("<b>kind</b>", "safe", True, verdict="promoted", wrong=["SageMaker <i>promoted</i> it"])
+    page = table.write([row], 12.0, "Income & model", tmp_path).read_text("utf-8")
+    assert "<b>kind" not in page
+    assert "&lt;b&gt;kind" in page
+    assert "Income &amp; model" in page
+    assert "failed</span>" in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert '"verdict": "failed"' in (tmp_path / "drill.json").read_text("utf-8")
