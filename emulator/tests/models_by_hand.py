@@ -10,12 +10,15 @@ import uuid
 from pipelines_by_hand import ROLE, image
 
 # What it answers says which code, which model data and which environment answered. Its behaviour is in
-# its environment: PING (status), PING_AFTER (seconds), EXIT (at start), TWIST (added to answers).
+# its environment: PING (status), PING_AFTER (seconds), EXIT (at start), EXIT_IF (at start, when that file is
+# there), TWIST (added to answers).
 SERVER = """
 import http.server, os, signal, sys, threading, time
 base = os.environ["SAGEMAKER_BASE_DIR"]
 if os.environ.get("EXIT"):
     print("cannot start", flush=True); sys.exit(int(os.environ["EXIT"]))
+if os.path.exists(os.environ.get("EXIT_IF", "")):
+    sys.exit(1)
 model = open(f"{base}/model/model.txt").read() if os.path.exists(f"{base}/model/model.txt") else "no model"
 began = time.monotonic()
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         print("asked", self.path, flush=True)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         word, _, rest = body.decode().partition(" ")
+        if word == "only":  # "only oats fail 500": the server of that model fails, others just answer
+            who, _, rest = rest.partition(" ")
+            word, _, rest = rest.partition(" ") if who == model else ("", "", "")
         if word == "fail": return self.answer(int(rest), b"you asked for " + rest.encode())
         if word == "die": os._exit(9)
         if word == "sleep": time.sleep(float(rest))
@@ -104,7 +110,7 @@ class Account:
         deadline = time.monotonic() + seconds
         while True:
             described = self.sagemaker.describe_endpoint(EndpointName=name)
-            if described["EndpointStatus"] in ("InService", "Failed"):
+            if described["EndpointStatus"] in ("InService", "Failed", "UpdateRollbackFailed"):
                 return described
             assert time.monotonic() < deadline, described["EndpointStatus"]
             time.sleep(0.03)

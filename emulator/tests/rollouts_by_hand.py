@@ -1,4 +1,4 @@
-"""Makers for tests of rollouts: deployment configs, alarms, a client that never stops, what Describe showed."""
+"""Makers for tests of rollouts: deployment configs, a client that never stops, what Describe showed."""
 
 from __future__ import annotations
 

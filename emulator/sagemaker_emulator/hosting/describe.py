@@ -10,6 +10,7 @@ from sagemaker_emulator.hosting import capture, traffic
 from sagemaker_emulator.hosting.endpoint import Endpoint, Pending
 from sagemaker_emulator.hosting.fleet import Variant
 from sagemaker_emulator.hosting.operations import get
+from sagemaker_emulator.hosting.shadow import ShadowedFleet
 from sagemaker_emulator.seams import Call
 
 # What the phases of a deployment are to the fleet that serves so far; AWS has five words for a variant.
@@ -39,12 +40,21 @@ def described(found: Endpoint) -> dict[str, Any]:
     }
     if fleet is not None:
         answer["ProductionVariants"] = [_variant(found, pending, each) for each in fleet.variants.values()]
+    if isinstance(fleet, ShadowedFleet):
+        shadows = fleet.shadow.variants.values()
+        answer["ShadowProductionVariants"] = [_shadow(found, pending, each) for each in shadows]
     if pending is not None:
         answer["PendingDeploymentSummary"] = {
             "EndpointConfigName": pending.config.endpoint_config_name,
             "ProductionVariants": [_pending(found, pending, each) for each in pending.config.variants],
             "StartTime": pending.since,
         }
+        if isinstance(pending.fleet, ShadowedFleet):
+            shadows = pending.fleet.shadow.variants.values()
+            rows = [
+                _shadow(found, pending, each, NEW_SIDE.get(pending.phase, pending.phase)) for each in shadows
+            ]
+            answer["PendingDeploymentSummary"]["ShadowProductionVariants"] = rows
     return {key: value for key, value in answer.items() if value is not None}
 
 
@@ -90,6 +100,23 @@ def _pending(found: Endpoint, pending: Pending, config: dict[str, Any]) -> dict[
         summary["DeployedImages"] = _images(found, variant)
     if "InstanceType" in config:
         summary["InstanceType"] = config["InstanceType"]
+    return summary
+
+
+def _shadow(
+    found: Endpoint, pending: Pending | None, variant: Variant, status: str = "Updating"
+) -> dict[str, Any]:
+    """Return the summary of a shadow variant; its weight is relative to the production variant's."""
+    summary = {
+        "VariantName": variant.name,
+        "DeployedImages": _images(found, variant),
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.weight,
+        "CurrentInstanceCount": sum(1 for each in variant.instances if each.ready),
+        "DesiredInstanceCount": variant.count,
+    }
+    if pending is not None:
+        summary["VariantStatus"] = [{"Status": status, "StartTime": pending.phase_since}]
     return summary
 
 

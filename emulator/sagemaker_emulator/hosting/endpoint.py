@@ -72,6 +72,7 @@ class Endpoint:
 
     def acquire(self, target: str | None) -> tuple[Fleet, Variant, Instance]:
         """Choose an instance for one request; `release` it on its fleet. Raises NoVariant, NoInstance."""
+        self._meet_crash()
         while True:
             fleets = self.fleets
             try:
@@ -107,6 +108,9 @@ class Endpoint:
             before = self.status
             self._set("SystemUpdating")
             self._begin(lambda: self._maintain(before))
+        self._meet_crash()
+
+    def _meet_crash(self) -> None:
         if self.fleet is not None and watch.fault(self.endpoint_name, "kill-instance"):
             self.fleet.kill_one()
 
@@ -183,10 +187,12 @@ class Endpoint:
         assert self.fleet is not None
         try:
             for name, change in wanted.items():
+                fleet = self.fleet.holding(name)
+                assert fleet is not None
                 if "DesiredWeight" in change:
-                    self.fleet.variants[name].weight = change["DesiredWeight"]
+                    fleet.variants[name].weight = change["DesiredWeight"]
                 if "DesiredInstanceCount" in change:
-                    self.fleet.resize(name, change["DesiredInstanceCount"])
+                    fleet.resize(name, change["DesiredInstanceCount"])
         except FleetFailed as error:
             self.failure_reason = str(error)
         self._set("InService")
@@ -211,6 +217,7 @@ class Endpoint:
             self._set("RollingBack")
         if self.pending is not None:
             self.pending.phase, self.pending.phase_since = phase, datetime.now(UTC)
+            watch.tell(self, self.status)
 
     def _new_fleet(self, config: EndpointConfig) -> Fleet:
         self._generation += 1
@@ -226,3 +233,4 @@ class Endpoint:
     def _set(self, status: str) -> None:
         self.status, self.last_modified_time = status, datetime.now(UTC)
         log.info("event=endpoint_status endpoint=%s status=%s", self.endpoint_name, status)
+        watch.tell(self, status)

@@ -86,6 +86,11 @@ class Fleet:
         """Return how many instances of each variant take traffic."""
         return {variant.name: variant.in_service for variant in self.variants.values()}
 
+    @property
+    def running(self) -> dict[str, int]:
+        """Return how many instances of each variant there are."""
+        return {variant.name: len(variant.instances) for variant in self.variants.values()}
+
     def start(self) -> None:
         """Bring every instance up and let it take traffic. Raises FleetFailed; `end` is then still due."""
         self.scale(self.wanted)
@@ -118,6 +123,10 @@ class Fleet:
         self.variants[name].count = count
         self.scale({name: count})
         self.put_in_service({name: count})
+
+    def holding(self, name: str) -> Fleet | None:
+        """Return the fleet that a variant belongs to, None where there is no such variant."""
+        return self if name in self.variants else None
 
     def acquire(self, target: str | None) -> tuple[Variant, Instance]:
         """Choose an instance by weight, then in turn. Raises NoVariant or NoInstance."""

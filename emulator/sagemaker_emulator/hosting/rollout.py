@@ -19,6 +19,15 @@ LONGEST_SECONDS = 28800
 
 
 @dataclass(frozen=True)
+class OldCounts:
+    """Of the old side: what there was when the update began, what still runs, what of that takes traffic."""
+
+    full: Counts
+    running: Counts
+    in_service: Counts
+
+
+@dataclass(frozen=True)
 class Step:
     """From now on so many instances of each fleet take traffic; alarms are watched for so long."""
 
@@ -61,18 +70,21 @@ def plan(deployment: Mapping[str, Any] | None, new: Counts, old: Counts) -> Plan
     return Plan(steps, bool(rolling), names, limit, back)
 
 
-def way_back(size: Mapping[str, Any] | None, new: Counts, old: Counts, full: Counts) -> tuple[Step, ...]:
-    """Return the steps of a rolling update's rollback: from `new` and `old` in service to `full` old ones."""
-    missing = {name: count - old.get(name, 0) for name, count in full.items()}
-    stages = _evenly(size, missing, total=full) if size else [missing]
+def way_back(size: Mapping[str, Any] | None, new: Counts, old: OldCounts) -> tuple[Step, ...]:
+    """Return the steps of a rollback, from `new` in service to all that was there before.
+
+    What still runs of the old side serves again at once; what has ended comes back in batches of `size`.
+    """
+    missing = {name: full - old.running.get(name, 0) for name, full in old.full.items()}
+    batches = _evenly(size, missing, total=old.full) if size else [missing]
+    stages = [dict.fromkeys(missing, 0), *batches] if any(missing.values()) else [missing]
     steps = []
     for stage in stages:
-        back = {name: old.get(name, 0) + stage[name] for name in full}
-        share = {
-            name: _part(count, missing.get(name, 0) - stage.get(name, 0), missing.get(name, 0))
-            for name, count in new.items()
-        }
-        steps.append(Step(share, back, 0))
+        back = {name: old.running.get(name, 0) + stage[name] for name in old.full}
+        rest = {name: old.full[name] - back[name] for name in back}
+        off = {name: full - old.in_service.get(name, 0) for name, full in old.full.items()}
+        left = {name: _part(count, rest.get(name, 0), off.get(name, 0)) for name, count in new.items()}
+        steps.append(Step(left, back, 0))
     return tuple(steps)
 
 

@@ -121,10 +121,9 @@ class Runner:
         try:
             if self._around.fault("rollback-failed"):
                 raise FleetFailed("The rollback failed.")
-            old = self._old
-            for step in way_back(self._plan.back, self._new.in_service, old.in_service, old.full):
-                old.scale(step.old)
-                old.put_in_service(step.old)
+            for step in way_back(self._plan.back, self._new.in_service, self._old.counts):
+                self._old.scale(step.old)
+                self._old.put_in_service(step.old)
                 self._new.put_in_service(step.new)
                 if self._plan.in_place:
                     self._new.scale(step.new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from sagemaker_emulator.hosting.fleet import Fleet
-from sagemaker_emulator.hosting.rollout import Counts
+from sagemaker_emulator.hosting.rollout import Counts, OldCounts
 
 
 class OldSide:
@@ -21,9 +21,10 @@ class OldSide:
         return _sum(self._full)
 
     @property
-    def in_service(self) -> dict[str, int]:
-        """Return how many instances of each variant take traffic now."""
-        return _sum([fleet.in_service for fleet in self.fleets])
+    def counts(self) -> OldCounts:
+        """Return what there was, what runs and what takes traffic."""
+        running = _sum([fleet.running for fleet in self.fleets])
+        return OldCounts(self.full, running, _sum([fleet.in_service for fleet in self.fleets]))
 
     def put_in_service(self, counts: Counts) -> None:
         """Let so many instances of each variant take traffic."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Any
 
 from sagemaker_emulator import faults, seams
+
+log = logging.getLogger(__name__)
 
 
 def alarm_state(account: str, region: str, name: str) -> str | None:
@@ -25,3 +29,13 @@ def in_alarm(account: str, region: str, names: Sequence[str]) -> list[str]:
 def fault(endpoint: str, kind: str) -> bool:
     """Whether a test has asked for this fault of this endpoint; it is used up by asking."""
     return faults.wanted("endpoint", endpoint, kind)
+
+
+def tell(endpoint: Any, status: str) -> None:
+    """Have EventBridge hear of an endpoint's new status."""
+    try:
+        from sagemaker_emulator.monitoring import events
+
+        events.endpoint_state_change(endpoint, status)
+    except Exception:  # nobody is served worse because nobody was told
+        log.exception("event=endpoint_event_lost endpoint=%s", endpoint.endpoint_name)
