@@ -114,7 +114,9 @@ def make_aws(**clients: Any) -> Aws:
     return aws
 
 
-def packages(*approvals: str, serving: int | None = None, staging: str = "proven") -> Client:
+def packages(
+    *approvals: str, serving: int | None = None, staging: str = "proven", production: str = ""
+) -> Client:
     """Return a registry with one package per approval, oldest first, and production serving one of them."""
     made = {f"{GROUP}/{number}": approval for number, approval in enumerate(approvals, 1)}
 
@@ -134,6 +136,7 @@ def packages(*approvals: str, serving: int | None = None, staging: str = "proven
                 "release_id": number * 64,
                 "execution_id": "e",
                 "staging": staging,
+                "production": production,
                 "artifact_sha256": hashlib.sha256(ARCHIVE).hexdigest(),
             },
         }

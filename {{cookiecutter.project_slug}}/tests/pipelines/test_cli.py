@@ -17,6 +17,7 @@ VERBS = (
     "release",
     "promote",
     "rollback",
+    "prune",
     "status",
     "report",
     "request",
@@ -73,7 +74,7 @@ def toml(**changes: object) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("verb", ["status", "stack", "rollback", "request"])
+@pytest.mark.parametrize("verb", ["status", "stack", "rollback", "prune", "request"])
 def test_without_credentials_a_verb_says_so_and_ends_with_6(run, verb):
     code, err, _ = run(verb)
     assert code == 6

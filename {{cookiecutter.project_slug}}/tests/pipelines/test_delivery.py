@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from pipelines import delivery, names, registry, rollout, status
-from pipelines.errors import DeployFailed, MLOpsError, WrongRelease
+from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
+from pipelines.proof import Ready
 from tests.pipelines.makers import GROUP, Client, error, make_aws, make_run, packages
 
 ROLLED_BACK = WrongRelease("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
@@ -21,12 +22,12 @@ def production(make_settings, monkeypatch):
     def make(client: Client, **raising: BaseException):
         served: list[int] = []
 
-        def prepare(run, environment, package, step) -> rollout.Ready:
+        def prepare(run, environment, package, step, config="") -> Ready:
             if fault := raising.get(f"prepare_{package.version}"):
                 raise fault
-            return rollout.Ready(environment, "config", package, {})
+            return Ready(environment, config or f"config-{package.version}", package, {})
 
-        def serve(run, ready, step) -> None:
+        def serve(run, ready, serving, step) -> None:
             served.append(ready.package.version)
             if fault := raising.get(f"serve_{ready.package.version}"):
                 raise fault
@@ -53,7 +54,10 @@ def test_a_first_release_that_is_wrong_is_rejected_with_the_reason_and_leaves_no
     run, _ = production(client, serve_1=ROLLED_BACK)
     with pytest.raises(WrongRelease):
         release(run, 1)
-    assert judged(client) == ["Rejected: E401 SageMaker rolled the release back: alarm x"]
+    assert judged(client) == [
+        "Rejected: E401 SageMaker rolled the release back: alarm x; "
+        f"evidence: s3://bucket/releases/{'1' * 64}/rollout.json"
+    ]
     assert "delete_endpoint" not in client.operations()  # there was none
 
 
@@ -89,6 +93,14 @@ def test_what_fails_before_production_is_asked_touches_nothing(production):
     assert (served, judged(client), len(run.story.steps)) == ([], [], 1)
 
 
+def test_a_release_whose_alarms_would_watch_nothing_leaves_production_alone(production):
+    client = packages("Approved", "Approved", serving=1)
+    run, served = production(client, serve_2=NotStarted("E409 in ALARM already\ne\nwhy\ntodo"))
+    with pytest.raises(NotStarted):
+        release(run, 2)
+    assert (served, judged(client)) == ([2], [])
+
+
 def test_production_is_put_back_before_the_rejection_is_recorded(production):
     client = packages("Approved", "Approved", serving=1)
     client.answers["update_model_package"] = error("ThrottlingException")
@@ -97,6 +109,58 @@ def test_production_is_put_back_before_the_rejection_is_recorded(production):
         release(run, 2)
     assert served == [2, 1]
     assert stopped.value.detail == ["version 2 is not marked Rejected: ThrottlingException"]
+
+
+def test_what_is_put_back_is_the_very_config_that_served(production, monkeypatch):
+    client = packages("Approved", "Approved", serving=1)
+    run, _ = production(client, serve_2=ROLLED_BACK)
+    asked = []
+    known = rollout.serve
+    monkeypatch.setattr(
+        rollout, "serve", lambda run, ready, *rest: (asked.append(ready.config), known(run, ready, *rest))
+    )
+    with pytest.raises(WrongRelease):
+        release(run, 2)
+    assert asked == ["config-2", "c"]
+
+
+def test_a_release_that_an_earlier_run_left_unproven_gives_way_to_the_last_proven_one(production):
+    client = packages("Approved", "Approved", serving=2, production="proven")
+    client.answers["describe_endpoint"] = {"EndpointConfigName": "config-2"}
+    run, served = production(client, serve_2=ROLLED_BACK)
+    with pytest.raises(WrongRelease):
+        release(run, 2)
+    assert served == [2, 1]
+
+
+def test_a_release_that_production_has_proven_says_so_in_the_registry(production):
+    client = packages("Approved")
+    run, _ = production(client)
+    release(run, 1)
+    changes = [request for operation, request in client.asked if operation == "update_model_package"]
+    assert changes[0]["CustomerMetadataProperties"]["production"] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("production", "target"),
+    [
+        pytest.param("proven", 2, id="proven in production"),
+        pytest.param("", None, id="proven on staging only"),
+    ],
+)
+def test_back_leads_to_what_production_has_served_proven(make_settings, production, target):
+    aws = make_aws(sagemaker=packages("Approved", "Approved", "Rejected", "Approved", production=production))
+    serving = registry.describe(aws, f"{GROUP}/4")
+    found = registry.previous(aws, "income-model", serving)
+    assert (found and found.version) == target
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_only_production_is_rolled_back(make_settings, environment):
+    run = make_run(make_settings(), sagemaker=(client := packages("Approved", serving=1)))
+    with pytest.raises(SettingsError, match=environment) as refused:
+        delivery.rollback(run, environment)
+    assert (refused.value.exit_code, client.asked) == (5, [])
 
 
 def test_where_putting_back_fails_too_one_error_names_both_versions(production):

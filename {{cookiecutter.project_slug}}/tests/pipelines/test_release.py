@@ -316,7 +316,7 @@ def test_a_release_that_is_not_proven_cannot_be_promoted(make_settings, register
 
 def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):
     run = make_run(make_settings(), sagemaker=packages("Approved", serving=1))
-    with pytest.raises(DeployFailed, match="no earlier approved release") as stopped:
+    with pytest.raises(DeployFailed, match="no earlier release that was proven") as stopped:
         delivery.rollback(run)
     assert stopped.value.code == "E404"
 

@@ -156,7 +156,7 @@ def deploy(make_settings, package, sagemaker: Client, archive: bytes = b"model",
         s3=Bucket({"model.tar.gz": archive} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
     with run.story.step("production") as step:
-        rollout.deploy(run, "production", package, step)
+        rollout.serve(run, rollout.prepare(run, "production", package, step), None, step)
     return step
 
 
@@ -254,13 +254,6 @@ def test_a_request_is_compared_with_what_was_recorded(make_settings, monkeypatch
     assert why in failed.value.why
 
 
-def test_a_rolled_back_update_is_red(make_settings):
-    client = Client(describe_endpoint=endpoint(EndpointConfigName="the-old-one"))
-    with pytest.raises(DeployFailed, match="rolled the release back"):
-        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
-    assert "update_endpoint" in client.operations()
-
-
 def test_an_endpoint_that_failed_is_deleted_before_it_is_made_again(make_settings):
     states = [endpoint(EndpointStatus="Failed"), error("ValidationException", "Could not find endpoint")]
     made: dict[str, str] = {}
@@ -278,19 +271,6 @@ def test_an_endpoint_that_failed_is_deleted_before_it_is_made_again(make_setting
     assert client.operations().index("delete_endpoint") < client.operations().index("create_endpoint")
 
 
-@pytest.mark.parametrize(
-    "act", [lambda aws: rollout.delete(aws, "e"), lambda aws: rollout.wait(aws, "e", Step("s"))]
-)
-def test_an_endpoint_that_moves_for_an_hour_is_waited_for_no_longer(monkeypatch, act):
-    clock = itertools.count(0, 15 * 60)
-    monkeypatch.setattr(rollout.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(rollout.time, "sleep", lambda _: None)
-    client = Client(describe_endpoint=endpoint(EndpointStatus="Updating"))
-    with pytest.raises(DeployFailed, match="is still Updating") as failed:
-        act(make_aws(sagemaker=client))
-    assert failed.value.why == "waited 60 minutes"
-
-
 def test_another_role_or_key_gets_a_config_of_its_own(make_settings):
     def config(**changed: str) -> str:
         run = make_run(make_settings(), sagemaker=Client())
@@ -299,10 +279,3 @@ def test_another_role_or_key_gets_a_config_of_its_own(make_settings):
 
     assert config() == config()
     assert len({config(), config(role="another"), config(key="another")}) == 3
-
-
-def test_a_config_made_earlier_is_used_and_one_that_cannot_be_made_is_said():
-    exists = error("ValidationException", "Cannot create already existing endpoint configuration")
-    rollout.once(Client(create_endpoint_config=exists).create_endpoint_config, EndpointConfigName="x")
-    with pytest.raises(type(exists), match="quota"):
-        rollout.once(Client(create_model=error("ResourceLimitExceeded", "quota")).create_model, ModelName="x")
