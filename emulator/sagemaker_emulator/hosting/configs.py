@@ -16,7 +16,6 @@ from sagemaker_emulator.seams import Call
 NOT_OFFERED = (
     "AsyncInferenceConfig",
     "ExplainerConfig",
-    "ShadowProductionVariants",
     "CrossRegionTrafficConfig",
 )
 
@@ -36,6 +35,11 @@ class EndpointConfig:
         """Return the production variants as they were asked for."""
         return self.request["ProductionVariants"]
 
+    @property
+    def shadows(self) -> list[dict[str, Any]]:
+        """Return the shadow variants as they were asked for."""
+        return self.request.get("ShadowProductionVariants", [])
+
 
 @seams.operation("CreateEndpointConfig")
 def create_endpoint_config(call: Call) -> dict[str, Any]:
@@ -46,9 +50,12 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     for member in NOT_OFFERED:
         if call.params.get(member):
             raise names.invalid(f"sagemaker-emulator does not offer {member} (see COVERAGE.md)")
-    variants = call.params["ProductionVariants"]
-    _check_variants(variants)
-    containers = {each["VariantName"]: models.get(call, each["ModelName"]).container for each in variants}
+    production, shadows = call.params["ProductionVariants"], call.params.get("ShadowProductionVariants", [])
+    _check_variants([*production, *shadows])
+    _check_shadows(production, shadows)
+    containers = {
+        each["VariantName"]: models.get(call, each["ModelName"]).container for each in (*production, *shadows)
+    }
     request = {key: copy.deepcopy(value) for key, value in call.params.items() if key not in ("Tags",)}
     arn = call.arn(f"endpoint-config/{name}")
     made = EndpointConfig(name, arn, request, containers)
@@ -108,3 +115,16 @@ def _check_variants(variants: list[dict[str, Any]]) -> None:
                 f"Production variant {each['VariantName']} needs InstanceType and InitialInstanceCount, "
                 "or a ServerlessConfig."
             )
+
+
+def _check_shadows(production: list[dict[str, Any]], shadows: list[dict[str, Any]]) -> None:
+    """Refuse what AWS's reference and guide rule out beside a shadow variant. Raises AwsError."""
+    if not shadows:
+        return
+    if len(production) != 1 or len(shadows) != 1:
+        raise names.invalid(
+            "With ShadowProductionVariants, there must be exactly one variant in ProductionVariants and one "
+            "in ShadowProductionVariants."
+        )
+    if any("ServerlessConfig" in each for each in (*production, *shadows)):
+        raise names.invalid("Shadow variants are not supported for serverless endpoints.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from sagemaker_emulator import seams
@@ -10,6 +11,7 @@ from sagemaker_emulator.hosting.ask import Answer, ask
 from sagemaker_emulator.hosting.endpoint import Endpoint
 from sagemaker_emulator.hosting.fleet import Fleet, NoInstance, NoVariant, Variant
 from sagemaker_emulator.hosting.instance import Instance, Where
+from sagemaker_emulator.hosting.shadow import ShadowedFleet
 from sagemaker_emulator.hosting.wire import ContainerAnswer
 from sagemaker_emulator.seams import AwsError, Call
 
@@ -39,13 +41,11 @@ def invoke_endpoint(call: Call) -> ContainerAnswer:
         answer = ask(instance, body, headers)
     finally:
         fleet.release(instance)
-    overhead_seconds = time.perf_counter() - began - answer.seconds
-    where = metrics.Where(endpoint.endpoint_name, fleet.config_name, variant.name)
-    metrics.record(call.region, where, answer.status, answer.seconds, overhead_seconds)
+    _note(call, fleet, variant, answer, time.perf_counter() - began - answer.seconds)
+    if isinstance(fleet, ShadowedFleet):
+        fleet.copy(body, headers, functools.partial(_note, call, fleet))
     if not answer.good:
         raise _model_error(call, endpoint, answer)
-    if fleet.capture is not None:
-        _capture(call, fleet, where, body, answer)
     session = {name: answer.headers.get(name) for name in SESSION_HEADERS}
     return ContainerAnswer(
         answer.body,
@@ -102,18 +102,23 @@ def _acquire(call: Call, endpoint: Endpoint) -> tuple[Fleet, Variant, Instance]:
         ) from None
     except NoInstance as error:
         where = metrics.Where(endpoint.endpoint_name, error.config_name, str(error))
-        metrics.record(call.region, where, 503, None, 0.0)
+        metrics.record(call.region, where, 503, None, 0.0, call.account)
         raise AwsError(
             "ServiceUnavailable", f"No instance of variant {error} passes its health check just now."
         ) from None
 
 
-def _capture(call: Call, fleet: Fleet, where: metrics.Where, body: bytes, answer: Answer) -> None:
+def _note(call: Call, fleet: Fleet, variant: Variant, answer: Answer, overhead_seconds: float = 0.0) -> None:
+    """Count one invocation of a variant, and capture it where the config says so."""
+    where = metrics.Where(call.params["EndpointName"], fleet.config_name, variant.name)
+    metrics.record(call.region, where, answer.status, answer.seconds or None, overhead_seconds, call.account)
+    if fleet.capture is None or not answer.good:
+        return
     exchange = capture.Exchange(
         call.region,
         where.endpoint,
         where.variant,
-        capture.Payload(body, call.params.get("ContentType")),
+        capture.Payload(_body(call), call.params.get("ContentType")),
         capture.Payload(answer.body, answer.headers.get("Content-Type")),
         call.params.get("InferenceId"),
         call.params.get("CustomAttributes"),

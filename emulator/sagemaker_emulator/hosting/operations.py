@@ -72,7 +72,8 @@ def update_weights_and_capacities(call: Call) -> dict[str, Any]:
     wanted = {each["VariantName"]: each for each in call.params["DesiredWeightsAndCapacities"]}
     with _changes:
         _refuse_unless_in_service(found)
-        if unknown := sorted(wanted.keys() - found.fleet.variants.keys() if found.fleet else wanted):
+        fleet = found.fleet
+        if unknown := sorted(name for name in wanted if fleet is None or fleet.holding(name) is None):
             raise names.invalid(f"The variant name(s) {unknown} do not exist in endpoint {found.arn}.")
         found.reshape(wanted)
     return {"EndpointArn": found.arn}

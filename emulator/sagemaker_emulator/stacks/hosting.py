@@ -69,7 +69,7 @@ class EndpointConfig(ApiResource, CloudFormationModel):
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Create the configuration. Templates name models by Ref, which is an ARN; the API wants names."""
         request = _request(properties, "CreateEndpointConfig", EndpointConfigName=name)
-        for variant in request["ProductionVariants"]:
+        for variant in (*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])):
             variant["ModelName"] = variant.get("ModelName", "").rsplit("/", 1)[-1]
         made = seams.client("sagemaker", region).create_endpoint_config(**request)
         return made["EndpointConfigArn"], {"EndpointConfigName": name}
