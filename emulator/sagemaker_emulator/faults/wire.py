@@ -16,6 +16,8 @@ from sagemaker_emulator.faults.registry import Fault
 StartResponse = Callable[..., Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 RUNTIME = "sagemaker-runtime"
+# What moto serves besides AWS.
+NOT_CALLS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 
 
 class ConnectionDropped(ConnectionError):
@@ -24,7 +26,7 @@ class ConnectionDropped(ConnectionError):
 
 def guarded(app: App, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request by `app`, unless a fault was asked for. Raises ConnectionDropped."""
-    if seams.INTERNAL in environ.get("HTTP_USER_AGENT", "") or environ["PATH_INFO"].startswith("/moto-api"):
+    if seams.INTERNAL in environ.get("HTTP_USER_AGENT", "") or environ["PATH_INFO"].startswith(NOT_CALLS):
         return app(environ, start_response)
     asked = identify(environ)
     call = calls.begin(asked.service, asked.operation)
