@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator.hosting import provision, rollout, traffic, watch
+from sagemaker_emulator.hosting import rollout, watch
 from sagemaker_emulator.hosting.configs import EndpointConfig
-from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, NoInstance, Variant
+from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, Variant
 from sagemaker_emulator.hosting.instance import Instance, Where
-from sagemaker_emulator.hosting.runner import SERVICE_FAILED, Outcome, Phase, Runner, Surroundings
+from sagemaker_emulator.hosting.runner import SERVICE_FAILED, Phase, Runner, Surroundings
+from sagemaker_emulator.hosting.serving import Serving
 from sagemaker_emulator.hosting.side import OldSide
 from sagemaker_emulator.hosting.stopwatch import Stopped, Stopwatch
 
@@ -55,15 +56,16 @@ class Endpoint:
     pending: Pending | None = None
     creation_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_modified_time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    fleets: tuple[
-        Fleet, ...
-    ] = ()  # those that take requests: two during an update or after a failed rollback
 
     def __post_init__(self) -> None:
-        """Count fleets, so that each has a folder of its own."""
-        self._generation = 0
-        self._fleets: list[Fleet] = []  # every one that may have processes
+        """Make what is not shown."""
+        self._serving = Serving(Where(self.account, self.region, self.endpoint_name))
         self._stop = threading.Event()
+
+    @property
+    def fleets(self) -> tuple[Fleet, ...]:
+        """Return the fleets that take requests: that of `config` first, that of an update last."""
+        return self._serving.fleets
 
     @property
     def fleet(self) -> Fleet | None:
@@ -73,13 +75,7 @@ class Endpoint:
     def acquire(self, target: str | None) -> tuple[Fleet, Variant, Instance]:
         """Choose an instance for one request; `release` it on its fleet. Raises NoVariant, NoInstance."""
         self._meet_crash()
-        while True:
-            fleets = self.fleets
-            try:
-                return traffic.acquire(fleets, target)
-            except NoInstance:
-                if fleets is self.fleets:  # else they were replaced in this very moment
-                    raise
+        return self._serving.acquire(target)
 
     def create(self) -> None:
         """Bring the first fleet up."""
@@ -87,10 +83,10 @@ class Endpoint:
 
     def update(self, config: EndpointConfig, deployment: dict[str, Any] | None) -> None:
         """Replace what serves by a fleet of `config`; the old one serves until the new one does."""
-        before = self.status
-        self.pending, self.last_deployment = Pending(config), deployment
+        pending = Pending(config)
+        self.pending, self.last_deployment = pending, deployment
         self._set("Updating")
-        self._begin(lambda: self._update(self.pending, before))
+        self._begin(lambda: self._update(pending))
 
     def reshape(self, wanted: dict[str, dict[str, Any]]) -> None:
         """Change weights and instance counts of running variants."""
@@ -117,8 +113,7 @@ class Endpoint:
     def shutdown(self) -> None:
         """Stop serving at once, also what is still coming up: the emulator ends."""
         self._stop.set()
-        for fleet in list(self._fleets):
-            fleet.end(drain=False)
+        self._serving.shutdown()
 
     def _begin(self, work: Callable[[], None]) -> None:
         """Do `work` in a thread of its own."""
@@ -137,51 +132,40 @@ class Endpoint:
             self._set("InService" if self.fleets else "Failed")
 
     def _create(self) -> None:
-        fleet = self._new_fleet(self.config)
+        fleet = self._serving.make(self.config)
         try:
             fleet.start()
         except FleetFailed as error:
-            self._end_fleet(fleet, drain=False)
-            self.failure_reason = str(error)
-            self._set("Failed")
+            self._serving.keep(drain=False)
+            self._rest("Failed", str(error))
             return
-        self.fleets = (fleet,)
-        self._set("InService")
+        self._serving.keep(fleet)
+        self._rest("InService", None)
 
-    def _update(self, pending: Pending, before: str) -> None:
-        new, old = self._new_fleet(pending.config), OldSide(self.fleets)
+    def _update(self, pending: Pending) -> None:
+        new, old = self._serving.make(pending.config), OldSide(self.fleets)
         plan = rollout.plan(self.last_deployment, new.wanted, old.full)
         pending.fleet = new
-        self.fleets = (*old.fleets, new)
+        self._serving.fleets = (*old.fleets, new)
         around = Surroundings(Stopwatch(self._stop), self._in_alarm, self._fault, self._enter)
-        self._settle(Runner(plan, old, new, around).run(), old.fleets, new, before)
-
-    def _settle(self, outcome: Outcome, old: tuple[Fleet, ...], new: Fleet, before: str) -> None:
-        """Keep the fleets that serve now, end the others, and say how it went."""
-        status = before
+        outcome = Runner(plan, old, new, around).run()
         if outcome.kind == "promoted":
-            status = "InService"
-            for fleet in old:
-                self._end_fleet(fleet)
-            self.config = self.pending.config if self.pending else self.config
-            self.fleets = (new,)
+            self._serving.keep(new)
+            self.config = pending.config
+            self._rest("InService", None)
         elif outcome.kind == "rolled back":
-            self.fleets = old
-            self._end_fleet(new)
+            self._serving.keep(*old.fleets)
+            # What was mixed before is mixed again, for the same reason unless there is a better one.
+            mixed = len(old.fleets) > 1
+            reason = outcome.reason or (self.failure_reason if mixed else None)
+            self._rest("UpdateRollbackFailed" if mixed else "InService", reason)
         else:
-            status = "UpdateRollbackFailed"
-            self._keep_what_serves((*old, new))
-        self.failure_reason, self.pending = outcome.reason, None
-        self._set(status)
+            self._serving.keep_what_serves()
+            self._rest("UpdateRollbackFailed", outcome.reason)
 
-    def _keep_what_serves(self, fleets: tuple[Fleet, ...]) -> None:
-        serving = tuple(fleet for fleet in fleets if any(fleet.in_service.values()))
-        self.fleets = serving
-        for fleet in fleets:
-            if fleet in serving:
-                fleet.scale(fleet.in_service)
-            else:
-                self._end_fleet(fleet)
+    def _rest(self, status: str, reason: str | None) -> None:
+        self.failure_reason, self.pending = reason, None
+        self._set(status)
 
     def _reshape(self, wanted: dict[str, dict[str, Any]]) -> None:
         assert self.fleet is not None
@@ -202,8 +186,7 @@ class Endpoint:
         self._set(before)
 
     def _delete(self, gone: Callable[[], None]) -> None:
-        for fleet in self.fleets:
-            self._end_fleet(fleet)
+        self._serving.keep()
         gone()
 
     def _in_alarm(self, names: tuple[str, ...]) -> list[str]:
@@ -218,17 +201,6 @@ class Endpoint:
         if self.pending is not None:
             self.pending.phase, self.pending.phase_since = phase, datetime.now(UTC)
             watch.tell(self, self.status)
-
-    def _new_fleet(self, config: EndpointConfig) -> Fleet:
-        self._generation += 1
-        where = Where(self.account, self.region, self.endpoint_name)
-        fleet = provision.fleet(where, config, self._generation)
-        self._fleets.append(fleet)
-        return fleet
-
-    def _end_fleet(self, fleet: Fleet, drain: bool = True) -> None:
-        fleet.end(drain)
-        self._fleets.remove(fleet)
 
     def _set(self, status: str) -> None:
         self.status, self.last_modified_time = status, datetime.now(UTC)

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from sagemaker_emulator import seams, tags
-from sagemaker_emulator.hosting import configs, deployments, names
+from sagemaker_emulator.hosting import configs, deployments, names, scaling
 from sagemaker_emulator.hosting.endpoint import AT_REST, Endpoint
 from sagemaker_emulator.listing import page
 from sagemaker_emulator.seams import Call
@@ -54,6 +54,7 @@ def _update(call: Call) -> dict[str, Any]:
     deployment = call.params.get("DeploymentConfig")
     if deployment is None and call.params.get("RetainDeploymentConfig"):
         deployment = found.last_deployment
+    scaling.check(found, config)
     if deployment is not None:
         deployments.refuse_renamed(found.config, config)
     if call.params.get("RetainAllVariantProperties"):
@@ -87,6 +88,7 @@ def delete_endpoint(call: Call) -> None:
 
     def gone() -> None:
         endpoints.pop(found.endpoint_name, None)
+        scaling.forget(found)
         tags.drop(found.arn)
         _living.discard(found)
 

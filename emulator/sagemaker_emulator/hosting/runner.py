@@ -120,7 +120,9 @@ class Runner:
         self._around.enter("RollingBack")
         try:
             if self._around.fault("rollback-failed"):
-                raise FleetFailed("The rollback failed.")
+                counts = self._old.counts.in_service  # a mix: of the old side, at least one takes requests
+                self._old.put_in_service({name: max(1, count) for name, count in counts.items()})
+                raise FleetFailed("This was asked for.")
             for step in way_back(self._plan.back, self._new.in_service, self._old.counts):
                 self._old.scale(step.old)
                 self._old.put_in_service(step.old)
