@@ -1,7 +1,7 @@
 """What CloudWatch knows of invocations: AWS's metric names, with and without the config's dimension.
 
-A request only counts up a few numbers; a thread hands them over six times a minute. Each value is kept, so that
-percentiles are right; latencies are rounded to three digits, so that a histogram stays small.
+A request only counts up a few numbers; a thread hands them over six times a minute. Each value is kept, so
+that percentiles are right; latencies are rounded to three digits, so that a histogram stays small.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def record(
     overhead_seconds: float,
     account: str = seams.ACCOUNT,
 ) -> None:
-    """Count one invocation. `model_seconds` is None when no container was asked, `status` 0 when none answered."""
+    """Count one invocation; `model_seconds` is None if no container was asked, `status` 0 without answer."""
     with _lock:
         counts = _counts.get((account, region, where))
         if counts is None:

@@ -2,7 +2,8 @@
 
 data        what was put, by metric            statistics   a number for each period
 expressions metric math as written             arithmetic   metric math computed
-queries     MetricDataQueries                  reads        PutMetricData, GetMetricStatistics, GetMetricData
+filling     FILL's REPEAT and LINEAR           reads        PutMetricData, GetMetricStatistics, GetMetricData
+queries     MetricDataQueries
 evaluation  points to a state (pure)           reasons      the state in CloudWatch's sentences
 definitions an alarm's rule, queries, periods  alarms       states: born, evaluated, set
 watcher     the thread that evaluates          alarm_requests  the operations on alarms

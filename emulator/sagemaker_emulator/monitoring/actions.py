@@ -18,16 +18,17 @@ MEMBERS = {"OK": "ok_actions", "ALARM": "alarm_actions", "INSUFFICIENT_DATA": "i
 def begin(backend: CloudWatchBackend, alarm: Alarm, before: State) -> None:
     """Have the alarm's actions done for the state it has just got."""
     after = State.of(alarm)
-    message = messages.notification(backend, alarm, before, after)
-    subject = messages.subject(backend, alarm, after)
-    detail = messages.event(alarm, before, after)
-    event = events.Event("aws.cloudwatch", "CloudWatch Alarm State Change", (alarm.alarm_arn,), detail)
     wanted = list(getattr(alarm, MEMBERS[after.value]) or []) if alarm.actions_enabled else []
 
     def act() -> None:
+        detail = messages.event(alarm, before, after)
+        event = events.Event("aws.cloudwatch", "CloudWatch Alarm State Change", (alarm.alarm_arn,), detail)
         events.emit(backend.account_id, backend.region_name, event)
-        for action in wanted:
-            history.acted(backend, alarm, action, _publish(action, subject, message))
+        if wanted:
+            subject = messages.subject(backend, alarm, after)
+            message = messages.notification(backend, alarm, before, after)
+            for action in wanted:
+                history.acted(backend, alarm, action, _publish(action, subject, message))
 
     errands.send(act)
 

@@ -24,7 +24,7 @@ from sagemaker_emulator.monitoring.queries import Results
 from sagemaker_emulator.monitoring.reasons import Point
 from sagemaker_emulator.monitoring.states import State, moment
 
-SETTLES = 0.5  # of a beat: a state that was set by hand is left alone for so long at least
+SETTLES = 0.5  # of a beat: a state set by hand, or of an alarm just changed, is left alone for so long
 _lock = threading.RLock()
 
 
@@ -74,14 +74,14 @@ def change(backend: CloudWatchBackend, alarm: Alarm, value: str, reason: str, re
 
 @seams.wrap("moto.cloudwatch.models", "CloudWatchBackend.put_metric_alarm")
 def put_metric_alarm(original: Any, backend: CloudWatchBackend, *args: Any, **kwargs: Any) -> Alarm:
-    """Make an alarm without a state, which moto would call OK; one that is put again keeps the state it has."""
+    """Make an alarm without a state (moto says OK); one that is put again keeps the state it has."""
     with _lock:
         before = backend.alarms.get(kwargs["name"])
         alarm = original(backend, *args, **kwargs)
         if before is not None:
             for name in ("value", "reason", "reason_data", "updated_timestamp", "transitioned_timestamp"):
                 setattr(alarm, f"state_{name}", getattr(before, f"state_{name}"))
-            alarm.settled_at = before.settled_at
+            alarm.settled_at = max(before.settled_at, time.time() + SETTLES * definitions.beat(alarm))
         else:
             alarm.state_value, alarm.state_reason = INSUFFICIENT_DATA, reasons.CREATED
             alarm.state_reason_data = None

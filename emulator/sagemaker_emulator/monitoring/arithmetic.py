@@ -20,6 +20,7 @@ from sagemaker_emulator.monitoring.expressions import (
     Number,
     Text,
 )
+from sagemaker_emulator.monitoring.filling import repeated, straight
 from sagemaker_emulator.monitoring.statistics import Grid
 
 
@@ -89,10 +90,12 @@ class Evaluator:
         if name == "FILL":
             return self._fill(arguments)
         given = [self.value(argument) for argument in arguments]
-        if name == "IF" and len(given) in (2, 3):
+        if name == "IF":
+            if len(given) not in (2, 3):
+                raise ExpressionError("IF takes 2 or 3 arguments")
             return self._if(given[0], given[1], given[2] if len(given) == 3 else None)
         if len(given) != 1:
-            raise ExpressionError(f"{name} takes {'2 or 3 arguments' if name == 'IF' else '1 argument'}")
+            raise ExpressionError(f"{name} takes 1 argument")
         return self._of_one(name, given[0])
 
     def _of_one(self, name: str, given: Value) -> Value:
@@ -121,7 +124,7 @@ class Evaluator:
             raise ExpressionError("FILL takes 2 arguments")
         how = arguments[1]
         if isinstance(how, Name) and how.name in ("REPEAT", "LINEAR"):
-            fill = _repeated if how.name == "REPEAT" else _straight
+            fill = repeated if how.name == "REPEAT" else straight
             return _map(
                 self.value(arguments[0]), lambda line: self._line(fill(line.values, self._grid.count))
             )
@@ -204,20 +207,3 @@ def _power(base: float, exponent: float) -> float:
         return math.pow(base, exponent)
     except (ValueError, OverflowError):
         return math.nan
-
-
-def _repeated(values: Mapping[int, float], count: int) -> dict[int, float]:
-    found: dict[int, float] = {}
-    for index in range(count):
-        if index in values or index - 1 in found:
-            found[index] = values[index] if index in values else found[index - 1]
-    return found
-
-
-def _straight(values: Mapping[int, float], count: int) -> dict[int, float]:
-    found, known = dict(values), sorted(values)
-    for before, after in zip(known, known[1:], strict=False):
-        for index in range(before + 1, after):
-            share = (index - before) / (after - before)
-            found[index] = values[before] + (values[after] - values[before]) * share
-    return {index: value for index, value in found.items() if index < count}

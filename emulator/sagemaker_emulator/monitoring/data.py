@@ -137,7 +137,7 @@ def _keep(backend: CloudWatchBackend, samples: Iterable[tuple[Metric, Sample]]) 
 
 
 def merged(samples: list[Sample]) -> list[Sample]:
-    """Return samples with the older half merged by unit and second, so that none is lost and memory is kept."""
+    """Return samples with the older half merged by unit and second: no value is lost, memory is kept."""
     half = len(samples) // 2
     groups: dict[tuple[int, str, bool], list[Sample]] = {}
     for each in samples[:half]:

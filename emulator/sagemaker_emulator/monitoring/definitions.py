@@ -1,4 +1,4 @@
-"""What an alarm is made of: its rule, its queries, its periods. Reads moto's record of it; changes nothing."""
+"""What an alarm is made of: its rule, its queries, its periods; read off moto's record."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def period(alarm: Alarm) -> int:
 
 
 def beat(alarm: Alarm) -> float:
-    """Return how many seconds lie between two evaluations: AWS's minute, or its 10 seconds for shorter periods."""
+    """Return the seconds between two evaluations: AWS's minute, or its 10 seconds for shorter periods."""
     return clock.scaled(60 if period(alarm) >= 60 else 10)
 
 

@@ -1,4 +1,4 @@
-"""One thread that tells others what happened, in order, so that nobody who changes a state waits for a subscriber."""
+"""One thread that tells others what happened, in order: no change of state waits for a subscriber."""
 
 from __future__ import annotations
 

@@ -71,15 +71,15 @@ def evaluate(rule: Rule, points: Sequence[Point | None], now: str) -> Verdict:
 
 
 def _known(rule: Rule, points: Sequence[Point | None], bad: int, there: int) -> bool:
-    """Whether the points that are there decide by themselves, too few as they are: enough bad ones, or a good one."""
+    """Whether the points that are there decide, too few as they are: enough bad ones, or a good one."""
     return bad >= rule.to_alarm or there > bad
 
 
 def _premature(rule: Rule, points: Sequence[Point | None]) -> bool:
     """Whether only bad points are there and the oldest is at least as old as DatapointsToAlarm: an ALARM.
 
-    The documentation has it under "Avoiding premature transitions to alarm state": - - X - - is one for 3 of 3,
-    - - - X - and - - - - X are not.
+    The documentation has it under "Avoiding premature transitions to alarm state": - - X - - is one for 3 of
+    3, - - - X - and - - - - X are not.
     """
     oldest = next(index for index, point in enumerate(points) if point is not None)
     return len(points) - oldest >= rule.to_alarm

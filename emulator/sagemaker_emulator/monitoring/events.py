@@ -1,4 +1,4 @@
-"""Events that AWS's services send to EventBridge by themselves: SageMaker's of endpoints, CloudWatch's of alarms."""
+"""Events that services send to EventBridge by themselves: SageMaker of endpoints, CloudWatch of alarms."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ def emit(account: str, region: str, event: Event) -> None:
 def endpoint_state_change(endpoint: Endpoint, status: str) -> None:
     """Tell EventBridge that an endpoint has this status, or that something moves in its deployment.
 
-    A new status is a "SageMaker Endpoint State Change"; whatever moves while a deployment runs, and its end, is a
-    "SageMaker Endpoint Deployment State Change". AWS may send an event several times; here each comes once.
+    A new status is a "SageMaker Endpoint State Change"; whatever moves while a deployment runs, and its end,
+    is a "SageMaker Endpoint Deployment State Change". AWS may send an event several times; here each comes
+    once.
     """
     from sagemaker_emulator.hosting.describe import described  # which imports what calls this
 

@@ -128,21 +128,21 @@ class _Reader:
         return base
 
     def _atom(self) -> Node:
-        kind, token = self._kind, self._next()
+        kind, word = self._kind, self._next()
         if kind == "number":
-            return Number(float(token))
+            return Number(float(word))
         if kind == "text":
-            return Text(token[1:-1])
+            return Text(word[1:-1])
         if kind == "name":
-            return self._call(token) if self.ahead == "(" else Name(token)
-        if token == "(":
+            return self._call(word) if self.ahead == "(" else Name(word)
+        if word == "(":
             inner = self.level(0)
             self._expect(")")
             return inner
-        if token == "[":
+        if word == "[":
             return Array(self._list("]"))
         raise ExpressionError(
-            f"unexpected '{token}' in '{self._text}'" if token else f"'{self._text}' ends too early"
+            f"unexpected '{word}' in '{self._text}'" if word else f"'{self._text}' ends too early"
         )
 
     def _call(self, name: str) -> Node:
@@ -169,7 +169,7 @@ class _Reader:
 
     def _next(self) -> str:
         """Return the token ahead and look at the one after it."""
-        token = self.ahead or ""
+        word = self.ahead or ""
         rest = self._text[self._at :]
         found = TOKEN.match(rest)
         if found is None and rest.strip():
@@ -177,4 +177,4 @@ class _Reader:
         self._kind = (found.lastgroup or "") if found else ""
         self.ahead = found[self._kind] if found else None
         self._at += found.end() if found else len(rest)
-        return token
+        return word

@@ -1,7 +1,7 @@
 """What CloudWatch writes when an alarm changes: the message to SNS and the event to EventBridge. Pure.
 
-The event is documented ("Alarm events and EventBridge" in the User Guide); the message to SNS is not, it is as
-received and passed around in public: e.g. the test events of AWS's own samples.
+The event is documented ("Alarm events and EventBridge" in the User Guide); the message to SNS is not: it is
+as people show it who have received one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PutMetricData, GetMetricStatistics and GetMetricData, as a client asks for them: in seconds of the wall clock."""
+"""PutMetricData, GetMetricStatistics and GetMetricData, as a client asks: in seconds of the wall clock."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def get_metric_statistics(call: Call) -> dict[str, Any]:
     if wanted.count > MOST_POINTS:
         raise AwsError(
             "InvalidParameterCombination",
-            f"You have requested up to {wanted.count:,} datapoints, which exceeds the limit of {MOST_POINTS:,}. You "
-            "may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+            f"You have requested up to {wanted.count:,} datapoints, which exceeds the limit of {MOST_POINTS:,}"
+            ". You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         )
     metric = Metric.of(asked["Namespace"], asked["MetricName"], asked.get("Dimensions"))
     samples = _within(asked, data.read(call.account, call.region, metric, wanted.start, wanted.end))
@@ -91,7 +91,7 @@ def _within(asked: Mapping[str, Any], samples: list[data.Sample]) -> list[data.S
 
 
 def _grid(asked: Mapping[str, Any], period: int) -> Grid:
-    """Return the periods between StartTime, rounded down as CloudWatch does it, and EndTime. Raises AwsError."""
+    """Return the periods from StartTime, rounded down as CloudWatch does, to EndTime. Raises AwsError."""
     if period not in SHORT_PERIODS and period % 60:
         text = "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60."
         raise AwsError("InvalidParameterValue", text)

@@ -47,17 +47,15 @@ def crossed(rule: Rule, points: Sequence[Point], filled: int, state: str, before
         (bad or good) if alarm else (good or bad)
     )  # what is made up may decide against all that is there
     shown = ", ".join(f"{point.value!r} ({_moment(point.at)})" for point in reversed(deciding))
-    side = f"{'was' if len(deciding) == 1 else 'were'} {'' if deciding is bad else 'not '}{WORDS[rule.comparison]}"
+    side = ("was " if len(deciding) == 1 else "were ") + ("" if deciding is bad else "not ")
+    side += f"{WORDS[rule.comparison]} the threshold ({rule.threshold!r})"
     if filled:
-        return (
-            f"Threshold Crossed: {_counted(len(deciding))} [{shown}] {side} the threshold ({rule.threshold!r}) "
-            f"and {treated}."
-        )
+        return f"Threshold Crossed: {_counted(len(deciding))} [{shown}] {side} and {treated}."
     needed = rule.to_alarm if alarm else rule.periods - rule.to_alarm + 1
     change = "OK -> ALARM" if alarm else "ALARM -> OK"
     return (
-        f"Threshold Crossed: {len(deciding)} out of the last {rule.periods} datapoints [{shown}] {side} the threshold "
-        f"({rule.threshold!r}) (minimum {_counted(needed)} for {change} transition)."
+        f"Threshold Crossed: {len(deciding)} out of the last {rule.periods} datapoints [{shown}] {side} "
+        f"(minimum {_counted(needed)} for {change} transition)."
     )
 
 

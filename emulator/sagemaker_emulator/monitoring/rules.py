@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @seams.wrap("moto.events.models", "Rule.send_to_targets")
 def send_to_targets(original: Any, rule: Rule, original_event: Any, transform_input: bool = True) -> None:
-    """Deliver an event to every target that can be reached; one that cannot does not keep it from the others."""
+    """Deliver an event to every target that can be reached; one that cannot does not stop the others."""
     if rule.state != "ENABLED" or not rule.event_pattern.matches_event(original_event):
         return
     for target in list(rule.targets):

@@ -1,5 +1,6 @@
-"""From samples to numbers: a statistic of each period. Pure; GetMetricStatistics, GetMetricData and alarms agree
-because all three ask here.
+"""From samples to numbers: a statistic of each period. Pure.
+
+GetMetricStatistics, GetMetricData and alarms agree because all three ask here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Periods one after the other. `width` is how long each lasts here, `period` what the request calls it."""
+    """Periods one after the other. `width` is how long each lasts here, `period` what it is called."""
 
     start: float
     width: float
