@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import proof
+from pipelines import errors, proof
 from pipelines.aws import Aws
 from pipelines.errors import WrongRelease
 from pipelines.proof import Ready
@@ -42,7 +42,7 @@ def refused(aws: Aws, endpoint: str, name: str, content_type: str, body: bytes) 
         aws.runtime.invoke_endpoint(EndpointName=endpoint, ContentType=content_type, Body=body)
         why = "it was answered as if it were right"
     except (ClientError, BotoCoreError) as error:
-        status = getattr(error, "response", {}).get("OriginalStatusCode", 0)
+        status = errors.container_status(error)
         if 400 <= status < 500:
             return
         why = f"status {status}" if status else type(error).__name__

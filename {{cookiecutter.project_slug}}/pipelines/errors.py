@@ -91,6 +91,11 @@ def code(error: Exception) -> str:
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
 
 
+def container_status(error: Exception) -> int:
+    """Return the status with which a model's container answered InvokeEndpoint, or 0 where it did not."""
+    return error.response.get("OriginalStatusCode", 0) if isinstance(error, boto.ClientError) else 0
+
+
 def missing(error: boto.ClientError) -> bool:
     """Say whether AWS's answer means "there is no such thing": SageMaker has no code of its own for it."""
     message = error.response["Error"].get("Message", "").lower()

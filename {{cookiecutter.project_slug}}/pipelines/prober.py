@@ -53,7 +53,7 @@ class Prober:
         self.counts, self.share = Counts(), 0.0  # of the traffic that is on the new fleet
         self.seconds = 0.0  # of a probe before the new fleet had traffic
         self.trouble = ""  # the last reason why nothing was published
-        self._refused_before: set[int] = set()
+        self._refused_before: set[int] | None = None  # by number; None until all were asked once
         self._told, self._published = Counts(), 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
@@ -79,6 +79,13 @@ class Prober:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._rounds()
+        except Exception as error:  # the verdict shall name it
+            self.trouble = type(error).__name__
+            raise
+
+    def _rounds(self) -> None:
         while not self._stop.is_set():
             started = time.monotonic()
             for number, case in enumerate(self.golden["cases"]):
@@ -103,8 +110,8 @@ class Prober:
             )
             raw, attributes = told["Body"].read(), told.get("CustomAttributes", "")
         except (ClientError, BotoCoreError) as error:
-            status = getattr(error, "response", {}).get("OriginalStatusCode", 0) // 100
-            if status == 4 and self._thread.is_alive() and number not in self._refused_before:
+            status = errors.container_status(error) // 100
+            if status == 4 and self._refused_before is not None and number not in self._refused_before:
                 self._wrong("it refused a request that the release before it answered")
             else:  # where the new fleet failed, its own alarm counts it
                 counts.failed += 1

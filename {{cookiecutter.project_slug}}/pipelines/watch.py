@@ -22,6 +22,7 @@ from pipelines.run import Run
 from pipelines.story import Step
 
 GRACE_MINUTES = 15  # after SageMaker's own limit: then the update is stuck
+BEGIN_SECONDS = 5  # within which an update shows that it has begun
 QUIET_SECONDS = 60  # a look at least this often stands in the record, also when nothing has changed
 # Reasons that are AWS's: the same release may well succeed the next time.
 NOT_THE_MODEL = re.compile(r"capacity|limit|throttl|internal (server )?(error|failure)", re.IGNORECASE)
@@ -51,7 +52,8 @@ class Watcher:
             if now is None:
                 raise endpoints.gone(self.watched.endpoint)
             self.look(now)
-            if not endpoints.moving(now):
+            begun = len({event["status"] for event in self.events}) > 1 or endpoints.pending(now)
+            if not endpoints.moving(now) and (begun or time.monotonic() - self.started > BEGIN_SECONDS):
                 self.over = True
                 return self.judge(now)
         raise AssertionError  # looks never ends by itself
@@ -110,21 +112,20 @@ class Watcher:
         return answered
 
     def rolled_back(self, back: WrongRelease) -> DeployFailed:
-        """Return the error of a rollback: with the alarm, and whose fault it was."""
-        told = "; ".join(f"alarm {name}: {reason}" for name, reason in self.fired.items())
+        """Return the error of a rollback: with the alarm, and whether the release is to blame."""
+        counts, told = self.prober.counts, [f"alarm {name}: {why}" for name, why in self.fired.items()]
         self.why = (
-            "; ".join(filter(None, [told, self.why, self.prober.counts.first_wrong])) or "no reason given"
+            "; ".join(filter(None, [*told, self.why, counts.first_wrong])) or "no alarm, no reason given"
         )
+        unseen = set(self.fired) == {alarms.own(self.watched.config)[-1]} and not counts.wrong + counts.failed
         kind, todo = WrongRelease, back.todo
-        if not self.prober.alive:
-            kind, self.why = DeployFailed, f"the prober stopped ({self.prober.trouble}), so nobody watched it"
-            todo = "release again"
+        if unseen or not self.prober.alive:
+            self.why = f"nobody watched it, probes stopped {self.prober.trouble}; {self.why}"
+            kind, todo = DeployFailed, "nothing was found against it: release it again"
         elif not self.fired and NOT_THE_MODEL.search(self.why):
             kind, todo = DeployFailed, "that is no fault of the release: release it again"
-        return kind(
-            f"{back.code} {back.what}\n{self.watched.endpoint}\n{self.why}\n{todo}",
-            told_by_minute(self.events),
-        )
+        four = f"{back.code} {back.what}\n{self.watched.endpoint}\n{self.why}\n{todo}"
+        return kind(four, told_by_minute(self.events))
 
     def evidence(self) -> dict[str, Any]:
         """Return the whole record, for S3 and the report."""

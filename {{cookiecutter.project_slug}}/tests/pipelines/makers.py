@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from pipelines.alarms import Watched
 from pipelines.aws import Aws, offline_session
 from pipelines.registry import Package
 from pipelines.run import Run
@@ -38,9 +39,15 @@ def make_package(version: int = 1, approval: str = "PendingManualApproval", **me
     )
 
 
-def input_shape(operation: str) -> Any:
+def watched(settings: Settings) -> Watched:
+    """Return what is watched while "new" takes over from "old" in production."""
+    production = settings.environments.production
+    return Watched("income-model", "income-model-production", "new", "old", production)
+
+
+def input_shape(operation: str, service: str = "sagemaker") -> Any:
     """Return Amazon's own model of an operation's request: botocore ships it."""
-    model = offline_session().client("sagemaker").meta.service_model
+    model = offline_session().client(service).meta.service_model
     return model.operation_model(operation).input_shape
 
 

@@ -24,6 +24,7 @@ from tests.pipelines.makers import (
     make_package,
     make_run,
     packages,
+    watched,
 )
 
 ARCHIVE = hashlib.sha256(b"model").hexdigest()
@@ -57,6 +58,58 @@ def test_boto3_accepts_the_requests(make_settings, approval):
     }
     for operation, request in requests.items():
         validate_parameters(request, input_shape(operation))
+
+
+ROLLOUTS = {
+    "small": ({}, 1, "ALL_AT_ONCE", [0, 300]),
+    "safe": ({"preset": "safe"}, 2, "CANARY", [300, 300]),
+    "linear": ({"strategy": "linear", "share": 0.25, "bake_minutes": 4}, 4, "LINEAR", [240, 300]),
+    "rolling": ({"strategy": "rolling", "share": 0.5}, 2, None, [300, None]),
+}
+
+
+@pytest.mark.parametrize(("rollout_table", "count", "kind", "waits"), ROLLOUTS.values(), ids=ROLLOUTS.keys())
+def test_boto3_accepts_each_strategy_and_its_waits_are_those_of_the_table(
+    make_settings, rollout_table, count, kind, waits
+):
+    tables = {
+        "environments.production.instance_count": count,
+        "environments.production.rollout": rollout_table,
+    }
+    request = rollout.update_request(watched(make_settings(**tables)), same_machines=True)
+    validate_parameters({"EndpointName": "e", **request}, input_shape("UpdateEndpoint"))
+    deployment = request["DeploymentConfig"]
+    policy = deployment.get("BlueGreenUpdatePolicy") or deployment["RollingUpdatePolicy"]
+    routing = policy.get("TrafficRoutingConfiguration", policy)
+    assert (routing.get("Type"), routing["WaitIntervalInSeconds"]) == (kind, waits[0])
+    assert policy.get("TerminationWaitInSeconds") == waits[1]
+    assert 600 <= policy["MaximumExecutionTimeoutInSeconds"] <= 28800
+
+
+@pytest.mark.parametrize(("count", "percent"), [(2, 50), (3, 34), (10, 10), (50, 10)])
+def test_a_canary_is_one_machine_or_a_tenth_unless_told_otherwise(make_settings, count, percent):
+    tables = {
+        "environments.production.instance_count": count,
+        "environments.production.rollout": {"preset": "safe"},
+    }
+    request = rollout.update_request(watched(make_settings(**tables)), same_machines=True)
+    routing = request["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": percent}
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        pytest.param(("ml.m5.large", 1), True, id="the same machines: autoscaling's number stays"),
+        pytest.param(("ml.m5.large", 2), False, id="another number"),
+        pytest.param(("ml.c5.large", 1), False, id="another type"),
+    ],
+)
+def test_what_autoscaling_has_set_stays_unless_other_machines_are_wanted(make_settings, there, kept):
+    variant = {"InstanceType": there[0], "InitialInstanceCount": there[1]}
+    client = Client(describe_endpoint_config={"ProductionVariants": [variant]})
+    run = make_run(make_settings(), sagemaker=client)
+    assert rollout.same_machines(run, "old", run.settings.environments.production) is kept
 
 
 def test_only_an_approved_package_is_served_as_a_package():

@@ -12,6 +12,7 @@ from pipelines import settings
 from pipelines.errors import SettingsError
 from training import metrics
 
+PRODUCTION = "environments.production.rollout"
 ANSWERS = {"approval": "gate", "github_repository": "owner/name", "project_slug": "income-model"}
 
 
@@ -50,6 +51,20 @@ def test_the_file_in_this_repository_is_right(tmp_path):
         pytest.param("gate.maximum", 0.5, "minimum and not maximum", id="both bars"),
         pytest.param("gate.minimum", None, "minimum and not maximum", id="no bar at all"),
         pytest.param("data.label", None, "a value", id="a missing key"),
+        pytest.param(PRODUCTION, {"preset": "safe"}, "2 or more", id="a canary on one machine"),
+        pytest.param(PRODUCTION, {"preset": "tiny"}, "'small' or 'safe'", id="no such preset"),
+        pytest.param(PRODUCTION, {"share": 0.6}, "equal to 0.5", id="more than half at first"),
+        pytest.param(PRODUCTION, {"share": 0.5}, "none", id="a share of all at once"),
+        pytest.param(PRODUCTION, {"strategy": "linear", "share": 0.05}, "0.1 to 0.5", id="too small a step"),
+        pytest.param(PRODUCTION, {"final_bake_minutes": 0}, "3 or more", id="no final bake"),
+        pytest.param(PRODUCTION, {"final_bake_minutes": 2}, "3 or more", id="a bake too short for alarms"),
+        pytest.param(PRODUCTION, {"bake_minutes": 5}, "no such wait", id="a bake between no steps"),
+        pytest.param(
+            PRODUCTION, {"final_bake_minutes": 30, "max_minutes": 20}, "all waits", id="too little time"
+        ),
+        pytest.param(PRODUCTION, {"alarms": ["a"] * 8}, "7", id="more alarms than SageMaker takes"),
+        pytest.param(PRODUCTION, {"max_error_rate": 0}, "greater than 0", id="an error rate of nothing"),
+        pytest.param("environments.staging.rollout", {}, "no such key", id="a rollout of staging"),
         pytest.param(
             "training.tracking_uri", "https://me:hunter2@x", "without user and password", id="a password"
         ),
@@ -63,6 +78,24 @@ def test_what_is_wrong_is_refused_by_key_and_wanted_value(make_settings, key, va
     assert key.split(".")[0] in refused.value.what
     assert wanted in refused.value.why
     assert "hunter2" not in "".join(refused.value.lines())
+
+
+@pytest.mark.parametrize(
+    ("table", "count", "share", "minutes"),
+    [
+        pytest.param({}, 1, 1.0, 35, id="small"),
+        pytest.param({"preset": "safe"}, 2, 0.5, 40, id="safe"),
+        pytest.param({"strategy": "linear", "share": 0.25}, 4, 0.25, 55, id="four steps"),
+        pytest.param({"strategy": "rolling", "share": 0.5}, 2, 0.5, 40, id="two batches"),
+        pytest.param({"final_bake_minutes": 60, "max_minutes": 480}, 1, 1.0, 480, id="as long as it is told"),
+    ],
+)
+def test_a_rollout_has_time_for_its_waits_and_for_machines_that_come_late(
+    make_settings, table, count, share, minutes
+):
+    made = make_settings(**{PRODUCTION: table, "environments.production.instance_count": count})
+    production = made.environments.production
+    assert (production.share(), production.max_minutes()) == (share, minutes)
 
 
 def test_every_complaint_is_counted_in_one_message(make_settings):

@@ -1,0 +1,254 @@
+"""A rollout from before its update to its verdict: promoted, rolled back or unknown, with evidence."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from pipelines import alarms, endpoints, rollout, watch
+from pipelines.errors import DeployFailed, NotStarted, WrongRelease
+from pipelines.proof import Ready
+from tests.pipelines.makers import RELEASE, Bucket, Client, answer, error, make_package, make_run
+
+GOLDEN = {
+    "content_type": "application/json",
+    "tolerance": 1e-4,
+    "cases": [{"body": {"instances": [[1]]}, "predictions": [0.25]}],
+}
+ENDPOINT = "income-model-production"
+OLD = make_package(1, release_id="cd" * 32)
+ALARM = "new-wrong"
+
+
+def state(
+    status: str = "InService", config: str = "old", pending: str = "", share: float = 0.0, **more
+) -> dict:
+    """Return what DescribeEndpoint says."""
+    summary = {
+        "EndpointConfigName": pending,
+        "ProductionVariants": [{"CurrentWeight": share, "VariantStatus": [{"Status": "Baking"}]}],
+    }
+    told = {"EndpointName": ENDPOINT, "EndpointStatus": status, "EndpointConfigName": config} | more
+    old = [{"CurrentWeight": 1 - share}]
+    return told | ({"PendingDeploymentSummary": summary, "ProductionVariants": old} if pending else {})
+
+
+UPDATING = state("Updating", pending="new", share=0.5)
+QUIET = dict.fromkeys(alarms.own("new"), "OK")
+
+
+class Rollout:
+    """A production that goes through given states once it has been asked; and what was left of it."""
+
+    def __init__(
+        self, make_settings, *states: dict, before: dict | None = None, fires: str = "", **answers
+    ) -> None:
+        self.states, self.fires = itertools.chain(states, itertools.repeat(states[-1])), fires
+        self.before, self.looked = before or state(), 0
+        self.sagemaker = Client(
+            describe_endpoint=self._describe,
+            describe_endpoint_config={
+                "ProductionVariants": [{"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}]
+            },
+            **answers,
+        )
+        self.cloudwatch = Client(describe_alarms=self._alarms, get_metric_statistics={"Datapoints": []})
+        self.bucket = Bucket()
+        self.version = 2
+        reply = Client(invoke_endpoint=lambda **_: answer([0.25], package=self.version))
+        self.run = make_run(
+            make_settings(), sagemaker=self.sagemaker, cloudwatch=self.cloudwatch, runtime=reply, probe=reply,
+            publish=Client(), s3=self.bucket,
+        )  # fmt: skip
+
+    @property
+    def asked(self) -> bool:
+        return "update_endpoint" in self.sagemaker.operations()
+
+    def _describe(self, **_: object) -> dict:
+        if self.looked == 0 or not (self.asked or endpoints.pending(self.before)):
+            self.looked += 1
+            return self.before
+        return next(self.states)
+
+    def _alarms(self, **_: object) -> dict:
+        firing = (
+            {self.fires: "ALARM"} if self.fires and (self.asked or endpoints.pending(self.before)) else {}
+        )
+        wide = {"Period": 60, "EvaluationPeriods": 1, "StateReason": "1 datapoint was not less than 1"}
+        return {
+            "MetricAlarms": [
+                {"AlarmName": name, "StateValue": value} | wide for name, value in (QUIET | firing).items()
+            ]
+        }
+
+    def go(self) -> None:
+        ready = Ready(ENDPOINT, "new", make_package(2), GOLDEN)
+        with self.run.story.step("production") as step:
+            rollout.serve(self.run, ready, OLD, step)
+
+    @property
+    def evidence(self) -> dict:
+        return json.loads(self.bucket.objects[f"releases/{RELEASE}/rollout.json"])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
+    monkeypatch.setattr(alarms.time, "sleep", lambda _: None)
+
+
+def test_a_release_is_promoted_after_its_bake_and_what_happened_is_told_by_minute(make_settings):
+    made = Rollout(make_settings, UPDATING, state("Updating", pending="new", share=1.0), state(config="new"))
+    made.go()
+    told = made.evidence
+    assert told["verdict"] == "promoted"
+    assert [(event["status"], event["phase"], event["share"]) for event in told["events"]] == [
+        ("Updating", "Baking", 0.5),
+        ("Updating", "Baking", 1.0),
+        ("InService", "", 1.0),
+    ]
+    assert told["config"] == {"from": "old", "to": "new"}
+    assert told["probes"]["wrong"] == 0
+    assert told == made.run.story.facts["rollouts"][0]
+
+
+def test_alarms_come_before_the_update_and_go_after_the_evidence(make_settings):
+    made = Rollout(make_settings, UPDATING, state(config="new"))
+    made.go()
+    assert made.cloudwatch.operations()[:4] == ["get_metric_statistics"] + ["put_metric_alarm"] * 3
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+    request = dict(made.sagemaker.asked)["update_endpoint"]
+    watching = request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    assert [alarm["AlarmName"] for alarm in watching] == alarms.own("new")
+
+
+@pytest.mark.parametrize(
+    ("end", "fires", "words"),
+    [
+        pytest.param(
+            state(FailureReason="alarm"), ALARM, f"alarm {ALARM}: 1 datapoint", id="with alarm and reason"
+        ),
+        pytest.param(
+            state(FailureReason="did not pass the ping health check"), "", "ping", id="a reason, no alarm"
+        ),
+        pytest.param(state(), "", "no alarm, no reason given", id="silently"),
+        pytest.param(state(), "new-errors", "alarm new-errors", id="silently, with an alarm"),
+    ],
+)
+def test_a_rollback_is_red_and_says_why(make_settings, end, fires, words):
+    made = Rollout(make_settings, UPDATING, state("RollingBack", pending="new"), end, fires=fires)
+    made.version = 3 if fires == ALARM else 2  # the probes found what the alarm says
+    with pytest.raises(WrongRelease, match="rolled the release back") as back:
+        made.go()
+    assert back.value.code == "E401"
+    assert words in back.value.why
+    assert any("RollingBack" in line for line in back.value.detail)
+    assert (made.evidence["verdict"], list(made.evidence["alarms"]["fired"])) == (
+        "rolled back",
+        [fires] * bool(fires),
+    )
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+
+
+@pytest.mark.parametrize(
+    ("end", "fires", "words"),
+    [
+        pytest.param(state(FailureReason="Insufficient capacity"), "", "capacity", id="AWS has no machine"),
+        pytest.param(state(), ALARM, "nobody watched it", id="probes stopped, nothing was wrong"),
+    ],
+)
+def test_a_rollback_that_is_not_the_releases_fault_does_not_reject_it(make_settings, end, fires, words):
+    made = Rollout(make_settings, UPDATING, end, fires=fires)
+    with pytest.raises(DeployFailed, match="rolled the release back") as back:
+        made.go()
+    assert not isinstance(back.value, WrongRelease)
+    assert words in back.value.why
+    assert "release it again" in back.value.todo
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
+def test_any_other_end_is_unknown_and_red(make_settings, status):
+    made = Rollout(make_settings, UPDATING, state(status, FailureReason="both failed"))
+    with pytest.raises(DeployFailed, match=f"the endpoint is {status}") as failed:
+        made.go()
+    assert failed.value.code == "E402"
+    assert not isinstance(failed.value, WrongRelease)
+    assert made.evidence["verdict"] == "unknown"
+
+
+def test_an_update_that_is_stuck_is_red_after_sagemakers_own_limit_and_keeps_its_alarms(
+    make_settings, monkeypatch
+):
+    made = Rollout(make_settings, UPDATING)
+    clock = itertools.count(0, 60)
+    monkeypatch.setattr(endpoints.time, "monotonic", lambda: next(clock))
+    with pytest.raises(DeployFailed, match="is still Updating") as failed:
+        made.go()
+    assert failed.value.why == f"waited {5 + 30 + watch.GRACE_MINUTES} minutes"
+    assert made.evidence["verdict"] == "unknown"
+    assert "delete_alarms" not in made.cloudwatch.operations()
+
+
+def test_an_update_that_takes_a_moment_to_show_is_no_rollback(make_settings):
+    made = Rollout(make_settings, state(), UPDATING, state(config="new"))
+    made.go()
+    assert made.evidence["verdict"] == "promoted"
+
+
+def test_an_update_that_never_shows_is_a_rollback(make_settings, monkeypatch):
+    monkeypatch.setattr(watch, "BEGIN_SECONDS", 0.05)
+    with pytest.raises(WrongRelease, match="rolled the release back"):
+        Rollout(make_settings, state()).go()
+
+
+def test_wrong_answers_that_no_alarm_saw_are_red(make_settings):
+    made = Rollout(make_settings, UPDATING, state(config="new"))
+    made.version = 3
+    with pytest.raises(WrongRelease, match="wrongly") as wrong:
+        made.go()
+    assert wrong.value.code == "E402"
+    assert made.evidence["verdict"] == "unknown"
+
+
+def test_nobody_is_asked_a_second_time_while_our_own_update_is_under_way(make_settings):
+    made = Rollout(make_settings, UPDATING, state(config="new"), before=UPDATING)
+    made.go()
+    assert "update_endpoint" not in made.sagemaker.operations()
+    assert "put_metric_alarm" not in made.cloudwatch.operations()
+    assert made.evidence["verdict"] == "promoted"
+
+
+def test_an_alarm_that_would_watch_nothing_stops_it_before_the_endpoint_is_asked(make_settings):
+    made = Rollout(make_settings, state())
+    made.cloudwatch.answers["describe_alarms"] = error("AccessDeniedException")
+    with pytest.raises(NotStarted):
+        made.go()
+    assert not made.asked
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+    assert made.bucket.objects == {}
+
+
+def test_a_killed_rollout_keeps_the_alarms_that_take_it_back(make_settings, monkeypatch):
+    made = Rollout(make_settings, UPDATING)
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        made.go()
+    assert "delete_alarms" not in made.cloudwatch.operations()
+
+
+def test_evidence_that_cannot_be_written_does_not_hide_the_verdict(make_settings):
+    made = Rollout(make_settings, UPDATING, state())
+    made.bucket.answers["put_object"] = error("AccessDenied")
+    with pytest.raises(WrongRelease, match="rolled the release back"):
+        made.go()
+
+
+def test_a_mixed_fleet_is_healed_by_a_new_update(make_settings):
+    made = Rollout(
+        make_settings, UPDATING, state(config="new"), before=state("UpdateRollbackFailed", config="new")
+    )
+    made.go()
+    assert made.asked
