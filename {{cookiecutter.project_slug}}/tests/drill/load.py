@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from tests.drill.patient import ask
 
-RATE = 24  # requests a second
-WORKERS = 4
+RATE = 12  # requests a second
+WORKERS = 3
 TOLERANCE = 1e-4
 RELEASE = re.compile(r"release=([0-9a-f]+)")
 

@@ -36,7 +36,8 @@ class Row:
     staging: str = ""  # would staging have refused it?
     verdict: str = ""
     found_by: str = ""
-    detected: float | None = None  # AWS seconds
+    detected: float | None = None  # AWS seconds from its first traffic
+    starting: float | None = None  # real seconds, where it never had traffic
     during: Tally = field(default_factory=Tally)
     after: Tally = field(default_factory=Tally)
     live: str = ""
@@ -97,7 +98,8 @@ def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
     after = serving(scene.run)
     row.during = tally(load.outcomes, began, row.ended)
     seen = watch.rollout(looked.looks, began, row.ended + SETTLE_SECONDS)
-    row.live, row.detected, row.found_by = world.label(after), seen.detected, found_by(row, seen)
+    row.live, row.found_by = world.label(after), found_by(row, seen)
+    row.detected, row.starting = seen.detected, seen.starting
     row.wrong = complaints(scene, row, seen, kept=before == after, live=after == package.release_id)
     if scene.bad:
         _look_at_package(scene, row)

@@ -22,8 +22,8 @@ COLUMNS = (
 )  # fmt: skip
 RIGHT = {"found after", "requests", "failed as is", "failed patient", "wrong", "after"}
 NOTES = (
-    "found after: from UpdateEndpoint to the turn, in seconds as AWS waits them (* real ones: containers "
-    "start at their own speed)",
+    "found after: from the new fleet's first traffic to the turn, in seconds as AWS waits them; where it "
+    "never had traffic: *real seconds from UpdateEndpoint, since containers start at their own speed",
     "failed as is: SageMaker alone, no retry; failed patient: the same requests with the README's client",
     "wrong: answered with status 200 and not with what that release is known to answer",
     "after: requests that failed or were wrong once the verdict was there",
@@ -42,9 +42,9 @@ def cells(row: Row) -> list[str]:
 
 def found_after(row: Row) -> str:
     """Return how long it took to find a release out."""
-    if row.detected is None:
-        return ""
-    return f"{row.detected / 60:.1f} s*" if row.found_by == "health" else f"{row.detected:.0f} s"
+    if row.starting is not None:
+        return f"{row.starting:.1f} s*"
+    return "" if row.detected is None else f"{row.detected:.0f} s"
 
 
 def totals(rows: list[Row]) -> dict[str, Any]:

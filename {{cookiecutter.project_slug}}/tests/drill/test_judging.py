@@ -70,24 +70,27 @@ def test_a_request_counts_where_it_began() -> None:
 
 
 OLD = Look(0.0, "InService", "old")
-UPDATE = Look(1.0, "Updating", "old", "new")
+UPDATE = Look(0.5, "Updating", "old", "new", "Creating")
+BAKING = Look(1.0, "Updating", "old", "new", "Baking")
+BACK = Look(3.0, "InService", "old")
 
 
 def test_a_rollback_is_read_from_the_endpoint() -> None:
-    looks = [
-        OLD,
-        UPDATE,
-        Look(2.5, "RollingBack", "old", "new", "", ("wrong",)),
-        Look(3.0, "InService", "old"),
-    ]
+    turn = Look(2.5, "RollingBack", "old", "new", "Deleting", "", ("wrong",))
+    looks = [OLD, UPDATE, BAKING, turn, BACK]
     seen = watch.rollout(looks, 0.5, 4.0)
     assert (seen.promoted, seen.ringing, seen.config) == (False, ("wrong",), "new")
     assert seen.turned == 2.5
     assert seen.detected == pytest.approx(90.0)  # AWS waits 60 seconds where one passes here
 
 
+def test_a_fleet_that_never_had_traffic_is_timed_from_the_update() -> None:
+    seen = watch.rollout([OLD, UPDATE, Look(2.0, "RollingBack", "old", "new", "Deleting"), BACK], 0.5, 4.0)
+    assert (seen.detected, seen.starting) == (None, 1.5)
+
+
 def test_a_silent_rollback_is_read_too() -> None:
-    seen = watch.rollout([OLD, UPDATE, Look(3.0, "InService", "old")], 0.5, 4.0)
+    seen = watch.rollout([OLD, UPDATE, BAKING, BACK], 0.5, 4.0)
     assert (seen.promoted, seen.turned) == (False, 3.0)
 
 
@@ -110,7 +113,7 @@ def complaints(verdict: str, seen: Rollout, kept: bool, live: bool, expected: st
 
 
 def test_a_broken_release_must_go_back_and_say_so() -> None:
-    turned = Rollout(1.0, 2.0)
+    turned = Rollout(1.0, 1.5, 2.0)
     assert complaints("rolled back", turned, kept=True, live=False) == ""
     assert complaints("refused", Rollout(), kept=True, live=False) == ""
     assert "false green" in complaints("promoted", turned, kept=True, live=False)

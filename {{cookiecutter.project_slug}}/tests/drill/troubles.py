@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import delivery, registry, rollout
+from pipelines import delivery, endpoints, registry
 from pipelines.errors import DeployFailed
 from pipelines.registry import Package
 from pipelines.run import Run
@@ -55,7 +55,7 @@ def killed(run: Run, package: Package) -> None:
     command = [sys.executable, "-m", "tests.drill.promote", preset, package.release_id]
     first = subprocess.Popen(command)
     try:
-        until(lambda: updating(run, package))
+        until(lambda: updating(run))
         time.sleep(0.5)  # in the midst of it
     finally:
         first.kill()
@@ -66,10 +66,9 @@ def killed(run: Run, package: Package) -> None:
         raise DeployFailed("\n".join([what or f"E402 exit {again.returncode}", *rest]))
 
 
-def updating(run: Run, package: Package) -> bool:
-    """Say whether production is on its way to a package."""
-    told = rollout.describe(run.aws, run.endpoint("production")) or {}
-    return told.get("EndpointStatus") == "Updating"
+def updating(run: Run) -> bool:
+    """Say whether production is on its way to another release."""
+    return endpoints.moving(endpoints.describe(run.aws, run.endpoint("production")))
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-LOOK_SECONDS = 0.1
-MOVING = ("Updating", "RollingBack", "SystemUpdating", "Creating")
+LOOK_SECONDS = 0.15
+TRAFFIC = ("ActivatingTraffic", "Baking")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Look:
     status: str
     config: str
     pending: str = ""
+    phase: str = ""  # of the pending fleet: AWS's VariantStatus
     reason: str = ""
     ringing: tuple[str, ...] = ()  # alarms of the new config that were in ALARM
 
@@ -57,9 +58,20 @@ class Watch:
             told = self.client.describe_endpoint(EndpointName=self.endpoint)
         except ClientError:
             return None
-        pending = told.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
-        status, config = told["EndpointStatus"], told["EndpointConfigName"]
-        return Look(time.monotonic(), status, config, pending, told.get("FailureReason", ""))
+        pending = told.get("PendingDeploymentSummary", {})
+        phases = [
+            status["Status"]
+            for each in pending.get("ProductionVariants", [])
+            for status in each["VariantStatus"]
+        ]
+        return Look(
+            time.monotonic(),
+            told["EndpointStatus"],
+            told["EndpointConfigName"],
+            pending.get("EndpointConfigName", ""),
+            next(iter(phases), ""),
+            told.get("FailureReason", ""),
+        )
 
     def _work(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
@@ -68,8 +80,7 @@ class Watch:
                 continue
             rolling = look.status == "RollingBack" or (last and last.pending and look.config != last.pending)
             if rolling and last and last.pending and not last.ringing:
-                look = Look(*vars(look).values())
-                look = _with_alarms(look, self._ringing(last.pending))
+                look = replace(look, ringing=self._ringing(last.pending))
             self.looks.append(look)
 
     def _ringing(self, config: str) -> tuple[str, ...]:
@@ -78,13 +89,9 @@ class Watch:
         return tuple(sorted(item["AlarmName"].removeprefix(f"{config}-") for item in alarms))
 
 
-def facts(look: Look) -> tuple[str, str, str]:
+def facts(look: Look) -> tuple[str, str, str, str]:
     """Return what tells one moment from another."""
-    return look.status, look.config, look.pending
-
-
-def _with_alarms(look: Look, ringing: tuple[str, ...]) -> Look:
-    return Look(look.at, look.status, look.config, look.pending, look.reason, ringing)
+    return look.status, look.config, look.pending, look.phase
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class Rollout:
     """What the looks of one rollout add up to."""
 
     began: float | None = None  # when the endpoint was first seen updating
+    traffic: float | None = None  # when the new fleet was first seen with traffic
     turned: float | None = None  # when it was first seen going back
     promoted: bool = False  # it was InService on the new config
     ringing: tuple[str, ...] = ()
@@ -100,8 +108,13 @@ class Rollout:
 
     @property
     def detected(self) -> float | None:
-        """AWS seconds from the update to the turn."""
-        return aws_seconds(self.turned - self.began) if self.began and self.turned else None
+        """AWS seconds from the first traffic to the turn; None where it had none, or did not turn."""
+        return aws_seconds(self.turned - self.traffic) if self.traffic and self.turned else None
+
+    @property
+    def starting(self) -> float | None:
+        """Real seconds from the update to the turn, where the new fleet never had traffic."""
+        return self.turned - self.began if self.began and self.turned and not self.traffic else None
 
 
 def rollout(looks: list[Look], start: float, end: float) -> Rollout:
@@ -118,5 +131,6 @@ def rollout(looks: list[Look], start: float, end: float) -> Rollout:
     promoted = any(look.status == "InService" and look.config == new and not look.pending for look in later)
     turned = back[0] if back and not promoted else None
     ringing = next((look.ringing for look in later if look.ringing), ())
+    traffic = next((look.at for look in later if look.phase in TRAFFIC), None)
     reason = next((look.reason for look in later if look.reason), "")
-    return Rollout(first.at, turned.at if turned else None, promoted, ringing, reason, new)
+    return Rollout(first.at, traffic, turned.at if turned else None, promoted, ringing, reason, new)

@@ -38,7 +38,10 @@ def settings(path: Path, preset: str) -> Settings:
     tables = tomllib.loads(path.read_text("utf-8"))
     production = tables["environments"]["production"]
     production["instance_count"] = PRESETS[preset]
-    production["rollout"] = {"preset": preset}
+    waits = {"final_bake_minutes": 3} | (
+        {"bake_minutes": 3} if preset == "safe" else {}
+    )  # as short as may be
+    production["rollout"] = {"preset": preset, **waits}
     return facts.build(tables)
 
 
