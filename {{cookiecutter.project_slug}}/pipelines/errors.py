@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from botocore import exceptions as boto
 
@@ -93,7 +94,8 @@ def code(error: Exception) -> str:
 
 def container_status(error: Exception) -> int:
     """Return the status with which a model's container answered InvokeEndpoint, or 0 where it did not."""
-    return error.response.get("OriginalStatusCode", 0) if isinstance(error, boto.ClientError) else 0
+    told: Any = error.response if isinstance(error, boto.ClientError) else {}
+    return told.get("OriginalStatusCode", 0)
 
 
 def missing(error: boto.ClientError) -> bool:

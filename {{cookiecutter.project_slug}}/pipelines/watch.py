@@ -114,9 +114,8 @@ class Watcher:
     def rolled_back(self, back: WrongRelease) -> DeployFailed:
         """Return the error of a rollback: with the alarm, and whether the release is to blame."""
         counts, told = self.prober.counts, [f"alarm {name}: {why}" for name, why in self.fired.items()]
-        self.why = (
-            "; ".join(filter(None, [*told, self.why, counts.first_wrong])) or "no alarm, no reason given"
-        )
+        told += [why for why in (self.why, counts.first_wrong) if why]
+        self.why = "; ".join(told) or "no alarm, no reason given"
         unseen = set(self.fired) == {alarms.own(self.watched.config)[-1]} and not counts.wrong + counts.failed
         kind, todo = WrongRelease, back.todo
         if unseen or not self.prober.alive:

@@ -2,11 +2,13 @@
 
 They are replayed by the server before it is ready, by the release after it is live, and by the prober while a
 new version takes traffic. So they must cover what a broken encoding would get wrong: every category
-there is room for, the smallest and largest number of each column, and nulls.
+there is room for, the smallest and largest number of each column, and nulls. One more request takes every
+value that a closed column may have through the model, also those that no test row happens to have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -21,6 +23,7 @@ from training.features import encode_table
 
 ROWS = 24
 SIZES = (1, 1, 1, 1, 2, 3, 5, 10)  # rows of each request, ROWS in all
+SWEEP = 200  # rows of the last request at most: the values of the longest vocabulary
 CANDIDATES = 20_000  # rows to choose from
 TOLERANCE = 1e-4  # machines differ in the last digits of a float32, wrong encodings in the first
 
@@ -33,10 +36,21 @@ def golden(predictor: Predictor, rows: pa.Table) -> dict[str, Any]:
     features = predictor.contract.features
     instances = [{f.name: _plain(f, row[f.name]) for f in features} for row in rows.to_pylist()]
     parts = [instances[end - size : end] for size, end in zip(SIZES, accumulate(SIZES), strict=True)]
+    parts.append(sweep(features, instances))
     cases = [
         {"body": {"instances": part}, "predictions": _answers(predictor, part)} for part in parts if part
     ]
     return {"schema_version": 1, "content_type": JSON, "tolerance": TOLERANCE, "cases": cases}
+
+
+def sweep(features: Sequence[Feature], instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in which every closed column has each of its values once or more, null too where it may."""
+    values = {f.name: list(f.codes) for f in features if f.kind == "category" and not f.open}
+    length = min(SWEEP, max(map(len, values.values()), default=0)) if instances else 0
+    return [
+        instances[row % len(instances)] | {name: all_of[row % len(all_of)] for name, all_of in values.items()}
+        for row in range(length)
+    ]
 
 
 def choose(contract: Contract, rows: pa.Table, count: int = ROWS) -> list[int]:

@@ -73,7 +73,7 @@ def test_the_artifact_is_what_the_server_takes_and_proves(tmp_path):
         "golden.json",
         "hashes.json",
     }
-    assert prove(Predictor.load(model), model / "golden.json") == 8
+    assert prove(Predictor.load(model), model / "golden.json") == 9
     assert json.loads((model / "hashes.json").read_text()) == read(tmp_path)["artifact"]["files"]
     evaluated = tmp_path / "processing/output/evaluation/golden.json"
     assert (model / "golden.json").read_bytes() == evaluated.read_bytes()

@@ -9,10 +9,11 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from inference.contract import Feature
 from inference.predictor import Predictor
-from tests.tiny_models import make_model
+from tests.tiny_models import AGE, GAIN, JOB, MEMBER, make_model
 from tests.training.evaluations import make_table
-from training.golden import ROWS, choose, golden
+from training.golden import ROWS, choose, golden, sweep
 
 
 def make_predictor(folder, **changes) -> Predictor:
@@ -39,8 +40,8 @@ def test_they_cover_categories_nulls_and_extremes(tmp_path):
 def test_there_are_single_and_multi_row_requests_by_name(tmp_path):
     content = golden(make_predictor(tmp_path), make_table())
     sizes = [len(case["body"]["instances"]) for case in content["cases"]]
-    assert sizes == [1, 1, 1, 1, 2, 3, 5, 10]
-    assert sum(sizes) == ROWS
+    assert sizes == [1, 1, 1, 1, 2, 3, 5, 10, 4]
+    assert sum(sizes[:-1]) == ROWS
     assert [len(case["predictions"]) for case in content["cases"]] == sizes
     assert all(list(row) == ["age", "gain", "job", "member"] for row in all_rows(content))
 
@@ -65,10 +66,27 @@ def test_a_rare_category_is_found_among_many_rows(tmp_path):
     assert "smith" in {row["job"] for row in all_rows(golden(make_predictor(tmp_path), table))}
 
 
+def test_values_that_no_test_row_has_are_asked_for_too(tmp_path):
+    names = [f"job {number}" for number in range(60)]
+    features = [AGE, GAIN, {**JOB, "nullable": False, "vocabulary": ["clerk", *names]}, MEMBER]
+    table = make_table(rows=50)
+    table = table.set_column(table.column_names.index("job"), "job", pa.array(["clerk"] * 50))
+    content = golden(make_predictor(tmp_path, features=features), table)
+    assert {row["job"] for row in all_rows(content)} == {"clerk", *names}
+    assert len(content["cases"][-1]["body"]["instances"]) == 61
+
+
+@pytest.mark.parametrize("change", [{"open": True}, {"vocabulary": [f"job {n}" for n in range(900)]}])
+def test_the_sweep_stays_small_and_leaves_open_columns_alone(change):
+    features = [Feature(**{**JOB, **change})]
+    assert len(sweep(features, [{"job": "clerk"}])) == (0 if "open" in change else 200)
+    assert sweep(features, []) == []
+
+
 def test_fewer_rows_than_asked_for_are_all_taken_once(tmp_path):
     predictor = make_predictor(tmp_path)
     assert sorted(choose(predictor.contract, make_table(rows=5))) == [0, 1, 2, 3, 4]
-    assert len(all_rows(golden(predictor, make_table(rows=5)))) == 5
+    assert len(all_rows(golden(predictor, make_table(rows=5)))) == 5 + 4
 
 
 def test_a_model_that_answers_nan_is_recorded_as_null(tmp_path):
