@@ -138,8 +138,7 @@ def _by_route(services: tuple[str, ...], environ: dict[str, Any]) -> Asked:
         for route in _routes(service):
             if _fits(route, environ, query):
                 return Asked(service, route.operation, _rest(service))
-    service = services[0] if services else "s3"
-    return Asked(service, "", _rest(service))
+    return Asked(services[0] if services else "s3", "", _rest(services[0] if services else "s3"))
 
 
 def _fits(route: Route, environ: dict[str, Any], query: dict[str, str]) -> bool:
