@@ -1,0 +1,87 @@
+"""Any API call of a release may fail: it ends as if nothing had happened, or red with the old one serving."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines import aws
+from tests.stories.crash import matrix
+from tests.stories.crash.calls import Place, kept, placed
+from tests.stories.crash.case import Case
+
+SITES = 3
+
+
+def change(operation: str, number: int = 1, service: str = "sagemaker") -> Place:
+    """Return the place of a release's call that changes something."""
+    return Place("release", service, operation, "", number)
+
+
+SAMPLE = [
+    Case(Place("image", "ecr", "PutImage", "", 1), "drop-after", here=False),
+    Case(change("CopyObject", service="s3"), "hang"),
+    Case(change("UpdatePipeline"), "drop-after"),
+    Case(change("StartPipelineExecution"), "drop-after"),
+    Case(change("StartPipelineExecution"), "error", aws.RETRIES),
+    Case(change("CreateEndpoint"), "drop-after"),
+    Case(change("CreateEndpointConfig", 2), "drop-after"),
+    Case(change("PutMetricAlarm", service="cloudwatch"), "drop-before"),
+    Case(change("UpdateEndpoint"), "throttle"),
+    Case(change("UpdateEndpoint"), "drop-after"),
+    Case(change("UpdateEndpoint"), "error", aws.RETRIES),
+    Case(Place("release", "sagemaker", "DescribeEndpoint", "UpdateEndpoint 1", 2), "hang"),
+]
+
+
+@pytest.mark.timeout(600)
+def test_a_dozen_faults_cost_neither_a_release_nor_an_answer() -> None:
+    outcomes = list(matrix.run_all(SAMPLE, SITES))
+    print(matrix.summary("of a sample", outcomes))
+    assert len(outcomes) == len(SAMPLE)
+    lost = [str(outcome) for outcome in outcomes if outcome.verdict not in ("equal", "red")]
+    assert not lost, "\n".join(lost)
+    assert sum(outcome.asked for outcome in outcomes) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
+def test_no_call_of_a_release_may_cost_the_release_or_an_answer() -> None:
+    outcomes = matrix.run_whole("", matrix.SITES)
+    assert len(outcomes) > 300  # else the record was not of a whole release
+    lost = [str(outcome) for outcome in outcomes if outcome.verdict not in ("equal", "red")]
+    assert not lost, "\n".join(lost)
+
+
+RECORD = [
+    ("sagemaker", "DescribeEndpoint"),
+    ("sagemaker", "UpdateEndpoint"),
+    *[("sagemaker", "DescribeEndpoint")] * 4,
+    ("s3", "GetObject"),
+    ("s3", "GetObject"),
+    ("s3", "GetObject"),
+    ("sagemaker", "UpdateEndpoint"),
+    ("sagemaker", "DescribeEndpoint"),
+]
+
+
+def test_a_look_is_named_by_the_change_before_it_so_that_waiting_longer_renames_nothing() -> None:
+    places = placed("release", RECORD)
+    assert str(places[-1]) == "release: sagemaker DescribeEndpoint 1 since UpdateEndpoint 2"
+    longer = placed("release", [*RECORD[:2], *[("sagemaker", "DescribeEndpoint")] * 9, *RECORD[2:]])
+    assert longer[-1] == places[-1]
+
+
+def test_of_a_loop_the_first_and_the_last_look_are_disturbed_and_of_all_else_everything() -> None:
+    places = placed("release", RECORD)
+    chosen, why = kept(places)
+    assert [str(place).split(" ", 2)[2] for place in chosen if place.operation == "DescribeEndpoint"] == [
+        "DescribeEndpoint 1 since the start",
+        "DescribeEndpoint 1 since UpdateEndpoint 1",
+        "DescribeEndpoint 4 since UpdateEndpoint 1",
+        "DescribeEndpoint 1 since UpdateEndpoint 2",
+    ]
+    assert len(chosen) == len(RECORD) - 2
+    assert why == [
+        "release: sagemaker DescribeEndpoint since UpdateEndpoint 1: 2 of 4 looks, "
+        "the same in a loop; first and last are in"
+    ]
