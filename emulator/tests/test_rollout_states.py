@@ -69,7 +69,7 @@ class World:
     def __init__(self):
         self.now, self.script, self.waits = 0.0, {}, 0
         self.alarms, self.faults = set(), collections.Counter()
-        self.fleets, self.look = [], lambda: None
+        self.fleets, self.look, self.violations = [], lambda: None, []
 
     def fleet(self, where, config, generation):
         variants = [
@@ -131,35 +131,43 @@ def stopwatch(world):
 counts = st.integers(1, 6)
 kinds = st.sampled_from([HEALTHY, HEALTHY, HEALTHY, FAILS, NEVER])
 waits = st.sampled_from([0, 60, 300])
-limits = st.sampled_from([600, 3600])
+limits = st.sampled_from([3600, 3600, 600])
 scripts = st.dictionaries(st.integers(0, 12), st.sampled_from(EVENTS), max_size=3)
 
 
 @st.composite
-def sizes(draw):
+def sizes(draw, count):
+    """Return a CapacitySize that a variant of so many instances may have."""
     if draw(st.booleans()):
-        return {"Type": "INSTANCE_COUNT", "Value": draw(st.integers(1, 3))}
+        return {"Type": "INSTANCE_COUNT", "Value": draw(st.integers(1, count // 2))}
     return {"Type": "CAPACITY_PERCENT", "Value": draw(st.sampled_from([10, 25, 33, 50]))}
 
 
 @st.composite
-def policies(draw):
-    kind = draw(st.sampled_from(["none", "ALL_AT_ONCE", "CANARY", "LINEAR", "rolling"]))
+def updates(draw):
+    """Return how many instances an update asks for, and by which DeploymentConfig."""
+    count = draw(counts)
+    kind = draw(st.sampled_from(["none", "ALL_AT_ONCE"] + ["CANARY", "LINEAR", "rolling"] * (count > 1)))
     if kind == "none":
-        return None
-    alarms = (
-        {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "watched"}]}} if draw(st.booleans()) else {}
+        return count, None
+    alarms = draw(
+        st.sampled_from([{}, {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "watched"}]}}])
     )
     limit = {"MaximumExecutionTimeoutInSeconds": draw(limits)}
     if kind == "rolling":
-        back = {"RollbackMaximumBatchSize": draw(sizes())} if draw(st.booleans()) else {}
-        policy = {"MaximumBatchSize": draw(sizes()), "WaitIntervalInSeconds": draw(waits), **back, **limit}
-        return {"RollingUpdatePolicy": policy, **alarms}
+        back = {"RollbackMaximumBatchSize": draw(sizes(count))} if draw(st.booleans()) else {}
+        policy = {
+            "MaximumBatchSize": draw(sizes(count)),
+            "WaitIntervalInSeconds": draw(waits),
+            **back,
+            **limit,
+        }
+        return count, {"RollingUpdatePolicy": policy, **alarms}
     routing = {"Type": kind, "WaitIntervalInSeconds": draw(waits)}
     if kind != "ALL_AT_ONCE":
-        routing["CanarySize" if kind == "CANARY" else "LinearStepSize"] = draw(sizes())
+        routing["CanarySize" if kind == "CANARY" else "LinearStepSize"] = draw(sizes(count))
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": draw(waits), **limit}
-    return {"BlueGreenUpdatePolicy": policy, **alarms}
+    return count, {"BlueGreenUpdatePolicy": policy, **alarms}
 
 
 class Rollouts(RuleBasedStateMachine):
@@ -183,11 +191,18 @@ class Rollouts(RuleBasedStateMachine):
         self.patches.setenv("SAGEMAKER_EMULATOR_HEALTH_SECONDS", "0.002")
         self.endpoint = endpoint.Endpoint("e", "arn", "1", "r", self.config(count, HEALTHY))
         self.endpoint.create()
-        self.world.look = self.serves_a_complete_release
+        self.world.look = self.look
 
     def teardown(self):
         if hasattr(self, "patches"):
             self.patches.undo()
+
+    def look(self):
+        """Look while an update runs; what it catches of errors must not hide ours."""
+        try:
+            self.serves_a_complete_release()
+        except AssertionError as error:
+            self.world.violations.append(error)
 
     def config(self, count, kind):
         self.number += 1
@@ -197,27 +212,30 @@ class Rollouts(RuleBasedStateMachine):
         return EndpointConfig(f"c{self.number}", "arn", {"ProductionVariants": variants}, {"kind": kind})
 
     @rule(
-        count=counts,
+        asked=updates(),
         kind=kinds,
-        policy=policies(),
         script=scripts,
-        faults=st.sets(st.sampled_from(FAULTS), max_size=2),
+        faults=st.one_of(st.just(set()), st.sets(st.sampled_from(FAULTS), max_size=2)),
     )
-    def update(self, count, kind, policy, script, faults):
+    def update(self, asked, kind, script, faults):
         """UpdateEndpoint, with what happens meanwhile; what AWS refuses changes nothing."""
+        count, policy = asked
         config, before = self.config(count, kind), self.endpoint.config
         self.world.alarms.clear()
         try:
             deployments.check(SimpleNamespace(account="1", region="r"), policy, config)
         except seams.AwsError:
             return
-        was = self.endpoint.status
+        was, old = self.endpoint.status, self.endpoint.fleet.wanted
+        steps = rollout.plan(policy, dict.fromkeys(self.names, count), old)
+        late = sum(step.bake_seconds for step in steps.steps) > steps.limit_seconds
         self.world.script, self.world.waits = script, 0
         self.world.faults = collections.Counter(faults)
         self.endpoint.update(config, policy)
         self.world.script = {}
+        assert not self.world.violations, self.world.violations[0]
         alarmed = "AutoRollbackConfiguration" in (policy or {}) and bool(self.world.alarms)
-        hopeless = kind != HEALTHY or alarmed or bool(faults - {"rollback-failed"})
+        hopeless = kind != HEALTHY or alarmed or late or bool(faults - {"rollback-failed"})
         self.ended_as_it_should(config, before, was, hopeless, trouble=bool(hopeless or script))
         self.everybody_comes_back()
 
@@ -288,7 +306,7 @@ class Rollouts(RuleBasedStateMachine):
 
 
 Rollouts.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -89,8 +89,9 @@ def test_a_rolling_update_never_runs_more_than_one_batch_beyond_the_fleet(accoun
     assert account.settled(name)["EndpointConfigName"] == new
 
 
-def test_requests_under_way_are_answered_by_the_fleet_that_took_them(account):
-    name = account.endpoint(account.config("old", count=2))
+@pytest.mark.parametrize("manners", [{}, {"RUDE": "1"}], ids=["drains on SIGTERM", "dies of SIGTERM"])
+def test_requests_under_way_are_answered_by_the_fleet_that_took_them(account, manners):
+    name = account.endpoint(account.config("old", count=2, **manners))
     answers = []
     slow = [threading.Thread(target=lambda: answers.append(account.ask(name, "sleep 2"))) for _ in range(2)]
     for thread in slow:
@@ -105,4 +106,4 @@ def test_requests_under_way_are_answered_by_the_fleet_that_took_them(account):
     for thread in slow:
         thread.join()
     assert [answer.split()[0] for answer in answers] == ["old", "old"]
-    assert account.log(name).count("stopped in peace") == 2
+    assert account.log(name).count("stopped in peace") == (0 if manners else 2)
