@@ -6,18 +6,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sagemaker_emulator import faults, seams
+from sagemaker_emulator import faults
+from sagemaker_emulator.monitoring import alarms, events
 
 log = logging.getLogger(__name__)
 
 
 def alarm_state(account: str, region: str, name: str) -> str | None:
-    """Return OK, ALARM or INSUFFICIENT_DATA; None where there is no such alarm."""
-    try:
-        from sagemaker_emulator.monitoring import alarms
-    except ImportError:
-        found = seams.backend("cloudwatch", account, region).alarms.get(name)
-        return found.state_value if found is not None else None
+    """Return OK, ALARM or INSUFFICIENT_DATA as of now; None where there is no such alarm."""
     return alarms.state(account, region, name)
 
 
@@ -34,8 +30,6 @@ def fault(endpoint: str, kind: str) -> bool:
 def tell(endpoint: Any, status: str) -> None:
     """Have EventBridge hear of an endpoint's new status."""
     try:
-        from sagemaker_emulator.monitoring import events
-
         events.endpoint_state_change(endpoint, status)
     except Exception:  # nobody is served worse because nobody was told
         log.exception("event=endpoint_event_lost endpoint=%s", endpoint.endpoint_name)
