@@ -98,6 +98,7 @@ def test_a_value_belongs_to_the_period_of_its_time(put, asked):
     assert asked("Sum") == {0: 2, 60: 1, 120: 1}
     assert asked("Sum", period=300) == {0: 4}
     assert asked("Sum", seconds=60) == {0: 2}
+    assert asked("Sum", seconds=140) == {0: 2, 60: 1}
 
 
 def test_a_metric_has_all_its_dimensions_and_no_others(put, asked):

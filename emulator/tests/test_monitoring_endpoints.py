@@ -90,6 +90,17 @@ def test_counting_costs_a_request_next_to_nothing():
     assert sum(len(each.values or ()) for each in kept) < 5_000  # a histogram, not a list of all
 
 
+def test_counting_goes_on_in_the_next_emulator_of_one_process(emulator, unique):
+    metric = data.Metric("AWS/SageMaker", "Invocations", (("EndpointName", unique), ("VariantName", "main")))
+    metrics.stop()  # as the end of an emulator does
+    metrics.record(REGION, metrics.Where(unique, "config", "main"), 200, 0.001, 0.0002)
+    deadline = time.monotonic() + 5
+    while not (found := data.read("123456789012", REGION, metric, 0, 1e12)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found[0].total == 1
+
+
 def alarm(aws, name, dimensions, threshold, comparison, period=60, periods=1):
     """Put an alarm on the average of Invocation5XXErrors."""
     aws.cloudwatch.put_metric_alarm(
@@ -135,7 +146,7 @@ def test_the_canary_notebooks_alarm_sleeps_through_a_wholly_broken_canary_and_a_
 
 
 def test_the_guardrails_pages_alarm_sleeps_when_every_single_request_fails(aws, unique, monkeypatch):
-    """docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html: an average above 1."""
+    """AWS's page deployment-guardrails-configuration.html asks for an average above 1, twice."""
     monkeypatch.setenv("SAGEMAKER_EMULATOR_MINUTE", "0.05")  # so that two periods of 600 s are 1 s
     both = {"EndpointName": unique, "VariantName": "AllTraffic"}
     page = alarm(aws, f"{unique}-page", both, 1.0, "GreaterThanThreshold", period=600, periods=2)

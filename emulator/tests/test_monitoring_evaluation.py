@@ -6,8 +6,11 @@ The tables: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from sagemaker_emulator.monitoring import definitions
 from sagemaker_emulator.monitoring.evaluation import EXTRA, Rule, evaluate
 from sagemaker_emulator.monitoring.reasons import Point
 
@@ -64,6 +67,21 @@ def test_one_bad_point_is_an_alarm_where_one_is_asked_for_and_gaps_do_not_end_it
     for pattern in ("- - X", "0 X -", "X - -"):
         assert evaluate(rule(1, 1), points(pattern), "OK").state == "ALARM"
     assert evaluate(rule(1, 1), points("X - 0"), "ALARM").state == "OK"
+
+
+@pytest.mark.parametrize(
+    ("period", "width", "end"),
+    [
+        pytest.param(60, 1.0, 1234.0, id="a minute, up to the last whole one"),
+        pytest.param(300, 5.0, 1234.0, id="five minutes, every minute anew"),
+        pytest.param(10, 1 / 6, 1234 + 4 / 6, id="ten seconds, up to the last whole ten"),
+    ],
+)
+def test_an_alarm_looks_at_whole_minutes_of_scaled_time(monkeypatch, period, width, end):
+    monkeypatch.setenv("SAGEMAKER_EMULATOR_MINUTE", "1")
+    grid = definitions.grid(SimpleNamespace(period=period, evaluation_periods=3), now=1234.7)
+    assert (grid.width, grid.count, grid.period) == (pytest.approx(width), 3 + EXTRA, period)
+    assert grid.end == pytest.approx(end)
 
 
 @pytest.mark.parametrize(

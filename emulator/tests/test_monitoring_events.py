@@ -20,7 +20,7 @@ def account(aws):
 
 @pytest.fixture
 def listen(aws, unique):
-    """Return listen(pattern, ...): a rule with a queue as its target; calling what it returns reads events."""
+    """Return listen(pattern, ...): a rule with a queue as its target; call what it returns to read."""
     events, made = boto3.client("events"), []
 
     def make(pattern, state="ENABLED", kind="sqs"):

@@ -10,7 +10,6 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 
 from sagemaker_emulator import clock, seams
@@ -37,13 +36,12 @@ class Where:
 class Counts:
     """What happened since the last flush: for each metric, which value came how often."""
 
-    values: dict[str, Counter[float]] = field(default_factory=dict)
+    values: dict[str, dict[float, float]] = field(default_factory=dict)
 
     def add(self, metric: str, value: float) -> None:
         """Count one value."""
-        if metric not in self.values:
-            self.values[metric] = Counter()
-        self.values[metric][value] += 1
+        counts = self.values.setdefault(metric, {})
+        counts[value] = counts.get(value, 0.0) + 1.0
 
 
 Key = tuple[str, str, Where]  # account, region
@@ -76,7 +74,7 @@ def record(
             # 1 for whatever is not a 2XX, a request without an answer included.
             counts.add("InvocationModelErrors", float(not 200 <= status < 300))
             counts.add("ModelLatency", _rounded(model_seconds * 1e6))
-    if not _something.is_set():
+    if _stop is None or not _something.is_set():
         _start()
 
 

@@ -3,7 +3,7 @@
 data        what was put, by metric            statistics   a number for each period
 expressions metric math as written             arithmetic   metric math computed
 filling     FILL's REPEAT and LINEAR           reads        PutMetricData, GetMetricStatistics, GetMetricData
-queries     MetricDataQueries
+queries     MetricDataQueries                  operators    what + and ABS do
 evaluation  points to a state (pure)           reasons      the state in CloudWatch's sentences
 definitions an alarm's rule, queries, periods  alarms       states: born, evaluated, set
 watcher     the thread that evaluates          alarm_requests  the operations on alarms

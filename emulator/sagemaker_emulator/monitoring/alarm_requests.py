@@ -36,9 +36,10 @@ def describe_alarms(call: Call) -> dict[str, Any]:
     asked, backend = call.params, _backend(call)
     found = []
     for alarm in list(backend.alarms.values()):
-        alarms.refresh(backend, alarm)
         if _wanted(alarm, asked) and "MetricAlarm" in asked.get("AlarmTypes", ["MetricAlarm"]):
-            found.append(alarm)
+            alarms.refresh(backend, alarm)
+            if alarm.state_value == asked.get("StateValue", alarm.state_value):
+                found.append(alarm)
     start = int(asked.get("NextToken") or 0)
     end = start + int(asked.get("MaxRecords") or 50)
     answer: dict[str, Any] = {"MetricAlarms": found[start:end], "CompositeAlarms": []}
@@ -177,7 +178,6 @@ def _wanted(alarm: Alarm, asked: Mapping[str, Any]) -> bool:
     return (
         alarm.name in asked.get("AlarmNames", [alarm.name])
         and alarm.name.startswith(asked.get("AlarmNamePrefix", ""))
-        and alarm.state_value == asked.get("StateValue", alarm.state_value)
         and (prefix is None or any(action.startswith(prefix) for action in actions))
     )
 

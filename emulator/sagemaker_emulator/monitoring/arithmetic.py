@@ -21,6 +21,7 @@ from sagemaker_emulator.monitoring.expressions import (
     Text,
 )
 from sagemaker_emulator.monitoring.filling import repeated, straight
+from sagemaker_emulator.monitoring.operators import ALL, EACH, OPERATORS
 from sagemaker_emulator.monitoring.statistics import Grid
 
 
@@ -34,33 +35,6 @@ class Line:
 
 
 Value = float | Line | list[Line]
-
-OPERATORS: dict[str, Callable[[float, float], float]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b if b else math.nan,
-    "^": lambda a, b: _power(a, b),
-    "==": lambda a, b: float(a == b),
-    "!=": lambda a, b: float(a != b),
-    "<": lambda a, b: float(a < b),
-    ">": lambda a, b: float(a > b),
-    "<=": lambda a, b: float(a <= b),
-    ">=": lambda a, b: float(a >= b),
-    "AND": lambda a, b: float(a != 0 and b != 0),
-    "OR": lambda a, b: float(a != 0 or b != 0),
-}
-EACH: dict[str, Callable[[float], float]] = {
-    "ABS": abs,
-    "CEIL": lambda number: float(math.ceil(number)),
-    "FLOOR": lambda number: float(math.floor(number)),
-}
-ALL: dict[str, Callable[[Sequence[float]], float]] = {
-    "SUM": math.fsum,
-    "MAX": max,
-    "MIN": min,
-    "AVG": lambda numbers: math.fsum(numbers) / len(numbers),
-}
 
 
 class Evaluator:
@@ -200,10 +174,3 @@ def _kind(value: Value) -> str:
     return (
         "a number" if isinstance(value, float) else "a time series" if isinstance(value, Line) else "an array"
     )
-
-
-def _power(base: float, exponent: float) -> float:
-    try:
-        return math.pow(base, exponent)
-    except (ValueError, OverflowError):
-        return math.nan

@@ -13,9 +13,7 @@ from sagemaker_emulator.monitoring import reasons
 from sagemaker_emulator.monitoring.reasons import Point
 
 OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
-EXTRA = (
-    2  # periods that are looked at beyond EvaluationPeriods: the documentation's examples retrieve 5 for 3
-)
+EXTRA = 2  # periods looked at beyond EvaluationPeriods: the documentation's examples retrieve 5 for 3
 BREACHES = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,

@@ -45,7 +45,7 @@ def get_metric_statistics(call: Call) -> dict[str, Any]:
     if wanted.count > MOST_POINTS:
         raise AwsError(
             "InvalidParameterCombination",
-            f"You have requested up to {wanted.count:,} datapoints, which exceeds the limit of {MOST_POINTS:,}"
+            f"You have requested up to {wanted.count:,} datapoints, which exceeds the limit of 1,440"
             ". You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         )
     metric = Metric.of(asked["Namespace"], asked["MetricName"], asked.get("Dimensions"))
