@@ -26,7 +26,7 @@ setup:  ## Make .venv with the pinned packages; again only when a pin has moved
 check: setup  ## Lint and types of the template and of the emulator
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pyrefly check --summary=none
+	$(PYTHON) -m pyrefly check --summary=none --python-interpreter-path $(PYTHON)
 
 bake: setup  ## Bake the default answers into build/demo, from the files that git tracks
 	@$(PYTHON) tools/bake.py build/demo

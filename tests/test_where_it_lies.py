@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 CHECKS = [
     pytest.param(["ruff", "check", "."], id="lint"),
     pytest.param(["ruff", "format", "--check", "."], id="format"),
-    pytest.param(["pyrefly", "check"], id="types"),
+    pytest.param(["pyrefly", "check", "--python-interpreter-path", sys.executable], id="types"),
     pytest.param(["lint-imports", "--no-cache"], id="import contracts"),
     pytest.param(["pytest", "-q", "-p", "no:cacheprovider", "--ignore", "tests/stories"], id="unit tests"),
 ]

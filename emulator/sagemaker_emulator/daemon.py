@@ -100,10 +100,10 @@ def serve(port: int, home: Path, region: str | None) -> int:
 def port_taken(port: int) -> int:
     """Say that the port is taken and what to do, in four lines; return the exit code 5."""
     print(
-        f"error: port {port} is taken\n"
-        f"  where: {server.HOST}:{port}\n"
-        f"  why:   another program listens there, perhaps an emulator started elsewhere\n"
-        f"  do:    stop that program, or choose another port with --port",
+        f"✗ E509 port {port} is taken\n"
+        f"  {server.HOST}:{port}\n"
+        f"  another program listens there, perhaps an emulator started elsewhere\n"
+        f"  stop that program, or choose another port with --port",
         file=sys.stderr,
     )
     return 5

@@ -171,7 +171,7 @@ def test_a_taken_port_is_said_in_four_lines_and_exits_5(home):
         for words in (("run", "--port", str(port), "--", "true"), ("up", "--port", str(port))):
             done = run(*words)
             assert done.returncode == 5
-            assert done.stderr.startswith(f"error: port {port} is taken\n") and done.stderr.count("\n") == 4
+            assert done.stderr.startswith(f"✗ E509 port {port} is taken\n") and done.stderr.count("\n") == 4
 
 
 def test_ctrl_c_reaches_the_command_once_and_run_waits_for_it(home):

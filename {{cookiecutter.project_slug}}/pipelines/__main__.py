@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -27,8 +28,13 @@ from pipelines.story import Story, make_console
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
-GOES_ON = ("■ interrupted: what runs in AWS goes on", "  follow it again: python -m pipelines release")
-ENDED = ("■ interrupted: the emulator stops what it runs", "  begin again: make local-test")
+WHERE = ("  the step marked ■ above was running", "  Ctrl-C, or a signal that ends this program")
+GOES_ON = (
+    "■ interrupted: what runs in AWS goes on",
+    *WHERE,
+    "  follow it again: python -m pipelines release",
+)
+ENDED = ("■ interrupted: the emulator stops what it runs", *WHERE, "  begin again: make local-test")
 USAGE = 1  # typer's own 2 means "data refused" here
 SettingsFile = Annotated[Path, typer.Option("--settings", envvar="MLOPS_SETTINGS", help="settings file")]
 Environment = Annotated[str, typer.Option("--env", help="staging or production")]
@@ -179,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as stop:
         if stop.code == errors.INTERRUPTED:
             for text in ENDED if "local-test" in arguments else GOES_ON:
-                console.print(text, markup=False)
+                console.print(typed(text), markup=False)
         return USAGE if stop.code == 2 else int(stop.code or 0)
     except Exception as error:
         known = errors.translate(error)
@@ -195,9 +201,17 @@ def tell(error: MLOpsError, console: Console) -> None:
     for text in error.detail:
         console.print(f"    {text}", markup=False, style="dim")
     for text in error.lines():
-        console.print(text, markup=False)
+        console.print(typed(text), markup=False)
     if note := errors.annotation(error):
         print(note)  # noqa: T201 - a workflow command is a line on stdout
+
+
+def typed(text: str) -> str:
+    """Return a message with commands as this shell can run them: not every user activates the environment."""
+    known = shutil.which("python")
+    if known and Path(known).absolute() == Path(sys.executable).absolute():
+        return text
+    return text.replace("python -m", f"{os.path.relpath(sys.executable)} -m")
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW
 
 from training.checkpoint import Checkpoints
 from training.errors import FitError
+from training.optimizer import AdamW
 from training.settings import Hyperparameters
 from training.splits import Split
 from training.tasks import Answers
@@ -43,9 +43,7 @@ def fit(
     Raises:
         FitError: a loss or the metric is not a finite number.
     """
-    optimizer = AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = AdamW(model.parameters(), settings.learning_rate, settings.weight_decay)
     history, best = _resume(model, optimizer, checkpoints)
     for record in history:
         report(record)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +131,17 @@ def test_ctrl_c_ends_with_130_and_says_what_goes_on(run, monkeypatch):
     code, err, _ = run("status")
     assert code == 130
     assert err[0] == "■ interrupted: what runs in AWS goes on"
+
+
+def test_a_message_names_the_python_that_this_shell_would_not_find(monkeypatch):
+    """Without an activated environment `python` is another one, or none."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert (
+        cli.typed("  run: python -m pipelines stack")
+        == f"  run: {os.path.relpath(sys.executable)} -m pipelines stack"
+    )
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert cli.typed("  run: python -m pipelines stack") == "  run: python -m pipelines stack"
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(run, monkeypatch):

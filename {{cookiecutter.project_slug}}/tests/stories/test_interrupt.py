@@ -63,6 +63,14 @@ def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path
         guard.cancel()
         process.kill()
     assert process.returncode == 130, "".join(lines) + rest
-    assert "interrupted" in rest
+    told = rest.splitlines()
+    first = next(number for number, line in enumerate(told) if line.startswith("■ interrupted"))
+    assert told[first : first + 4] == [
+        "■ interrupted: the emulator stops what it runs",
+        "  the step marked ■ above was running",
+        "  Ctrl-C, or a signal that ends this program",
+        "  begin again: make local-test",
+    ]
+    assert any("■" in line and "train" in line for line in told[:first]), rest
     assert "Traceback" not in rest
     assert processes_of(home) == []
