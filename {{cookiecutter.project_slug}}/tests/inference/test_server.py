@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,6 +84,15 @@ def ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "appli
     return response.status, dict(response.headers), content
 
 
+def heard(port: int, body: bytes) -> tuple[int, bytes]:
+    """Ask for predictions; return status and body, 0 where the server hung up."""
+    try:
+        status, _, content = ask(port, "POST", "/invocations", body)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    return status, content
+
+
 def test_it_answers_as_sagemaker_asks_and_drains_on_sigterm(tmp_path):
     body = json.dumps({"instances": [ROW]}).encode()
     with serving(make_base(tmp_path)) as (process, port):
@@ -95,18 +105,68 @@ def test_it_answers_as_sagemaker_asks_and_drains_on_sigterm(tmp_path):
 
         large = json.dumps({"instances": [ROW] * 200_000}).encode()
         answers = []
-        client = threading.Thread(target=lambda: answers.append(ask(port, "POST", "/invocations", large)))
+        client = threading.Thread(target=lambda: answers.append(heard(port, large)))
         client.start()
         time.sleep(0.3)  # the request is being worked on when the signal comes
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=20)
         client.join()
     assert answers[0][0] == 200
-    assert len(json.loads(answers[0][2])["predictions"]) == 200_000
+    assert len(json.loads(answers[0][1])["predictions"]) == 200_000
     assert process.returncode == 0
     assert "event=ready" in output
     assert all(line.startswith("level=") for line in output.splitlines())
     assert "Traceback" not in output
+
+
+HOSTILE = {
+    "larger than the limit": (b" " * (25 * 1024 * 1024 + 1), 413),
+    "empty": (b"", 400),
+    "half a body": (b'{"instances": [[30', 400),
+    "not UTF-8": (b'{"instances": [[30, null, "\xff", true]]}', 400),
+    "NaN": (b'{"instances": [[NaN, null, "cook", true]]}', 400),
+    "nested a hundred thousand times": (b"[" * 100_000, 400),
+    "a million rows, the last one wrong": (
+        b'{"instances": [' + b'[1,2,"cook",true],' * 999_999 + b'[1,2,"cook",9]]}',
+        400,
+    ),
+}
+MEMORY = 1.5 * 2**30  # a million rows are 18 MB of text and 4 million Python objects
+
+
+def test_hostile_bodies_cost_a_4xx_each_and_the_server_answers_on_in_bounded_memory(tmp_path):
+    good = json.dumps({"instances": [ROW]}).encode()
+    with serving(make_base(tmp_path)) as (process, port):
+        right = heard(port, good)
+        for name, (body, status) in HOSTILE.items():
+            assert (name, heard(port, body)[0]) == (name, status)  # which waits for 20 seconds at most
+            assert heard(port, good) == right, name
+        status = Path(f"/proc/{process.pid}/status")
+        if status.exists():  # macOS has none
+            (peak,) = [line.split()[1] for line in status.read_text().splitlines() if "VmHWM" in line]
+            assert int(peak) * 1024 < MEMORY
+        assert process.poll() is None
+
+
+def test_two_hundred_requests_at_once_get_the_answers_of_one_after_the_other(tmp_path):
+    jobs = ("clerk", "cook", "smith")
+    bodies = [
+        json.dumps({"instances": [[number % 100, number / 7, jobs[number % 3], True]] * (1 + number % 5)})
+        for number in range(200)
+    ]
+    with serving(make_base(tmp_path)) as (_, port):
+        alone = [heard(port, body.encode()) for body in bodies]
+        gate = threading.Barrier(len(bodies))
+
+        def at_once(body: str) -> tuple[int, bytes]:
+            gate.wait(30)
+            return heard(port, body.encode())
+
+        with ThreadPoolExecutor(len(bodies)) as pool:
+            together = list(pool.map(at_once, bodies))
+    assert {status for status, _ in alone} == {200}
+    assert len(set(alone)) > 150  # the answers do differ
+    assert together == alone
 
 
 def test_connections_beyond_the_limit_are_told_so_and_the_server_recovers(tmp_path):
