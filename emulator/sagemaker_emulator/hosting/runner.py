@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed
-from sagemaker_emulator.hosting.rollout import Plan, way_back
+from sagemaker_emulator.hosting.rollout import Counts, Plan, way_back
 from sagemaker_emulator.hosting.side import OldSide
 from sagemaker_emulator.hosting.stopwatch import Stopped, Stopwatch
 
@@ -93,7 +93,7 @@ class Runner:
                 self._old.scale(step.old)
         self._around.enter("Deleting")
 
-    def _bring_up(self, counts: dict[str, int]) -> None:
+    def _bring_up(self, counts: Counts) -> None:
         self._new.scale(counts, max(0.0, self._plan.limit_seconds - self._around.watch.spent))
         self._look()
 
