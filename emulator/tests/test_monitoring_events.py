@@ -102,6 +102,9 @@ def test_a_deployment_tells_what_is_pending_and_how_it_ended(account, listen):
     assert first["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantName"] == "main"
     assert (last["EndpointStatus"], last["EndpointConfigName"]) == ("IN_SERVICE", new)
     assert "PendingDeploymentSummary" not in last
+    rows = [event["detail"].get("PendingDeploymentSummary", {"ProductionVariants": []}) for event in events]
+    phases = {row["VariantStatus"][0]["Status"] for each in rows for row in each["ProductionVariants"]}
+    assert phases >= {"Creating", "ActivatingTraffic", "Baking"}
 
 
 def test_an_alarm_tells_of_each_change_with_both_states(aws, listen, unique):
