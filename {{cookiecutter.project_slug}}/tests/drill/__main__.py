@@ -1,7 +1,7 @@
 """The fire drill: every broken kind, under load, through the code that releases for real.
 
 Run:  make drill
-      make drill ARGS="--only constant"        one kind (or trouble), between two good releases
+      make drill ARGS="--only constant"        one kind or trouble, after a good release
       make drill ARGS="--unreachable wrong"    an alarm that cannot ring: the drill must turn red
 """
 
@@ -12,28 +12,28 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from pipelines import alarms, tree
 from pipelines.story import make_console
-from tests.drill import blunt, honest, scenes, table, world
+from tests.drill import blunt, honest, presets, scenes, table, world
 from tests.drill.kinds import KINDS, Kind
 from tests.drill.load import Load
 from tests.drill.scenes import Act, Row, Scene
 from tests.drill.show import Show
-from tests.drill.troubles import TROUBLES
+from tests.drill.troubles import TROUBLES, Trouble
 from tests.drill.watch import Watch
 
-SETTINGS, BUILD = Path("mlops.toml"), Path("build")
-KINDS_BETWEEN_GOOD = 5
+BUILD = Path("build")
+KINDS_BETWEEN_GOOD = 4
 
 
 def main() -> int:
     """Drill; return 0 where every scene was as it had to be."""
     args = parse()
     started = time.monotonic()
-    work = tree.read(world.settings(SETTINGS, "safe"))
+    work = tree.read(presets.settings("safe"))
     drill = Drill(work, honest.make(work, BUILD / "drill"), args.only)
     show = Show(make_console())
     with show.shown(), blunt.alarm(args.unreachable):
@@ -57,10 +57,11 @@ class Drill:
     def __init__(self, work: tree.Tree, model: honest.Model, only: str) -> None:
         self.work, self.only = work, only
         self.models = (model, honest.recalibrated(model))
-        self.runs = {name: world.quiet(world.settings(SETTINGS, name)) for name in world.PRESETS}
+        self.runs = {name: presets.quiet(presets.settings(name)) for name in presets.INSTANCES}
         self.world = world.World(self.runs["safe"], work)
         self.staging = ThreadPoolExecutor(1)
-        self.staging_run = world.quiet(work.settings)
+        self.staging_run = presets.quiet(work.settings)
+        self.staged: dict[str, Future[str]] = {}
         self.made = 0
 
     def play(self, tell: Callable[[Row], object]) -> list[Row]:
@@ -73,7 +74,7 @@ class Drill:
         bodies = [json.dumps(body).encode() for body in self.world.bodies]
         looking, asking = Watch(region, endpoint), Load(region, endpoint, bodies, self.world.truths)
         with looking as looked, asking as load, self.staging:
-            for scene in self.program():
+            for scene in ahead(self.program()):
                 starts.append(time.monotonic())
                 rows.append(scenes.play(scene, self.world, load, looked))
                 tell(rows[-1])
@@ -82,20 +83,27 @@ class Drill:
         return rows
 
     def program(self) -> Iterator[Scene]:
-        """Yield all scenes; each is made while the one before it plays."""
+        """Yield all scenes: after every few broken kinds a good release, which has troubles of its own."""
+        troubles = iter(self.wanted(TROUBLES))
         yield self.good("safe")
         for number, kind in enumerate(self.wanted(KINDS), 1):
             if scene := self.broken(kind, "safe"):
                 yield scene
             if number % KINDS_BETWEEN_GOOD == 0:
-                yield self.good("safe")
-        for trouble in self.wanted(TROUBLES):
-            yield self.good("safe", trouble.name, trouble.act, trouble.expected)
-        yield self.good("small")
-        for kind in self.wanted(KINDS):
-            if kind.small and (scene := self.broken(kind, "small")):
+                yield from self.troubled(next(troubles, None))
+        for trouble in troubles:
+            yield from self.troubled(trouble)
+        small = [kind for kind in self.wanted(KINDS) if kind.small]
+        if small:
+            yield self.good("small")
+        for kind in small:
+            if scene := self.broken(kind, "small"):
                 yield scene
-        yield self.good("safe")
+
+    def troubled(self, trouble: Trouble | None) -> Iterator[Scene]:
+        """Yield the good release that a trouble befalls."""
+        if trouble:
+            yield self.good("safe", trouble.name, trouble.act, trouble.expected)
 
     def wanted(self, all_of: tuple) -> list:
         """Return those whose name holds --only."""
@@ -118,8 +126,18 @@ class Drill:
         if model is None:
             return None
         package = self.world.register(kind.name, model, right, self.world.image(kind.fault))
-        staged = self.staging.submit(scenes.stage, self.staging_run, package)
-        return Scene(kind.name, package, self.runs[preset], staged=staged)
+        if kind.name not in self.staged:  # staging is the same whatever production's preset is
+            self.staged[kind.name] = self.staging.submit(scenes.stage, self.staging_run, package)
+        return Scene(kind.name, package, self.runs[preset], staged=self.staged[kind.name])
+
+
+def ahead(scenes: Iterator[Scene]) -> Iterator[Scene]:
+    """Yield scenes, each when the one after it is made: that one goes to staging meanwhile."""
+    current = next(scenes)
+    for following in scenes:
+        yield current
+        current = following
+    yield current
 
 
 if __name__ == "__main__":

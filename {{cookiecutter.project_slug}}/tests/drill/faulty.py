@@ -20,8 +20,8 @@ from inference import server
 from inference.app import App, Response, problem
 
 FAULT = os.environ["DRILL_FAULT"]
-DIES_AFTER = 60  # requests of one process
-LEAK_BYTES, LEAK_LIMIT = 4 << 20, 256 << 20  # with each request; until the process may have no more
+DIES_AFTER = 40  # requests of one process
+LEAK_BYTES, LEAK_LIMIT = 4 << 20, 160 << 20  # with each request; until the process may have no more
 SLOWER, USUAL_SECONDS = 50, 0.003  # times; what SageMaker measures of the real model at least
 KILLED = 137  # as a container ends that the kernel killed
 

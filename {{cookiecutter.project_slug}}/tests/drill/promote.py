@@ -6,16 +6,15 @@ Run:  python -m tests.drill.promote PRESET RELEASE
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from pipelines import delivery, errors
-from tests.drill import world
+from tests.drill import presets
 
 
 def main(preset: str, release: str) -> int:
     """Bring a proven release to production; return the exit code that the verb would have."""
     try:
-        delivery.promote(world.quiet(world.settings(Path("mlops.toml"), preset)), release)
+        delivery.promote(presets.quiet(presets.settings(preset)), release)
     except Exception as error:
         known = errors.translate(error)
         if known is None:

@@ -117,7 +117,7 @@ def test_a_broken_release_must_go_back_and_say_so() -> None:
     assert complaints("rolled back", turned, kept=True, live=False) == ""
     assert complaints("refused", Rollout(), kept=True, live=False) == ""
     assert "false green" in complaints("promoted", turned, kept=True, live=False)
-    assert "says unknown" in complaints("unknown", turned, kept=True, live=False)
+    assert "says not proven" in complaints("not proven", turned, kept=True, live=False)
     assert "SageMaker promoted it" in complaints(
         "rolled back", Rollout(1.0, promoted=True), kept=True, live=False
     )

@@ -9,45 +9,22 @@ import secrets
 import shlex
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
 
 from pipelines import images, names, registry, stack
-from pipelines import settings as facts
 from pipelines.registry import Package
 from pipelines.run import Run
-from pipelines.settings import Settings
-from pipelines.story import Story
 from pipelines.tree import Tree
 from tests.drill import surgery
 from tests.drill.honest import Model
 from training import archive
 
-PRESETS = {"safe": 2, "small": 1}  # instances
 HERE = Path(__file__).parent
 BATCHES = (1, 1, 1, 1, 1, 2, 1, 1, 1, 5, 1, 1, 1, 3)  # rows of the client's requests, over and over
 CLIENT_ROWS = 120
-
-
-def settings(path: Path, preset: str) -> Settings:
-    """Return the project's settings with production's rollout as one preset has it."""
-    tables = tomllib.loads(path.read_text("utf-8"))
-    production = tables["environments"]["production"]
-    production["instance_count"] = PRESETS[preset]
-    waits = {"final_bake_minutes": 3} | (
-        {"bake_minutes": 3} if preset == "safe" else {}
-    )  # as short as may be
-    production["rollout"] = {"preset": preset, **waits}
-    return facts.build(tables)
-
-
-def quiet(chosen: Settings) -> Run:
-    """Return a run whose story nobody sees."""
-    return Run(chosen, Story(Console(quiet=True)))
 
 
 class World:

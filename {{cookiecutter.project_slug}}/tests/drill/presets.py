@@ -1,0 +1,33 @@
+"""The project's settings as the drill releases with them: production on two instances, or on one."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines import settings as facts
+from pipelines.run import Run
+from pipelines.settings import Settings
+from pipelines.story import Story
+
+INSTANCES = {"safe": 2, "small": 1}
+SETTINGS = Path("mlops.toml")
+
+
+def settings(preset: str) -> Settings:
+    """Return the project's settings with production's rollout as one preset has it."""
+    tables = tomllib.loads(SETTINGS.read_text("utf-8"))
+    production = tables["environments"]["production"]
+    production["instance_count"] = INSTANCES[preset]
+    waits = {"final_bake_minutes": 3} | (
+        {"bake_minutes": 3} if preset == "safe" else {}
+    )  # as short as may be
+    production["rollout"] = {"preset": preset, **waits}
+    return facts.build(tables)
+
+
+def quiet(chosen: Settings) -> Run:
+    """Return a run whose story nobody sees."""
+    return Run(chosen, Story(Console(quiet=True)))
