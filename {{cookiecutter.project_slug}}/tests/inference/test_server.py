@@ -76,7 +76,7 @@ def serving(base: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 def ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "application/json"):
     """Send one request on its own connection and return status, headers and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, {"Content-Type": kind})
     response = connection.getresponse()
     content = response.read()
@@ -139,7 +139,7 @@ def test_hostile_bodies_cost_a_4xx_each_and_the_server_answers_on_in_bounded_mem
     with serving(make_base(tmp_path)) as (process, port):
         right = heard(port, good)
         for name, (body, status) in HOSTILE.items():
-            assert (name, heard(port, body)[0]) == (name, status)  # which waits for 20 seconds at most
+            assert (name, heard(port, body)[0]) == (name, status)  # within a minute
             assert heard(port, good) == right, name
         status = Path(f"/proc/{process.pid}/status")
         if status.exists():  # macOS has none
