@@ -42,13 +42,14 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 	cd emulator && $(PYTEST)
 	@printf '\nAll passed. See it run:\n  make demo\n'
 
-test-all: test  ## The slow ones too: the image really built, each set of pins alone
+test-all: test  ## The slow ones too: the image really built, each set of pins alone, the crash matrix
 	$(OFFLINE) $(PYTHON) -m pytest -m slow tests
 
-bench: setup  ## Measure the bake, the data checks against one scan, the model against two others
+bench: setup  ## Measure the bake, the data checks against one scan, the model against two others, rollouts
 	@$(PYTHON) benchmarks/bake.py
 	@$(PYTHON) benchmarks/data_checks.py --rows 1000000
 	@$(PYTHON) benchmarks/model_quality.py
+	@$(OFFLINE) $(PYTHON) benchmarks/rollouts.py
 
 vendor: setup  ## Build the emulator's wheel into the template and pin its hash
 	@$(PYTHON) tools/vendor.py

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.drill import faults
+from tests.stories.production import Production, opened
 from tests.stories.world import World, copy_project, started
 
 
@@ -20,3 +22,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         assert world.live().endpoints, "nothing is served: no story could notice a change"
         shutil.copytree(root / "build", root / "build-first")  # later verbs write reports of their own
         yield world
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """Return an AWS in which small releases are made."""
+    with opened(tmp_path_factory.mktemp("production")) as made:
+        yield made
+
+
+@pytest.fixture
+def production(account: Production) -> Iterator[Production]:
+    """Return a production that serves a good release."""
+    account.ready()
+    yield account
+    faults.clear()
