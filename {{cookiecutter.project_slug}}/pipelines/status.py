@@ -73,12 +73,12 @@ def _costs(table: Table, environments: Environments) -> None:
     """Add how a release takes over, what sends it back, and what costs money while nothing happens."""
     staging, production = environments.staging, environments.production
     rollout, share = production.rollout, production.share()
-    waits = [f"{rollout.bake_minutes} minutes a step" if rollout.bake_minutes else ""]
-    waits += [f"{rollout.final_bake_minutes} at the end" if rollout.final_bake_minutes else ""]
+    waits = {"after each step": rollout.bake_minutes, "at the end": rollout.final_bake_minutes}
+    watch = ", ".join(f"{minutes} minutes {when}" for when, minutes in waits.items() if minutes)
     table.add_row(
         "rollout",
         f"{rollout.strategy}, {share:.0%} of the fleet first",
-        f"watch {', '.join(filter(None, waits))}; give up after {production.max_minutes()} minutes",
+        f"watch {watch}; give up after {production.max_minutes()} minutes",
     )
     limits = f"5xx {rollout.max_error_rate:.1%}, latency x {rollout.max_latency_ratio:g}, 1 wrong answer"
     table.add_row("alarms", ", ".join([limits, *rollout.alarms]), "go back where one fires")

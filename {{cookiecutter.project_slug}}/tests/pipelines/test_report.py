@@ -81,6 +81,43 @@ def test_the_page_is_written_with_whatever_was_reached(make_settings, tmp_path, 
     assert "<h2>Steps</h2>" in page(make_settings(), tmp_path)
 
 
+ROLLOUT = {
+    "verdict": "rolled back",
+    "why": "alarm c-wrong: 1 datapoint <b>",
+    "package": {"version": 3},
+    "rollout": {"strategy": "canary"},
+    "probes": {"sent": 40, "new": 5, "old": 30, "wrong": 4, "failed": 1},
+    "events": [
+        {"seconds": 0.0, "status": "Updating", "phase": "", "share": 0.0, "new": 0, "wrong": 0, "alarms": {}},
+        {
+            "seconds": 62.5,
+            "status": "RollingBack",
+            "phase": "",
+            "share": 0.5,
+            "new": 5,
+            "wrong": 4,
+            "alarms": {"c-wrong": "ALARM", "c-errors": "OK"},
+        },
+    ],
+}  # fmt: skip
+
+
+def test_a_rollback_is_told_minute_by_minute(make_settings, tmp_path):
+    text = page(make_settings(), tmp_path, **WHOLE | {"rollouts": [ROLLOUT]})
+    for shown in (
+        "Rollout of version 3",
+        "rolled back",
+        "62.5",
+        "RollingBack",
+        "50 %",
+        "c-wrong",
+        "1 datapoint",
+    ):
+        assert shown in text
+    assert '<td class="refused">c-wrong </td>' in text
+    assert json.loads((tmp_path / "release.json").read_text())["rollouts"] == [ROLLOUT]
+
+
 def test_what_others_wrote_is_text_and_never_markup(make_settings, tmp_path):
     hostile = "<script>alert(1)</script>"
     settings = make_settings(**{"project.description": hostile})
