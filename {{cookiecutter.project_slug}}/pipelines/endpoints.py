@@ -109,6 +109,8 @@ def ask(aws: Aws, endpoint: str, act: Any, **request: Any) -> None:
         now, wanted = describe(aws, endpoint), request["EndpointConfigName"]
         if now is None or wanted not in (pending(now), now["EndpointConfigName"]):
             raise
+        if now["EndpointStatus"] == "UpdateRollbackFailed":  # two fleets, and one of them had it all along
+            raise
 
 
 def delete(aws: Aws, endpoint: str) -> None:

@@ -77,6 +77,14 @@ def test_an_update_that_somebody_else_was_quicker_with_is_refused():
         endpoints.ask(aws, "e", aws.sagemaker.update_endpoint, EndpointConfigName="new")
 
 
+def test_a_mixed_fleet_that_may_not_be_updated_is_no_lost_answer():
+    refused = error("ValidationException", "CanarySize must be less than or equal to 50%", "UpdateEndpoint")
+    mixed = endpoint("UpdateRollbackFailed", config="old")
+    aws = make_aws(sagemaker=Client(describe_endpoint=mixed, update_endpoint=refused))
+    with pytest.raises(type(refused), match="CanarySize"):
+        endpoints.ask(aws, "e", aws.sagemaker.update_endpoint, EndpointConfigName="old")
+
+
 def test_an_endpoint_that_is_busy_is_deleted_when_it_has_come_to_rest(monkeypatch):
     monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
     answers = iter([BUSY, {}])
