@@ -109,7 +109,9 @@ class Production:
     def describe(self) -> dict[str, Any]:
         """Return what production is now; empty for nothing."""
         listed = self.sagemaker.list_endpoints(NameContains=self.endpoint)["Endpoints"]
-        return self.sagemaker.describe_endpoint(EndpointName=self.endpoint) if listed else {}
+        told = self.sagemaker.describe_endpoint(EndpointName=self.endpoint) if listed else {}
+        told.pop("ResponseMetadata", None)
+        return told
 
     def serving(self) -> str:
         """Return the release that production serves."""

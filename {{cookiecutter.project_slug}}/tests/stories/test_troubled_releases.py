@@ -122,7 +122,7 @@ def test_a_silent_rollback_is_red_and_not_taken_for_a_success(production):
 def test_a_rollback_that_fails_is_not_known_to_be_one_and_production_is_healed(production):
     before, package = production.serving(), production.broken("swapped classes")
     faults.inject("rollback-failed", endpoint=production.endpoint)
-    made = production.release(package, "safe")
+    made = production.release(package)
     assert (made.code, made.exit_code) == ("E402", 4), made.lines or "it was promoted"
     assert "UpdateRollbackFailed" in made.lines
     assert made.evidence["verdict"] == "unknown"

@@ -1,0 +1,108 @@
+"""Each fault of the ledger is injected and its outcome asserted; with the feature broken its tests turn red.
+
+Every test of the ledger runs once as things are. Then each fault in turn: a copy of the room, the change that
+breaks the feature, and the same tests, which must fail by an assertion and say what the ledger expects.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import pytest
+from conftest import ROOT
+from faults import FAULTS, NUMBERS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis", "vendor")
+ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How some tests ended: what each one said that did not pass."""
+
+    passed: int
+    failed: dict[str, str]  # test: how it begins and what it said
+    broke: list[str]  # errors outside of a test
+    output: str
+
+
+def run(room, folder, tests, work, *words):
+    """Run tests of a room where it lies in `folder`; nothing but the tests' own outcome comes back."""
+    emulator = folder if room == "emulator" else ROOT / "emulator"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "AWS_", "PYTHONDONTWRITE"))}
+    told = work / f"{folder.name}-{len(list(work.iterdir()))}.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
+    command += [*words, f"--junitxml={told}", *tests]
+    done = subprocess.run(
+        command, cwd=folder, env=kept | {"PYTHONPATH": str(emulator)}, capture_output=True, text=True
+    )
+    assert told.exists(), done.stdout[-4000:] + done.stderr[-4000:]
+    passed, failed, broke = 0, {}, []
+    for case in ET.parse(told).iter("testcase"):
+        outcome = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
+        if outcome is None:
+            passed += 1
+        elif outcome.tag == "failure":
+            failed[case.get("name")] = outcome.get("message", "")
+        else:
+            broke.append(f"{case.get('name')}: {outcome.get('message', '')}")
+    return Ran(passed, failed, broke, done.stdout[-8000:])
+
+
+@pytest.fixture(scope="module")
+def rooms(default_bake):
+    """Where each room lies. The project is a bake of the default answers: its stories need settings."""
+    return {"project": default_bake, "emulator": ROOT / "emulator"}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def green(rooms, work):
+    """Every test of the ledger, with everything as it is."""
+    found = {}
+    for room, folder in rooms.items():
+        tests = list(dict.fromkeys(test for fault in FAULTS for test in fault.tests[room]))
+        ran = run(room, folder, tests, work)
+        assert (ran.failed, ran.broke) == ({}, []), ran.output
+        assert ran.passed >= len(tests)
+        found[room] = ran
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(request):
+    """The numbers that were shown; how many they are is said at the end."""
+    shown = []
+    yield shown
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{len(shown)} of {len(NUMBERS)}")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, capsys):
+    folder = tmp_path / fault.room
+    shutil.copytree(rooms[fault.room], folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for change in fault.changes:
+        file = folder / change.file
+        text = file.read_text("utf-8")
+        assert text.count(change.old) == 1
+        file.write_text(text.replace(change.old, change.new), "utf-8")
+    red = run(fault.room, folder, fault.tests[fault.room], work, "-x")
+    assert not red.broke, red.output
+    assert red.failed, f"nobody noticed: {fault.broken}"
+    for said in red.failed.values():
+        assert said.startswith(ASSERTED), said
+        assert fault.seen in said, said
+    seen.append(fault.number)
+    with capsys.disabled():
+        print(f"\nF{fault.number} {fault.says}: green, red with: {fault.broken}", end="")

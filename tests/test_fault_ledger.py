@@ -1,0 +1,46 @@
+"""The ledger of faults is whole: every number, every test and every text that it names is there."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "slow"))
+from faults import FAULTS, NUMBERS, ROOMS
+
+
+def test_every_fault_stands_in_it_once():
+    assert [fault.number for fault in FAULTS] == list(NUMBERS)
+    assert len(FAULTS) == 22
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_what_it_names_is_there(fault):
+    assert fault.tests[fault.room], "no test could see the change"
+    for room, tests in fault.tests.items():
+        for test in tests:
+            path, name = test.split("::")
+            name, _, case = name.partition("[")
+            text = (ROOMS[room] / path).read_text("utf-8")
+            functions = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+            assert functions.count(name) == 1, test
+            assert not case or any(f'"{part}"' in text for part in parts(case)), test
+    for change in fault.changes:
+        text = (ROOMS[fault.room] / change.file).read_text("utf-8")
+        assert text.count(change.old) == 1, change.old
+        assert change.new not in text.replace(change.old, "") or not change.new
+        ast.parse(text.replace(change.old, change.new))
+
+
+def parts(case):
+    """Return what may stand in the test's file of `first-second]`: pytest joins the ids of several lists."""
+    words = case.removesuffix("]").split("-")
+    return ["-".join(words[start:]) for start in range(len(words))] + words
+
+
+def test_no_change_breaks_two_features():
+    olds = [change.old for fault in FAULTS for change in fault.changes]
+    assert len(set(olds)) == len(olds)
