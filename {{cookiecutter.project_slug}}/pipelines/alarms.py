@@ -1,29 +1,21 @@
 """The alarms that send a release back: three of ours on the new endpoint config only, and the user's own.
 
-SageMaker rolls a release back when one of them fires, and takes an alarm that cannot fire for a quiet one.
-So each is looked at before the endpoint is asked: is it there, can it fire, is it quiet now, has it data.
+SageMaker rolls a release back when one of them fires, and takes an alarm that cannot fire for a quiet one:
+`dead` tells them apart. All is pure here; guard.py asks CloudWatch.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import errors, names
-from pipelines.aws import Aws
-from pipelines.errors import NotStarted
-from pipelines.story import pause
+from pipelines import names
 from pipelines.tables import Production
 
 KINDS = ("errors", "latency", "wrong")
 PERIOD = 60  # seconds
 LATENCY_FLOOR = 20_000  # microseconds: below this a model is quick, and three times as slow means nothing
-READY_MINUTES = 10  # within which a new alarm has been evaluated and has data
 BINARY = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")  # 1 or 0 of each request
 
 
@@ -61,43 +53,39 @@ def own(config: str) -> list[str]:
 def requests(watched: Watched, baseline: float) -> list[dict[str, Any]]:
     """Return our PutMetricAlarm requests; `baseline` is the old fleet's latency in microseconds."""
     limits, (failing, slow, wrong) = watched.machines.rollout, own(watched.config)
-    shared = {"EvaluationPeriods": 1, "DatapointsToAlarm": 1, "ActionsEnabled": False}
-    quiet = {"TreatMissingData": "notBreaching"}  # no traffic is no fault: the prober's alarm sees to that
-    share = {"Threshold": limits.max_error_rate, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
-    counted = {"Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
-    ratio = {"Threshold": limits.max_latency_ratio, "ComparisonOperator": "GreaterThanThreshold"}
-    mine = {"Namespace": watched.namespace, "MetricName": "WrongAnswers", "Dimensions": watched.dimensions}
+    new = fleet(watched.endpoint, watched.config)
+    failed = _metric("AWS/SageMaker", "Invocation5XXErrors", new, "Average")  # each request counts 1 or 0
+    asked = _metric(watched.namespace, "WrongAnswers", watched.dimensions, "Sum")
+    ratio = {"Metrics": _latency(watched, max(baseline, LATENCY_FLOOR))}
     return [
-        {"AlarmName": failing, **_errors(watched), **share, **shared, **quiet},
-        {
-            "AlarmName": slow,
-            "Metrics": _latency(watched, max(baseline, LATENCY_FLOOR)),
-            **ratio,
-            **shared,
-            "EvaluationPeriods": 2,  # one slow minute is no slow model
-            "DatapointsToAlarm": 2,
-            **quiet,
-        },
-        # Without probes nobody watches: that is as bad as a wrong answer.
-        {
-            "AlarmName": wrong,
-            **mine,
-            "Statistic": "Sum",
-            "Period": PERIOD,
-            **counted,
-            **shared,
-            "TreatMissingData": "breaching",
-        },
+        # No traffic is no fault; no probes are, for then nobody watches: as bad as a wrong answer.
+        _alarm(failing, failed, limits.max_error_rate, "notBreaching"),
+        _alarm(slow, ratio, limits.max_latency_ratio, "notBreaching", periods=2),  # one slow minute is none
+        _alarm(wrong, asked, 1.0, "breaching"),
     ]
 
 
-def _errors(watched: Watched) -> dict[str, Any]:
-    """Return the share of 5xx among the new fleet's answers: each request counts 1 or 0."""
+def _alarm(
+    name: str, metric: dict[str, Any], threshold: float, missing: str, periods: int = 1
+) -> dict[str, Any]:
     return {
-        "Namespace": "AWS/SageMaker",
-        "MetricName": "Invocation5XXErrors",
-        "Dimensions": _fleet(watched.endpoint, watched.config),
-        "Statistic": "Average",
+        "AlarmName": name,
+        **metric,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": periods,
+        "DatapointsToAlarm": periods,
+        "TreatMissingData": missing,
+        "ActionsEnabled": False,  # SageMaker reads the state; there is nobody to notify
+    }
+
+
+def _metric(namespace: str, name: str, dimensions: list[dict[str, str]], statistic: str) -> dict[str, Any]:
+    return {
+        "Namespace": namespace,
+        "MetricName": name,
+        "Dimensions": dimensions,
+        "Statistic": statistic,
         "Period": PERIOD,
     }
 
@@ -122,7 +110,7 @@ def _latency_of(name: str, endpoint: str, config: str) -> dict[str, Any]:
     metric = {
         "Namespace": "AWS/SageMaker",
         "MetricName": "ModelLatency",
-        "Dimensions": _fleet(endpoint, config),
+        "Dimensions": fleet(endpoint, config),
     }
     return {
         "Id": name,
@@ -131,27 +119,13 @@ def _latency_of(name: str, endpoint: str, config: str) -> dict[str, Any]:
     }
 
 
-def _fleet(endpoint: str, config: str) -> list[dict[str, str]]:
+def fleet(endpoint: str, config: str) -> list[dict[str, str]]:
+    """Return the dimensions of one fleet's own figures: those of the endpoint mix old and new."""
     return _dimensions(EndpointName=endpoint, VariantName=names.VARIANT, EndpointConfigName=config)
 
 
 def _dimensions(**values: str) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in values.items()]
-
-
-def baseline(aws: Aws, endpoint: str, config: str, otherwise: float) -> float:
-    """Return a fleet's latency in the last hours in microseconds, or what the prober measured."""
-    now = datetime.now(UTC)
-    told = aws.cloudwatch.get_metric_statistics(
-        Namespace="AWS/SageMaker",
-        MetricName="ModelLatency",
-        Dimensions=_fleet(endpoint, config),
-        StartTime=now - timedelta(hours=3),
-        EndTime=now,
-        Period=3 * 3600,
-        Statistics=["Average"],
-    )
-    return max((point["Average"] for point in told["Datapoints"]), default=otherwise)
 
 
 def dead(alarm: dict[str, Any], watched: Watched) -> str | None:
@@ -194,67 +168,3 @@ def _unreachable(alarm: dict[str, Any], most: float) -> str | None:
         return None
     whose = "" if most == 1 else " of all answers, where every one of the new fleet's fails"
     return f"{statistic} of {alarm['MetricName']} is {most:g} at most{whose}; it waits for {threshold:g}"
-
-
-def put(aws: Aws, watched: Watched, baseline: float) -> None:
-    """Make our alarms."""
-    for request in requests(watched, baseline):
-        aws.cloudwatch.put_metric_alarm(**request)
-
-
-def delete(aws: Aws, config: str) -> None:
-    """Delete the alarms that were made for a config."""
-    aws.cloudwatch.delete_alarms(AlarmNames=own(config))
-
-
-def described(aws: Aws, wanted: list[str]) -> dict[str, dict[str, Any]]:
-    """Return alarms by name as CloudWatch describes them."""
-    told = aws.cloudwatch.describe_alarms(AlarmNames=wanted, AlarmTypes=["MetricAlarm"])
-    return {alarm["AlarmName"]: alarm for alarm in told["MetricAlarms"]}
-
-
-def ready(aws: Aws, watched: Watched, why_no_data: Callable[[], str]) -> None:
-    """Wait until every alarm is quiet and has data.
-
-    Raises:
-        NotStarted: E407 missing, E408 unreadable, E409 in ALARM already, E410 no data, E411 could not fire.
-    """
-    started, mine = time.monotonic(), own(watched.config)
-    while True:
-        try:
-            found = described(aws, watched.names)
-        except ClientError as error:
-            raise refusal("E408", "the alarms cannot be read", watched, errors.code(error)) from None
-        if missing := [name for name in watched.names if name not in found]:
-            raise refusal("E407", f"there is no alarm {missing[0]}", watched, "no metric alarm of that name")
-        for name, alarm in found.items():
-            if why := dead(alarm, watched):
-                raise refusal("E411", f"the alarm {name} could not fire", watched, why)
-        states = {name: alarm["StateValue"] for name, alarm in found.items()}
-        waited = time.monotonic() - started
-        late = waited > READY_MINUTES * 60
-        fires = {name: why for name, why in firing(found).items() if late or name not in mine}
-        for name, why in fires.items():  # one of ours may still see what an earlier attempt left
-            raise refusal("E409", f"the alarm {name} is in ALARM already", watched, why)
-        silent = [name for name, state in states.items() if state != "OK"]
-        if not silent:
-            return
-        if late:
-            why = f"INSUFFICIENT_DATA for {READY_MINUTES} minutes {why_no_data()}"
-            raise refusal("E410", f"the alarm {silent[0]} has no data", watched, why)
-        time.sleep(pause(waited))
-
-
-def refusal(code: str, what: str, watched: Watched, why: str) -> NotStarted:
-    """Return the error for an alarm that would watch nothing; the endpoint was not touched."""
-    return NotStarted(f"""{code} {what}
-        {watched.endpoint}
-        {why}
-        correct the alarm, or [environments.production.rollout] in mlops.toml; production is as it was""")
-
-
-def firing(found: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return which alarms fire, with CloudWatch's reason."""
-    return {
-        name: alarm.get("StateReason", "") for name, alarm in found.items() if alarm["StateValue"] == "ALARM"
-    }

@@ -12,7 +12,7 @@ import json
 from math import ceil
 from typing import Any
 
-from pipelines import alarms, endpoints, names, proof, watch
+from pipelines import endpoints, guard, names, proof, watch
 from pipelines.alarms import Watched
 from pipelines.proof import Ready
 from pipelines.registry import Package
@@ -123,10 +123,10 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], serving: Package | None
     watched = Watched(run.project, ready.endpoint, config, old, machines)
     with watch.watching(run, ready, watched, serving, step) as watcher:
         if endpoints.pending(before) != config:
-            usual = alarms.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
-            alarms.put(aws, watched, usual)
+            usual = guard.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
+            guard.put(aws, watched, usual)
             step.note = "waiting until the alarms are quiet and have data"
-            alarms.ready(aws, watched, lambda: watcher.prober.trouble)
+            guard.ready(aws, watched, lambda: watcher.prober.trouble)
             request = update_request(watched, same_machines(run, old, machines))
             watcher.asked = True
             endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)

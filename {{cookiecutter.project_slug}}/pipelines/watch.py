@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import alarms, endpoints, names, proof
+from pipelines import alarms, endpoints, guard, names, proof
 from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, WrongRelease
 from pipelines.prober import MISS, Prober
@@ -60,8 +60,8 @@ class Watcher:
 
     def look(self, now: dict[str, Any]) -> None:
         """Note how things are, where that differs from the last time."""
-        found = alarms.described(self.run.aws, self.watched.names)
-        self.fired |= alarms.firing(found)
+        found = guard.described(self.run.aws, self.watched.names)
+        self.fired |= guard.firing(found)
         counts, moving = self.prober.counts, endpoints.moving(now)
         arrived = now["EndpointConfigName"] == self.watched.config
         self.prober.share = endpoints.share(now) if moving else float(arrived)
@@ -159,7 +159,7 @@ def watching(
             leave(run, watcher)
         if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
             with suppress(ClientError, BotoCoreError):  # `prune` collects what stays
-                alarms.delete(run.aws, watched.config)
+                guard.delete(run.aws, watched.config)
 
 
 def leave(run: Run, watcher: Watcher) -> None:

@@ -8,7 +8,7 @@ import itertools
 import pytest
 from botocore.validate import validate_parameters
 
-from pipelines import alarms
+from pipelines import alarms, guard
 from pipelines.alarms import Watched
 from pipelines.errors import NotStarted
 from tests.pipelines.makers import Client, error, input_shape, make_aws, watched
@@ -155,8 +155,8 @@ def ours(**states: str) -> list[dict]:
 def hour(monkeypatch):
     """Make every look a quarter of an hour after the last one."""
     clock = itertools.count(0, 15 * 60)
-    monkeypatch.setattr(alarms.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(alarms.time, "sleep", lambda _: None)
+    monkeypatch.setattr(guard.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(guard.time, "sleep", lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -192,35 +192,33 @@ def test_an_alarm_that_would_watch_nothing_stops_the_release_before_it_starts(
 ):
     seen = watched(make_settings(**{"environments.production.rollout": {"alarms": ["theirs"]}}))
     with pytest.raises(NotStarted, match=what) as refused:
-        alarms.ready(make_aws(cloudwatch=Client(describe_alarms=answer)), seen, lambda: "")
+        guard.ready(make_aws(cloudwatch=Client(describe_alarms=answer)), seen, lambda: "")
     assert (refused.value.code, refused.value.exit_code, len(refused.value.lines())) == (code, 4, 4)
     assert "production is as it was" in refused.value.todo
 
 
 def test_alarms_of_ours_are_given_time_to_become_quiet(make_settings, monkeypatch):
-    monkeypatch.setattr(alarms.time, "sleep", lambda _: None)
+    monkeypatch.setattr(guard.time, "sleep", lambda _: None)
     answers = iter([ours(wrong="ALARM"), ours(wrong="INSUFFICIENT_DATA"), ours()])
     client = Client(describe_alarms=lambda **_: {"MetricAlarms": next(answers)})
-    alarms.ready(make_aws(cloudwatch=client), watched(make_settings()), lambda: "")
+    guard.ready(make_aws(cloudwatch=client), watched(make_settings()), lambda: "")
     assert len(client.asked) == 3
 
 
 def test_why_there_is_no_data_is_told(make_settings, hour):
     found = ours(wrong="INSUFFICIENT_DATA")
     with pytest.raises(NotStarted) as refused:
-        alarms.ready(
-            make_aws(cloudwatch=cloudwatch(*found)), watched(make_settings()), lambda: "AccessDenied"
-        )
+        guard.ready(make_aws(cloudwatch=cloudwatch(*found)), watched(make_settings()), lambda: "AccessDenied")
     assert "AccessDenied" in refused.value.why
 
 
 def test_the_baseline_is_what_cloudwatch_saw_or_else_what_the_prober_did(make_settings):
     seen = Client(get_metric_statistics={"Datapoints": [{"Average": 7000.0}]})
-    assert alarms.baseline(make_aws(cloudwatch=seen), "e", "old", 90.0) == 7000.0
+    assert guard.baseline(make_aws(cloudwatch=seen), "e", "old", 90.0) == 7000.0
     request = seen.asked[0][1]
     validate_parameters(request, input_shape("GetMetricStatistics", "cloudwatch"))
     nothing = Client(get_metric_statistics={"Datapoints": []})
-    assert alarms.baseline(make_aws(cloudwatch=nothing), "e", "old", 90.0) == 90.0
+    assert guard.baseline(make_aws(cloudwatch=nothing), "e", "old", 90.0) == 90.0
 
 
 def test_what_watches_nothing_can_be_told_apart_by_name(make_settings):

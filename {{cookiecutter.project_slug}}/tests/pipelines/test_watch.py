@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from pipelines import alarms, endpoints, rollout, watch
+from pipelines import alarms, endpoints, guard, rollout, watch
 from pipelines.errors import DeployFailed, NotStarted, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import RELEASE, Bucket, Client, answer, error, make_package, make_run
@@ -97,7 +97,7 @@ class Rollout:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
-    monkeypatch.setattr(alarms.time, "sleep", lambda _: None)
+    monkeypatch.setattr(guard.time, "sleep", lambda _: None)
 
 
 def test_a_release_is_promoted_after_its_bake_and_what_happened_is_told_by_minute(make_settings):
