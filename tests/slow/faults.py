@@ -201,12 +201,12 @@ FAULTS = (
         "promoted",
         (
             Change(
-                "pipelines/alarms.py",
+                "pipelines/guard.py",
                 "for name, why in firing(found).items() if late",
                 "for name, why in firing({}).items() if late",
             ),
             Change(
-                "pipelines/alarms.py",
+                "pipelines/guard.py",
                 'silent = [name for name, state in states.items() if state != "OK"]',
                 'silent = [name for name, state in states.items() if state == "INSUFFICIENT_DATA"]',
             ),
@@ -223,7 +223,7 @@ FAULTS = (
         "DID NOT RAISE",
         (
             Change(
-                "pipelines/alarms.py",
+                "pipelines/guard.py",
                 "if missing := [name for name in watched.names if name not in found]:",
                 "if missing := [name for name in found if name not in found]:",
             ),
@@ -242,7 +242,7 @@ FAULTS = (
         44,
         "an alarm that can never fire",
         "any threshold counts as one that can be reached",
-        "assert",
+        "DID NOT RAISE",
         (
             Change(
                 "pipelines/alarms.py",
@@ -252,11 +252,11 @@ FAULTS = (
         ),
         unit(
             "pipelines/test_alarms",
-            f"{DEAD}[AWS's canary notebook]",
+            f"{READY}[one that could not fire]",
             f"{DEAD}[AWS's guardrails page]",
+            f"{DEAD}[AWS's canary notebook]",
             f"{DEAD}[longer than the bake]",
             f"{DEAD}[another config]",
-            f"{READY}[one that could not fire]",
         ),
     ),
     Fault(
@@ -292,7 +292,7 @@ FAULTS = (
         47,
         "the releasing process is killed",
         "an update of our own that is under way is asked for again",
-        "[200, 400]",
+        "update_endpoint",
         (
             Change(
                 "pipelines/rollout.py",
@@ -300,7 +300,13 @@ FAULTS = (
                 "        if before:\n",
             ),
         ),
-        trouble("a_release_whose_runner_was_killed_is_picked_up_and_not_asked_for_again"),
+        (
+            *unit(
+                "pipelines/test_watch",
+                "nobody_is_asked_a_second_time_while_our_own_update_is_under_way",
+            ),
+            *trouble("a_release_whose_runner_was_killed_is_picked_up_or_made_again_and_nobody_notices"),
+        ),
     ),
     Fault(
         48,
