@@ -115,7 +115,7 @@ FAULTS = (
             Change(
                 "pipelines/rollout.py",
                 'back = {"Alarms": [{"AlarmName": name} for name in watching]}',
-                'back: dict[str, Any] = {"Alarms": []}',
+                "back: dict[str, Any] = {}",
             ),
         ),
         rollout("a_canary_that_fails_every_request_goes_back_and_a_client_that_asks_again_loses_nothing"),
@@ -124,7 +124,7 @@ FAULTS = (
         37,
         "fails only after a while",
         "no final bake: TerminationWaitInSeconds is 0",
-        "assert",
+        "promoted",
         (
             Change(
                 "pipelines/rollout.py",
@@ -180,7 +180,9 @@ FAULTS = (
         "promoted",
         (
             Change(
-                "pipelines/alarms.py", '"TreatMissingData": "breaching",', '"TreatMissingData": "missing",'
+                "pipelines/alarms.py",
+                '_alarm(wrong, asked, 1.0, "breaching")',
+                '_alarm(wrong, asked, 1.0, "missing")',
             ),
             Change(
                 "pipelines/alarms.py",

@@ -147,7 +147,7 @@ def test_a_release_whose_runner_was_killed_is_picked_up_or_made_again_and_nobody
 
     made = production.watched(killed_and_again, package)
     assert made.code == "", made.lines
-    # Where nobody probes for a minute SageMaker goes back by itself, and the next run asks anew, never before.
+    # Where nobody probes for a minute SageMaker goes back by itself; only then the next run asks anew.
     assert production.calls("UpdateEndpoint") in ([200], [200, 200])
     assert production.serving() == package.release_id
     assert made.during.clean, made.during
