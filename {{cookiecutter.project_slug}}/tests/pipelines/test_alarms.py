@@ -197,6 +197,14 @@ def test_an_alarm_that_would_watch_nothing_stops_the_release_before_it_starts(
     assert "production is as it was" in refused.value.todo
 
 
+def test_an_alarm_of_the_users_that_fires_is_not_waited_for(make_settings):
+    seen = watched(make_settings(**{"environments.production.rollout": {"alarms": ["theirs"]}}))
+    client = cloudwatch(*ours(), published(StateValue="ALARM"))
+    with pytest.raises(NotStarted, match="in ALARM already"):
+        guard.ready(make_aws(cloudwatch=client), seen, lambda: "")
+    assert len(client.asked) == 1
+
+
 def test_alarms_of_ours_are_given_time_to_become_quiet(make_settings, monkeypatch):
     monkeypatch.setattr(guard.time, "sleep", lambda _: None)
     answers = iter([ours(wrong="ALARM"), ours(wrong="INSUFFICIENT_DATA"), ours()])

@@ -109,7 +109,8 @@ def test_what_autoscaling_has_set_stays_unless_other_machines_are_wanted(make_se
     variant = {"InstanceType": there[0], "InitialInstanceCount": there[1]}
     client = Client(describe_endpoint_config={"ProductionVariants": [variant]})
     run = make_run(make_settings(), sagemaker=client)
-    assert rollout.same_machines(run, "old", run.settings.environments.production) is kept
+    same = rollout.same_machines(run, "old", run.settings.environments.production)
+    assert rollout.update_request(watched(run.settings), same)["RetainAllVariantProperties"] is kept
 
 
 def test_only_an_approved_package_is_served_as_a_package():
