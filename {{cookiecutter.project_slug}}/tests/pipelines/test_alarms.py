@@ -197,7 +197,8 @@ def test_an_alarm_that_would_watch_nothing_stops_the_release_before_it_starts(
     assert "production is as it was" in refused.value.todo
 
 
-def test_an_alarm_of_the_users_that_fires_is_not_waited_for(make_settings):
+def test_an_alarm_of_the_users_that_fires_is_not_waited_for(make_settings, monkeypatch):
+    monkeypatch.setattr(guard.time, "sleep", lambda _: pytest.fail("it waited"))
     seen = watched(make_settings(**{"environments.production.rollout": {"alarms": ["theirs"]}}))
     client = cloudwatch(*ours(), published(StateValue="ALARM"))
     with pytest.raises(NotStarted, match="in ALARM already"):
