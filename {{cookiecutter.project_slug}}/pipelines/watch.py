@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -158,8 +158,11 @@ def watching(
         if watcher.asked:
             leave(run, watcher)
         if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
-            with suppress(ClientError, BotoCoreError):  # `prune` collects what stays
+            try:
                 guard.delete(run.aws, watched.config)
+            except (ClientError, BotoCoreError) as error:
+                why = f"{type(error).__name__}; python -m pipelines prune takes them away"
+                run.story.say(f"  the alarms were not deleted: {why}")
 
 
 def leave(run: Run, watcher: Watcher) -> None:

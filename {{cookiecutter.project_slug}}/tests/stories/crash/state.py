@@ -15,12 +15,9 @@ NAMED = {  # list operation of SageMaker -> member, name
     "list_processing_jobs": ("ProcessingJobSummaries", "ProcessingJobName"),
     "list_endpoints": ("Endpoints", "EndpointName"),
 }
-OWN = (
-    "lock",
-    "champion",
-    "checkpoints",
-    "release.json",
-)  # below a release's prefix; the others are executions
+EVIDENCE = "rollout.json"  # of the watch over the rollout
+# Below a release's prefix; all else is an execution's.
+OWN = ("lock", "champion", "checkpoints", "release.json", EVIDENCE)
 WORDS = (
     (r"-\d+-[0-9a-f]{8}\b", "-VERSION"),
     (r"version \d+", "version N"),
@@ -85,6 +82,7 @@ def after(site: Site, before: Standing, release_id: str) -> dict[str, Any]:
             text = re.sub(pattern, word, text)
         return text
 
+    keys = objects(site, release_id, plain)
     new = {name: sorted(site.names(name, *NAMED[name]) - before.names[name]) for name in NAMED}
     made = [told for version, told in sorted(packages(site).items()) if version not in before.packages]
     return {
@@ -96,7 +94,8 @@ def after(site: Site, before: Standing, release_id: str) -> dict[str, Any]:
         "executions": executions(site, release_id),
         "jobs": [len(new.pop("list_training_jobs")), len(new.pop("list_processing_jobs"))],
         "alarms": [plain(name) for name in site.alarms()],
-        "objects": objects(site, release_id, plain),
+        "evidence": EVIDENCE in keys,
+        "objects": [key for key in keys if key != EVIDENCE],
         **{operation: [plain(name) for name in names] for operation, names in new.items()},
     }
 
@@ -120,8 +119,10 @@ def objects(site: Site, release_id: str, plain: Any) -> list[str]:
     return sorted(plain(re.sub(r"train/[^/]+/output", "train/JOB/output", key)) for key in shown)
 
 
-def differences(wanted: dict[str, Any], got: dict[str, Any]) -> list[str]:
-    """Return what differs, in words."""
-    return [
-        f"{name}: {got[name]}, without a fault {wanted[name]}" for name in wanted if got[name] != wanted[name]
-    ]
+def differences(wanted: dict[str, Any], got: dict[str, Any]) -> dict[str, str]:
+    """Return what differs, by name, in words."""
+    return {
+        name: f"{name}: {got[name]}, without a fault {wanted[name]}"
+        for name in wanted
+        if got[name] != wanted[name]
+    }
