@@ -132,12 +132,12 @@ class Drill:
 
 
 def ahead(scenes: Iterator[Scene]) -> Iterator[Scene]:
-    """Yield scenes, each when the one after it is made: that one goes to staging meanwhile."""
-    current = next(scenes)
-    for following in scenes:
-        yield current
-        current = following
-    yield current
+    """Yield scenes; while one plays, the one after it is made and sent to staging."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, scenes, None)
+        while scene := coming.result():
+            coming = maker.submit(next, scenes, None)
+            yield scene
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tests.drill.watch import Rollout, Watch
 from tests.drill.world import World
 
 VERDICTS = {"E401": "rolled back", "E402": "not proven", "E405": "unknown", "E406": "unknown"}
-SETTLE_SECONDS = 0.8  # of load after each rollout, at least: a wrong answer then would be one after
+SETTLE_SECONDS = 0.6  # of load after each rollout, at least: a wrong answer then would be one after
 Act = Callable[[Run, Package], Any]
 
 

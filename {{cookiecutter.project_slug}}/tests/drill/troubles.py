@@ -91,7 +91,7 @@ TROUBLES = (
         "throttling",
         under(
             on_wire("throttle", "UpdateEndpoint", times=2),
-            on_wire("throttle", "CreateEndpointConfig", times=2),
+            on_wire("throttle", "CreateEndpointConfig", times=1),
             on_wire("throttle", "DescribeEndpoint", times=2),
         ),
         "promoted",
