@@ -139,11 +139,15 @@ class Prober:
         self.counts.first_wrong = self.counts.first_wrong or why
 
     def _publish(self) -> None:
-        """Publish what was counted since the last time; nothing without an answer: the alarm shall see it."""
+        """Publish what was counted since the last time.
+
+        Once the new fleet has traffic, nothing without an answer: the alarm shall see it. Before that only the
+        old one can be silent, and must not keep out the release that heals it.
+        """
         now, told = self.counts, self._told
         new, old, wrong = now.new - told.new, now.old - told.old, now.wrong - told.wrong
         self._published = time.monotonic()
-        if not new + old + wrong:
+        if self.share and not new + old + wrong:
             return
         values = {"WrongAnswers": wrong, "Probes": new + wrong}
         data = [

@@ -124,9 +124,20 @@ def test_what_is_published_adds_up_and_boto3_accepts_it(make_settings):
 def test_without_an_answer_nothing_is_published(make_settings):
     broken = [lambda: BROKEN] * 40
     asking, client = probed(make_settings, *broken, first=lambda: BROKEN)
+    asking.share = 0.5
     with asking:
         enough(asking, 20)
     assert client.asked == []
+
+
+def test_a_production_that_answers_nobody_is_not_held_against_the_release_that_may_heal_it(make_settings):
+    broken = [lambda: BROKEN] * 40
+    asking, client = probed(make_settings, *broken, first=lambda: BROKEN)
+    with asking:  # the new fleet has no traffic yet
+        enough(asking, 20)
+    wrong = published(client, "WrongAnswers")
+    assert wrong
+    assert set(wrong) == {0}
 
 
 def test_what_could_not_be_published_is_told_with_the_next(make_settings):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -156,15 +157,23 @@ class Production:
             return
         region, bodies = self.run.aws.region, [json.dumps(body).encode() for body in self.world.bodies]
         with Load(region, self.endpoint, bodies, self.world.truths) as asking:
-            began = load.time.monotonic()
+            began = time.monotonic()
 
             def told() -> tuple[Tally, Tally]:
-                ended = load.time.monotonic()
-                load.time.sleep(0.5)
-                now = load.time.monotonic()
+                ended = time.monotonic()
+                time.sleep(0.5)
+                now = time.monotonic()
                 return load.tally(asking.outcomes, began, ended), load.tally(asking.outcomes, ended, now)
 
             yield told
+
+
+def until(true: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _emulator(method: str, path: str) -> bytes:

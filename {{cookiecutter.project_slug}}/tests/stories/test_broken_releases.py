@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines import delivery
+from pipelines import delivery, rollout
 from pipelines.errors import WrongRelease
-from tests.stories.production import Outcome, Production
+from tests.stories.production import Outcome, Production, until
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +70,20 @@ def test_wrong_answers_with_status_200_go_back(production, kind):
 def test_without_a_single_client_the_probes_find_what_is_wrong(production):
     made = released(production, "swapped classes", load=False)
     assert made.evidence["probes"]["new"] + made.evidence["probes"]["wrong"] > 0
+
+
+def test_a_production_that_fails_every_request_is_healed_by_the_next_release(production):
+    package = production.broken("every invocation 500")
+    config = rollout.make_config(production.run, "production", package)
+    production.sagemaker.update_endpoint(EndpointName=production.endpoint, EndpointConfigName=config)
+    until(lambda: production.describe()["EndpointStatus"] == "InService")
+    assert production.serving() == package.release_id
+    good = production.good()
+    made = production.release(good)
+    assert (made.code, made.evidence.get("verdict")) == ("", "promoted"), made.lines
+    assert production.serving() == good.release_id
+    assert made.during.failed > 0  # until then
+    assert made.after.clean, made.after
 
 
 @pytest.mark.parametrize("kind", ["wrong schema", "rows in the wrong order"])

@@ -6,17 +6,15 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from pipelines import delivery, endpoints, registry
 from tests.drill import faults
-from tests.stories.production import Production
+from tests.stories.production import Production, until
 
 pytestmark = pytest.mark.slow
 WATCHED = "somebodys-alarm"
@@ -77,14 +75,6 @@ def alarm(production: Production) -> Iterator[Callable[..., None]]:
 
     yield make
     client.delete_alarms(AlarmNames=[WATCHED])
-
-
-def until(true: Callable[[], Any], seconds: float = 20) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def refused(production: Production, code: str, *watching: str) -> None:
