@@ -118,7 +118,10 @@ FAULTS = (
                 "back: dict[str, Any] = {}",
             ),
         ),
-        rollout("a_canary_that_fails_every_request_goes_back_and_a_client_that_asks_again_loses_nothing"),
+        rollout(
+            "a_canary_that_fails_every_request_goes_back_and_a_client_that_asks_again_loses_nothing",
+            "a_production_that_fails_every_request_is_healed_by_the_next_release",
+        ),
     ),
     Fault(
         37,

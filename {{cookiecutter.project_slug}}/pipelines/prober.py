@@ -141,8 +141,8 @@ class Prober:
     def _publish(self) -> None:
         """Publish what was counted since the last time.
 
-        Once the new fleet has traffic, nothing without an answer: the alarm shall see it. Before that only the
-        old one can be silent, and must not keep out the release that heals it.
+        Once the new fleet has traffic, nothing without an answer: the alarm shall see it. Before that only
+        the old one can be silent, and must not keep out the release that heals it.
         """
         now, told = self.counts, self._told
         new, old, wrong = now.new - told.new, now.old - told.old, now.wrong - told.wrong
