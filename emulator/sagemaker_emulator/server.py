@@ -20,6 +20,7 @@ from sagemaker_emulator import environment, seams
 from sagemaker_emulator.faults import routes, wire
 
 HOST = "127.0.0.1"
+MOST_HOSTS = 1000  # remembered: services and regions are fewer, but a client may send any Host
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +69,18 @@ class Server(ThreadedMotoServer):
 
 class Application(DomainDispatcherApplication):
     """Moto's dispatcher; what falls through it gets one JSON error instead of a page of HTML."""
+
+    def __init__(self, create_app: Callable[[Any], Any]) -> None:
+        super().__init__(create_app)
+        self._backends: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Return which of moto's backends serves a host, found once: moto lists a folder for each request."""
+        if host not in self._backends:
+            if len(self._backends) > MOST_HOSTS:
+                self._backends.clear()
+            self._backends[host] = super().get_backend_for_host(host)
+        return self._backends[host]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """Answer one request; raises ConnectionDropped where a fault wants no answer."""
