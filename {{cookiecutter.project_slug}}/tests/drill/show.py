@@ -12,7 +12,7 @@ from rich.text import Text
 from tests.drill import table
 from tests.drill.scenes import Row
 
-WIDTHS = (1, 24, 6, 12, 11, 16, 11, 8, 12, 14, 5, 5, 15)
+WIDTHS = (1, 24, 6, 12, 11, 16, 11, 8, 6, 7, 5, 5, 15)
 
 
 class Show:

@@ -17,14 +17,20 @@ from tests.drill.load import Tally
 from tests.drill.scenes import Row
 
 COLUMNS = (
-    "", "release", "preset", "staging", "verdict", "found by", "found after", "requests", "failed as is",
-    "failed patient", "wrong", "after", "live at the end",
+    "", "release", "preset", "staging", "verdict", "found by", "found after", "requests", "failed",
+    "retried", "wrong", "after", "live at the end",
 )  # fmt: skip
-RIGHT = {"found after", "requests", "failed as is", "failed patient", "wrong", "after"}
+RIGHT = {"found after", "requests", "failed", "retried", "wrong", "after"}
+PAGE: dict[str, Any] = {
+    "undefined": jinja2.StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    **BRACKETS,
+}
 NOTES = (
     "found after: from the new fleet's first traffic to the turn, in seconds as AWS waits them; where it "
     "never had traffic: *real seconds from UpdateEndpoint, since containers start at their own speed",
-    "failed as is: SageMaker alone, no retry; failed patient: the same requests with the README's client",
+    "failed: with SageMaker as it is; retried: those of them that failed with the README's client as well",
     "wrong: answered with status 200 and not with what that release is known to answer",
     "after: requests that failed or were wrong once the verdict was there",
 )
@@ -69,7 +75,7 @@ def sentences(sums: dict[str, Any]) -> list[str]:
         f"{sums['bad_stopped']} of {sums['bad']} broken releases stopped, {sums['good_right']} of "
         f"{sums['good']} others as they had to be, {sums['false_greens']} false greens",
         f"during rollouts {during['requests']:,} requests: SageMaker as it is {during['failed_as_is']} "
-        f"failed, with the patient client {during['failed']}; {during['wrong']} wrong answers",
+        f"failed, with the retrying client {during['failed']}; {during['wrong']} wrong answers",
         f"after rollouts {after['requests']:,} requests: {after['failed_as_is']} failed, "
         f"{after['wrong']} wrong",
     ]
@@ -95,7 +101,9 @@ def write(rows: list[Row], seconds: float, project: str, folder: Path) -> Path:
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "drill.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **BRACKETS)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, **BRACKETS
+    )
     page = environment.from_string(Path(__file__).with_name("drill.html").read_text("utf-8")).render(
         project=project, rows=[(row, cells(row)) for row in rows], columns=COLUMNS, right=RIGHT, notes=NOTES,
         sentences=sentences(sums), passed=passed(rows), seconds=seconds, now=datetime.now(UTC),
