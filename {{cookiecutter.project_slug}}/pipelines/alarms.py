@@ -37,7 +37,12 @@ class Watched:
     @property
     def dimensions(self) -> list[dict[str, str]]:
         """The new config's own figures in that namespace."""
-        return _dimensions(EndpointName=self.endpoint, EndpointConfigName=self.config)
+        return dimensions(EndpointName=self.endpoint, EndpointConfigName=self.config)
+
+    @property
+    def fleets(self) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        """The dimensions of the new fleet's figures, and of the old one's."""
+        return fleet(self.endpoint, self.config), fleet(self.endpoint, self.before)
 
     @property
     def names(self) -> list[str]:
@@ -53,8 +58,8 @@ def own(config: str) -> list[str]:
 def requests(watched: Watched, baseline: float) -> list[dict[str, Any]]:
     """Return our PutMetricAlarm requests; `baseline` is the old fleet's latency in microseconds."""
     limits, (failing, slow, wrong) = watched.machines.rollout, own(watched.config)
-    new = fleet(watched.endpoint, watched.config)
-    failed = _metric("AWS/SageMaker", "Invocation5XXErrors", new, "Average")  # each request counts 1 or 0
+    # Each request counts 1 or 0.
+    failed = _metric("AWS/SageMaker", "Invocation5XXErrors", watched.fleets[0], "Average")
     asked = _metric(watched.namespace, "WrongAnswers", watched.dimensions, "Sum")
     ratio = {"Metrics": _latency(watched, max(baseline, LATENCY_FLOOR))}
     return [
@@ -95,8 +100,7 @@ def _latency(watched: Watched, baseline: float) -> list[dict[str, Any]]:
 
     Once the old fleet has no traffic its last figure stands in, and below the floor it counts as the floor.
     """
-    sources = {"new": watched.config, "old": watched.before}
-    read = [_latency_of(name, watched.endpoint, config) for name, config in sources.items()]
+    read = [_latency_of(name, each) for name, each in zip(("new", "old"), watched.fleets, strict=True)]
     floored = f"IF(usual > {LATENCY_FLOOR}, usual, {LATENCY_FLOOR})"
     return [
         *read,
@@ -105,13 +109,9 @@ def _latency(watched: Watched, baseline: float) -> list[dict[str, Any]]:
     ]
 
 
-def _latency_of(name: str, endpoint: str, config: str) -> dict[str, Any]:
+def _latency_of(name: str, of: list[dict[str, str]]) -> dict[str, Any]:
     """Return the metric query of one fleet's latency."""
-    metric = {
-        "Namespace": "AWS/SageMaker",
-        "MetricName": "ModelLatency",
-        "Dimensions": fleet(endpoint, config),
-    }
+    metric = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Dimensions": of}
     return {
         "Id": name,
         "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": "Average"},
@@ -121,10 +121,11 @@ def _latency_of(name: str, endpoint: str, config: str) -> dict[str, Any]:
 
 def fleet(endpoint: str, config: str) -> list[dict[str, str]]:
     """Return the dimensions of one fleet's own figures: those of the endpoint mix old and new."""
-    return _dimensions(EndpointName=endpoint, VariantName=names.VARIANT, EndpointConfigName=config)
+    return dimensions(EndpointName=endpoint, VariantName=names.VARIANT, EndpointConfigName=config)
 
 
-def _dimensions(**values: str) -> list[dict[str, str]]:
+def dimensions(**values: str) -> list[dict[str, str]]:
+    """Return dimensions as CloudWatch takes them."""
     return [{"Name": name, "Value": value} for name, value in values.items()]
 
 

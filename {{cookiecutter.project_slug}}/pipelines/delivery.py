@@ -66,6 +66,7 @@ def to_production(run: Run, package: Package) -> Package:
             # Only now: the release that we may have waited for is what must be put back.
             serving = registry.served(run.aws, run.stack.group, endpoint)
             config = (endpoints.describe(run.aws, endpoint) or {}).get("EndpointConfigName", "")
+            config = names.without_shadow(run.project, config)
             rollout.serve(run, ready, serving, step)
     except NotStarted:
         raise

@@ -37,14 +37,16 @@ def baseline(aws: Aws, endpoint: str, config: str, otherwise: float) -> float:
 
 
 def put(aws: Aws, watched: Watched, baseline: float) -> None:
-    """Make our alarms."""
+    """Make those of our alarms that are watched."""
     for request in alarms.requests(watched, baseline):
-        aws.cloudwatch.put_metric_alarm(**request)
+        if request["AlarmName"] in watched.names:
+            aws.cloudwatch.put_metric_alarm(**request)
 
 
-def delete(aws: Aws, config: str) -> None:
-    """Delete the alarms that were made for a config."""
-    aws.cloudwatch.delete_alarms(AlarmNames=alarms.own(config))
+def delete(aws: Aws, watched: Watched) -> None:
+    """Delete the alarms that we made; the user's own stay."""
+    mine = [name for name in alarms.own(watched.config) if name in watched.names]
+    aws.cloudwatch.delete_alarms(AlarmNames=mine)
 
 
 def described(aws: Aws, wanted: list[str]) -> dict[str, dict[str, Any]]:

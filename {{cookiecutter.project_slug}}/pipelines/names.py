@@ -22,6 +22,20 @@ def deployment(project: str, environment: str, release_id: str, version: int) ->
     return f"{project}-{environment}-{short(release_id)}-{version}"
 
 
+def shadow(project: str, config: str) -> str:
+    """Return the config of production with a shadow; as short, and what serves can be read from it."""
+    return _swapped(config, f"{project}-production-", f"{project}-shadow-")
+
+
+def without_shadow(project: str, config: str) -> str:
+    """Return the config that serves the same without a shadow."""
+    return _swapped(config, f"{project}-shadow-", f"{project}-production-")
+
+
+def _swapped(name: str, old: str, new: str) -> str:
+    return new + name.removeprefix(old) if name.startswith(old) else name
+
+
 def image_tags(code_id: str) -> dict[str, str]:
     """Return the ECR tag of each build target."""
     return {target: f"{short(code_id)}-{target}" for target in ("jobs", "serve")}

@@ -36,7 +36,7 @@ def prune(run: Run, yes: bool) -> Table:
 
 def version_of(project: str, name: str) -> int | None:
     """Return which package's version a name belongs to, or None where no release made it."""
-    made_for, kinds = rf"{re.escape(project)}-(?:staging|production)", "|".join(alarms.KINDS)
+    made_for, kinds = rf"{re.escape(project)}-(?:staging|production|shadow)", "|".join(alarms.KINDS)
     ours = re.fullmatch(rf"{made_for}-[0-9a-f]{{12}}-(\d+)-[0-9a-f]{{8}}(?:-(?:{kinds}))?", name)
     return int(ours[1]) if ours else None
 

@@ -12,7 +12,7 @@ import json
 from math import ceil
 from typing import Any
 
-from pipelines import endpoints, guard, names, proof, watch
+from pipelines import endpoints, guard, names, proof, shadow, watch
 from pipelines.alarms import Watched
 from pipelines.proof import Ready
 from pipelines.registry import Package
@@ -95,6 +95,8 @@ def serve(run: Run, ready: Ready, serving: Package | None, step: Step) -> None:
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
         endpoints.delete(aws, endpoint)
         before = None
+    if before and unlike(before, config):
+        before = shadow.first(run, ready, before, step)
     if before and unlike(before, config):
         answered = roll(run, ready, before, serving, step)
     else:

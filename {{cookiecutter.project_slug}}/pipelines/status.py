@@ -80,6 +80,9 @@ def _costs(table: Table, environments: Environments) -> None:
         f"{rollout.strategy}, {share:.0%} of the fleet first",
         f"watch {watch}; give up after {production.max_minutes()} minutes",
     )
+    if rollout.shadow_minutes:
+        meanwhile = "refuse it where that fails; three times the machines meanwhile"
+        table.add_row("shadow", f"{rollout.shadow_minutes} minutes of copied requests first", meanwhile)
     limits = f"5xx {rollout.max_error_rate:.1%}, latency x {rollout.max_latency_ratio:g}, 1 wrong answer"
     table.add_row("alarms", ", ".join([limits, *rollout.alarms]), "go back where one fires")
     while_idle = "always: it costs money while idle"

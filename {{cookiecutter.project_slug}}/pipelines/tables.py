@@ -41,6 +41,7 @@ class Rollout(Table):
     bake_minutes: Minutes | None = None  # after each step
     final_bake_minutes: Minutes | None = None  # with all traffic on the new fleet, the old one still up
     max_minutes: Annotated[int, Field(ge=10, le=480)] | None = None
+    shadow_minutes: Minutes = 0  # before it: copies of real requests only; 0: no shadow
     max_error_rate: Annotated[float, Field(gt=0, le=1)] = 0.01  # 5xx answers of all answers in a minute
     max_latency_ratio: Annotated[float, Field(gt=1, le=100)] = 3.0  # to the old fleet, in the same minutes
     alarms: Annotated[tuple[str, ...], Field(max_length=7)] = ()  # SageMaker takes 10, three are ours
@@ -63,6 +64,8 @@ class Rollout(Table):
                     raise ValueError(f"{wait}|none: {self.strategy} has no such wait")
             elif minutes < BAKE_MINUTES:
                 raise ValueError(f"{wait}|{BAKE_MINUTES} or more: alarms need whole minutes to look at")
+        if 0 < self.shadow_minutes < BAKE_MINUTES:
+            raise ValueError(f"shadow_minutes|0 or {BAKE_MINUTES} to 60: alarms need whole minutes")
         if self.share is not None and self.strategy == "all_at_once":
             raise ValueError("share|none: all_at_once moves everything in one step")
         if self.share is not None and self.strategy == "linear" and self.share < 0.1:

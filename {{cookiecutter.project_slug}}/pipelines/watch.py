@@ -159,18 +159,22 @@ def watching(
             leave(run, watcher)
         if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
             try:
-                guard.delete(run.aws, watched.config)
+                guard.delete(run.aws, watched)
             except (ClientError, BotoCoreError) as error:
                 why = f"{type(error).__name__}; python -m pipelines prune takes them away"
                 run.story.say(f"  the alarms were not deleted: {why}")
 
 
 def leave(run: Run, watcher: Watcher) -> None:
-    """Write the evidence beside release.json; a bucket that refuses it must not hide the verdict."""
-    told = watcher.evidence()
+    """Write the evidence of a rollout."""
+    record(run, watcher.ready.package, watcher.evidence())
+
+
+def record(run: Run, package: Package, told: dict[str, Any]) -> None:
+    """Write evidence beside release.json; a bucket that refuses it must not hide the verdict."""
     run.story.facts.setdefault("rollouts", []).append(told)
     try:
-        run.aws.write_bytes(uri(run, watcher.ready.package), json.dumps(told, indent=2).encode())
+        run.aws.write_bytes(uri(run, package), json.dumps(told, indent=2).encode())
     except (ClientError, BotoCoreError) as error:
         run.story.say(f"  the evidence was not written: {type(error).__name__}")
 

@@ -1,0 +1,184 @@
+"""A release as production's shadow: copies of real requests reach it first, its answers reach nobody.
+
+Golden requests were recorded earlier, these are today's. SageMaker waits, watches two alarms and goes back by
+itself, as in a rollout; what serves is the same release on the same machines all the while. Killed half-way, a
+shadow may stay: the next release or rollback takes it away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pipelines import alarms, endpoints, guard, names, proof, watch
+from pipelines.alarms import Watched
+from pipelines.aws import Aws, found
+from pipelines.errors import DeployFailed, WrongRelease
+from pipelines.proof import Ready
+from pipelines.run import Run
+from pipelines.story import Step
+from pipelines.tables import STARTING_MINUTES
+
+# What else a config says of production, which a shadow must not change.
+KEPT = ("DataCaptureConfig", "KmsKeyId", "VpcConfig", "EnableNetworkIsolation", "ExecutionRoleArn")
+FIGURES = {"asked": "Invocations", "failed": "Invocation5XXErrors", "took": "ModelLatency"}
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Shadowed(Watched):
+    """A shadow beside what serves: one config, two variants with figures of their own."""
+
+    model: str  # the new release's
+
+    @property
+    def variant(self) -> str:
+        """The shadow's name; each release has its own, so that figures never mix."""
+        return f"shadow-{self.model[-8:]}"
+
+    @property
+    def names(self) -> list[str]:
+        """Its alarms: errors and latency. Nobody reads a shadow's answers."""
+        return alarms.own(self.config)[:2]
+
+    @property
+    def fleets(self) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        """The shadow's own figures, and production's."""
+        shadow, production = (
+            alarms.dimensions(EndpointName=self.endpoint, VariantName=name)
+            for name in (self.variant, names.VARIANT)
+        )
+        return shadow, production
+
+
+def config_request(watched: Shadowed, serving: dict[str, Any], machines: int) -> dict[str, Any]:
+    """Return the CreateEndpointConfig request: what serves as it is, and as many machines in its shadow."""
+    variant = serving["ProductionVariants"][0]
+    # Equal weights: every request is copied.
+    shadow = {key: variant[key] for key in ("InstanceType", "InitialVariantWeight")}
+    shadow |= {"VariantName": watched.variant, "ModelName": watched.model, "InitialInstanceCount": machines}
+    return {
+        "EndpointConfigName": watched.config,
+        "ProductionVariants": [variant],
+        "ShadowProductionVariants": [shadow],
+        **{key: serving[key] for key in KEPT if serving.get(key)},
+    }
+
+
+def update_request(watched: Shadowed) -> dict[str, Any]:
+    """Return the UpdateEndpoint request: SageMaker itself waits the minutes, and goes back on an alarm."""
+    minutes = watched.machines.rollout.shadow_minutes
+    policy = {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+        "TerminationWaitInSeconds": minutes * 60,
+        "MaximumExecutionTimeoutInSeconds": (minutes + STARTING_MINUTES) * 60,
+    }
+    back = {"Alarms": [{"AlarmName": name} for name in watched.names]}
+    return {
+        "EndpointConfigName": watched.config,
+        "RetainAllVariantProperties": True,
+        "DeploymentConfig": {"BlueGreenUpdatePolicy": policy, "AutoRollbackConfiguration": back},
+    }
+
+
+def first(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Let a new release shadow what serves, where the settings say so; return the endpoint afterwards.
+
+    Raises:
+        WrongRelease, DeployFailed: E412, it failed there; production is as it was and never had its traffic.
+        NotStarted: an alarm would watch nothing.
+    """
+    aws, machines, config = run.aws, run.settings.environments.production, before["EndpointConfigName"]
+    own = names.without_shadow(run.project, config)
+    if endpoints.pending(before) or before["EndpointStatus"] != "InService":
+        return before
+    if own != config:  # somebody's run ended before it could take the shadow away
+        request = {"EndpointConfigName": own, "RetainAllVariantProperties": True}
+        endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
+        before = endpoints.wait(aws, ready.endpoint, step)
+        proof.of_state(before, own)
+    known = ready.package.metadata.get("production") == "proven"  # it comes back: that must be quick
+    name = names.shadow(run.project, own)
+    if not machines.rollout.shadow_minutes or known or own == ready.config or name == own:
+        return before
+    watched = Shadowed(run.project, ready.endpoint, name, own, machines, ready.config)
+    serving = aws.sagemaker.describe_endpoint_config(EndpointConfigName=own)
+    found(aws.sagemaker.delete_endpoint_config, EndpointConfigName=name)  # of an earlier release
+    count = before["ProductionVariants"][0]["DesiredInstanceCount"]
+    aws.sagemaker.create_endpoint_config(**config_request(watched, serving, count))
+    guard.put(aws, watched, guard.baseline(aws, ready.endpoint, own, 0.0))
+    step.note = "waiting until the shadow's alarms are quiet"
+    guard.ready(aws, watched, str)
+    since = datetime.now(UTC)
+    endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **update_request(watched))
+    now, fired = follow(aws, watched, step)
+    guard.delete(aws, watched)
+    judge(run, ready, watched, now, fired, figures(aws, watched, since))
+    return now
+
+
+def follow(aws: Aws, watched: Shadowed, step: Step) -> tuple[dict[str, Any], dict[str, str]]:
+    """Look until the endpoint moves no more; return it, and which alarms fired until then."""
+    fired: dict[str, str] = {}
+    minutes = watched.machines.rollout.shadow_minutes + STARTING_MINUTES + watch.GRACE_MINUTES
+    for now in endpoints.looks(aws, watched.endpoint, minutes):
+        if now is None:
+            raise endpoints.gone(watched.endpoint)
+        fired |= guard.firing(guard.described(aws, watched.names))
+        if not endpoints.moving(now):
+            return now, fired
+        step.note = f"copies of real requests: {now['EndpointStatus']} {endpoints.phase(now)}"
+    raise AssertionError  # looks never ends by itself
+
+
+def figures(aws: Aws, watched: Shadowed, since: datetime) -> str:
+    """Return in words what shadow and production were asked in the same time, as CloudWatch has it."""
+    wanted = {
+        f"{key}{who}": (metric, of)
+        for key, metric in FIGURES.items()
+        for who, of in enumerate(watched.fleets)
+    }
+    queries = [
+        {"Id": key, "MetricStat": {"Metric": metric, "Period": DAY, "Stat": "Sum"}}
+        for key, (name, of) in wanted.items()
+        for metric in [{"Namespace": "AWS/SageMaker", "MetricName": name, "Dimensions": of}]
+    ]
+    told = aws.cloudwatch.get_metric_data(
+        MetricDataQueries=queries, StartTime=since, EndTime=datetime.now(UTC)
+    )
+    seen = {result["Id"]: sum(result["Values"]) for result in told["MetricDataResults"]}
+    if not seen.get("asked0"):
+        return "no request came in that time: nothing was refused, and nothing proven"
+    new, old = (
+        f"{seen.get(f'failed{who}', 0):.0f} of {asked:.0f} failed, {seen.get(f'took{who}', 0) / asked / 1000:.1f} ms"
+        for who in (0, 1)
+        for asked in [seen.get(f"asked{who}") or 1]
+    )
+    return f"real requests, {new} each; production {old}"
+
+
+def judge(
+    run: Run, ready: Ready, watched: Shadowed, now: dict[str, Any], fired: dict[str, str], seen: str
+) -> None:
+    """Say what the shadow saw; raise E412 where SageMaker took it back."""
+    run.story.say(f"  shadow: {seen}")
+    if now["EndpointStatus"] == "InService" and now["EndpointConfigName"] == watched.config:
+        return
+    told = [*(f"alarm {name}: {why}" for name, why in fired.items()), now.get("FailureReason", ""), seen]
+    why = "; ".join(filter(None, told))
+    evidence = {
+        "schema_version": 1,
+        "verdict": "failed as a shadow",
+        "why": why,
+        "endpoint": watched.endpoint,
+        "config": {"from": watched.before, "to": watched.config},
+        "package": ready.package.facts(),
+        "alarms": {"watched": watched.names, "fired": fired},
+    }
+    watch.record(run, ready.package, evidence)
+    blameless = not fired and watch.NOT_THE_MODEL.search(why)
+    raise (DeployFailed if blameless else WrongRelease)(f"""E412 the shadow failed on real requests
+        {watched.endpoint}
+        {why}
+        production never asked it; correct what failed, release again""")
