@@ -30,6 +30,11 @@ class Place:
         return not self.operation.startswith(LOOKS)
 
     @property
+    def only_reads(self) -> bool:
+        """Whether AWS is the same after the call, so that losing the call or its answer is one."""
+        return self.operation.startswith(("Describe", "List", "Get", "Head"))
+
+    @property
     def needs_code(self) -> bool:
         """Whether only a release with new code makes this call, or has its place."""
         return self.verb == "image" or "UpdatePipeline" in self.operation + self.since

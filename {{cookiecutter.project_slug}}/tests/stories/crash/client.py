@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 STAMP = re.compile(r"release=([0-9a-f]{64});package=\d+")
-PAUSE = 0.05  # seconds
+PAUSE = 0.2  # seconds
 ROW = 1.0
 
 

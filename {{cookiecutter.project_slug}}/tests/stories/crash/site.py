@@ -27,7 +27,7 @@ class Site:
 
     def __init__(self, world: World, tap: Wire) -> None:
         self.world, self.wire = world, tap
-        self.sagemaker, self.s3 = world.aws("sagemaker"), world.aws("s3")
+        self.sagemaker, self.s3, self.cloudwatch = map(world.aws, ("sagemaker", "s3", "cloudwatch"))
         self.endpoint = f"{world.slug}-production"
         self.client = Client(world.aws("sagemaker-runtime"), self.endpoint)
         self.seen: list[Place] = []  # the calls of the last release
@@ -77,12 +77,12 @@ class Site:
 
     def names(self, operation: str, member: str, name: str) -> set[str]:
         """Return the names that a list operation of SageMaker gives."""
-        pages = self.sagemaker.get_paginator(operation).paginate()
+        pages = self.sagemaker.get_paginator(operation).paginate(PaginationConfig={"PageSize": 100})
         return {item[name] for page in pages for item in page[member]}
 
     def alarms(self) -> list[str]:
         """Return the names of all alarms."""
-        told = self.world.aws("cloudwatch").describe_alarms()
+        told = self.cloudwatch.describe_alarms()
         return sorted(alarm["AlarmName"] for alarm in told["MetricAlarms"])
 
     def tidy(self) -> None:
