@@ -51,7 +51,10 @@ def outcome(story: Story, verb: str, error: BaseException | None) -> dict[str, A
         "error": {"code": known.code, "lines": known.lines()} if known else None,
         "seconds": round(story.seconds(), 3),
         "steps": [step.as_json() for step in story.steps],
-        **{name: story.facts.get(name) for name in ("ids", "package", "execution", "request", "rollouts")},
+        **{
+            name: story.facts.get(name)
+            for name in ("ids", "package", "execution", "request", "shadow", "rollouts")
+        },
     }
 
 

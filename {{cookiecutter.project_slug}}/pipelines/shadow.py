@@ -1,12 +1,13 @@
 """A release as production's shadow: copies of real requests reach it first, its answers reach nobody.
 
 Golden requests were recorded earlier, these are today's. SageMaker waits, watches two alarms and goes back by
-itself, as in a rollout; what serves is the same release on the same machines all the while. Killed half-way, a
-shadow may stay: the next release or rollback takes it away.
+itself, as in a rollout; what serves is the same release on the same machines all the while. Killed half-way,
+a shadow may stay: the next release or rollback takes it away.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -89,46 +90,60 @@ def first(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> dict[st
         WrongRelease, DeployFailed: E412, it failed there; production is as it was and never had its traffic.
         NotStarted: an alarm would watch nothing.
     """
-    aws, machines, config = run.aws, run.settings.environments.production, before["EndpointConfigName"]
+    machines, config = run.settings.environments.production, before["EndpointConfigName"]
     own = names.without_shadow(run.project, config)
     if endpoints.pending(before) or before["EndpointStatus"] != "InService":
         return before
-    if own != config:  # somebody's run ended before it could take the shadow away
-        request = {"EndpointConfigName": own, "RetainAllVariantProperties": True}
-        endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
-        before = endpoints.wait(aws, ready.endpoint, step)
+    watched = Shadowed(
+        run.project, ready.endpoint, names.shadow(run.project, own), own, machines, ready.config
+    )
+    if config != own:  # somebody's run ended before it could take the shadow away
+        alone = {"EndpointConfigName": own, "RetainAllVariantProperties": True}
+        before, _ = update(run.aws, watched, alone, step)
         proof.of_state(before, own)
     known = ready.package.metadata.get("production") == "proven"  # it comes back: that must be quick
-    name = names.shadow(run.project, own)
-    if not machines.rollout.shadow_minutes or known or own == ready.config or name == own:
-        return before
-    watched = Shadowed(run.project, ready.endpoint, name, own, machines, ready.config)
-    serving = aws.sagemaker.describe_endpoint_config(EndpointConfigName=own)
-    found(aws.sagemaker.delete_endpoint_config, EndpointConfigName=name)  # of an earlier release
+    if machines.rollout.shadow_minutes and not known and own not in (ready.config, watched.config):
+        before = cast(run, ready, watched, before, step)
+    return before
+
+
+def cast(run: Run, ready: Ready, watched: Shadowed, before: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Bring production to a config with the shadow, and judge what came of it; return the endpoint."""
+    aws, client = run.aws, run.aws.sagemaker
+    serving = client.describe_endpoint_config(EndpointConfigName=watched.before)
+    found(client.delete_endpoint_config, EndpointConfigName=watched.config)  # of an earlier release
     count = before["ProductionVariants"][0]["DesiredInstanceCount"]
-    aws.sagemaker.create_endpoint_config(**config_request(watched, serving, count))
-    guard.put(aws, watched, guard.baseline(aws, ready.endpoint, own, 0.0))
-    step.note = "waiting until the shadow's alarms are quiet"
-    guard.ready(aws, watched, str)
+    client.create_endpoint_config(**config_request(watched, serving, count))
+    try:
+        guard.put(aws, watched, guard.baseline(aws, watched.endpoint, watched.before, 0.0))
+        step.note = "waiting until the shadow's alarms are quiet"
+        guard.ready(aws, watched, str)
+    except BaseException:
+        guard.delete(aws, watched)
+        raise
     since = datetime.now(UTC)
-    endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **update_request(watched))
-    now, fired = follow(aws, watched, step)
+    now, fired = update(aws, watched, update_request(watched), step)
     guard.delete(aws, watched)
     judge(run, ready, watched, now, fired, figures(aws, watched, since))
     return now
 
 
-def follow(aws: Aws, watched: Shadowed, step: Step) -> tuple[dict[str, Any], dict[str, str]]:
-    """Look until the endpoint moves no more; return it, and which alarms fired until then."""
+def update(
+    aws: Aws, watched: Shadowed, request: dict[str, Any], step: Step
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Update the endpoint, look until it moves no more; return it, and which alarms fired until then."""
+    endpoints.ask(aws, watched.endpoint, aws.sagemaker.update_endpoint, **request)
     fired: dict[str, str] = {}
+    started, begun = time.monotonic(), False
     minutes = watched.machines.rollout.shadow_minutes + STARTING_MINUTES + watch.GRACE_MINUTES
     for now in endpoints.looks(aws, watched.endpoint, minutes):
         if now is None:
             raise endpoints.gone(watched.endpoint)
         fired |= guard.firing(guard.described(aws, watched.names))
-        if not endpoints.moving(now):
+        begun = begun or endpoints.moving(now) or now["EndpointConfigName"] == request["EndpointConfigName"]
+        if not endpoints.moving(now) and (begun or time.monotonic() - started > watch.BEGIN_SECONDS):
             return now, fired
-        step.note = f"copies of real requests: {now['EndpointStatus']} {endpoints.phase(now)}"
+        step.note = f"shadow: {now['EndpointStatus']} {endpoints.phase(now)}"
     raise AssertionError  # looks never ends by itself
 
 
@@ -150,18 +165,19 @@ def figures(aws: Aws, watched: Shadowed, since: datetime) -> str:
     seen = {result["Id"]: sum(result["Values"]) for result in told["MetricDataResults"]}
     if not seen.get("asked0"):
         return "no request came in that time: nothing was refused, and nothing proven"
-    new, old = (
-        f"{seen.get(f'failed{who}', 0):.0f} of {asked:.0f} failed, {seen.get(f'took{who}', 0) / asked / 1000:.1f} ms"
+    words = [
+        f"{seen.get(f'failed{who}', 0):.0f} of {asked:.0f} failed, {took / asked / 1000:.1f} ms"
         for who in (0, 1)
-        for asked in [seen.get(f"asked{who}") or 1]
-    )
-    return f"real requests, {new} each; production {old}"
+        for asked, took in [(seen.get(f"asked{who}") or 1, seen.get(f"took{who}", 0))]
+    ]
+    return f"real requests: {words[0]}; production: {words[1]}"
 
 
 def judge(
     run: Run, ready: Ready, watched: Shadowed, now: dict[str, Any], fired: dict[str, str], seen: str
 ) -> None:
     """Say what the shadow saw; raise E412 where SageMaker took it back."""
+    run.story.facts["shadow"] = seen
     run.story.say(f"  shadow: {seen}")
     if now["EndpointStatus"] == "InService" and now["EndpointConfigName"] == watched.config:
         return

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from pipelines import delivery
 from tests.stories.production import Production
 
 pytestmark = pytest.mark.slow
 MINUTES = 3
 
 
-def shadows(production: Production) -> list[str]:
-    """Return what a shadow needs and nobody else: alarms and endpoint configs."""
+def alarms_of_shadows(production: Production) -> list[str]:
+    """Return the alarms that watch a shadow."""
     told = production.run.aws.cloudwatch.describe_alarms()["MetricAlarms"]
     return [alarm["AlarmName"] for alarm in told if "-shadow-" in alarm["AlarmName"]]
 
@@ -26,18 +29,18 @@ def test_a_release_that_fails_real_requests_is_refused_before_a_caller_could_mee
     assert made.left["EndpointConfigName"] == before["EndpointConfigName"]
     assert (made.left["EndpointStatus"], "ShadowProductionVariants" in made.left) == ("InService", False)
     assert production.calls("UpdateEndpoint") == [200]  # production went back by itself
-    assert shadows(production) == []
+    assert alarms_of_shadows(production) == []
 
 
 def test_a_release_that_stands_real_requests_is_promoted_and_its_shadow_ends(production):
-    package = production.good()
-    told: list[str] = []
-    run = production.under("small", shadow_minutes=MINUTES)
-    run.story.say = told.append
-    made = production.release(package, shadow_minutes=MINUTES)
+    package, run = production.good(), production.under("small", shadow_minutes=MINUTES)
+    made = production.watched(lambda: delivery.to_production(run, package), package)
     assert (made.code, production.serving()) == ("", package.release_id), made.lines
+    assert re.match(
+        r"real requests: 0 of [1-9]\d* failed, .* production: 0 of [1-9]", run.story.facts["shadow"]
+    )
     assert made.evidence["verdict"] == "promoted"
     assert made.during.clean, made.during
     assert "ShadowProductionVariants" not in made.left
     assert production.calls("UpdateEndpoint") == [200, 200]
-    assert shadows(production) == []
+    assert alarms_of_shadows(production) == []
