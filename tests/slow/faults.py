@@ -145,7 +145,13 @@ FAULTS = (
         "50 times slower",
         "the latency alarm looks at the old fleet twice",
         "promoted",
-        (Change("pipelines/alarms.py", '{"new": watched.config, "old"', '{"new": watched.before, "old"'),),
+        (
+            Change(
+                "pipelines/alarms.py",
+                'zip(("new", "old"), watched.fleets, strict=True)',
+                'zip(("new", "old"), watched.fleets[1:] * 2, strict=True)',
+            ),
+        ),
         rollout("a_release_fifty_times_slower_goes_back"),
     ),
     Fault(
