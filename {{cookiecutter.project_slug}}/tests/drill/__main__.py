@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from pipelines import alarms, tree
@@ -20,7 +22,7 @@ from pipelines.story import make_console
 from tests.drill import blunt, honest, presets, scenes, table, world
 from tests.drill.kinds import KINDS, Kind
 from tests.drill.load import Load
-from tests.drill.scenes import Act, Row, Scene
+from tests.drill.scenes import Row, Scene
 from tests.drill.show import Show
 from tests.drill.troubles import TROUBLES, Trouble
 from tests.drill.watch import Watch
@@ -48,7 +50,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make drill", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", default="", help="kinds and troubles whose name holds this")
     parser.add_argument("--unreachable", choices=alarms.KINDS, help="make this alarm unable to ring")
-    return parser.parse_args()
+    args = parser.parse_args()
+    names = [item.name for item in (*KINDS, *TROUBLES)]
+    if not any(args.only in name for name in names):
+        parser.error(f"--only {args.only}: there are {', '.join(names)}")
+    return args
 
 
 class Drill:
@@ -90,9 +96,8 @@ class Drill:
             if scene := self.broken(kind, "safe"):
                 yield scene
             if number % KINDS_BETWEEN_GOOD == 0:
-                yield from self.troubled(next(troubles, None))
-        for trouble in troubles:
-            yield from self.troubled(trouble)
+                yield from (self.good("safe", trouble) for trouble in islice(troubles, 1))
+        yield from (self.good("safe", trouble) for trouble in troubles)
         small = [kind for kind in self.wanted(KINDS) if kind.small]
         if small:
             yield self.good("small")
@@ -100,24 +105,18 @@ class Drill:
             if scene := self.broken(kind, "small"):
                 yield scene
 
-    def troubled(self, trouble: Trouble | None) -> Iterator[Scene]:
-        """Yield the good release that a trouble befalls."""
-        if trouble:
-            yield self.good("safe", trouble.name, trouble.act, trouble.expected)
-
     def wanted(self, all_of: tuple) -> list:
         """Return those whose name holds --only."""
         return [item for item in all_of if self.only in item.name]
 
-    def good(
-        self, preset: str, name: str = "", act: Act = scenes.release, expected: str = "promoted"
-    ) -> Scene:
+    def good(self, preset: str, trouble: Trouble | None = None) -> Scene:
         """Return the release of a good model; its answers are not those of the release before it."""
         self.made += 1
         model, label = self.models[self.made % 2], f"good {self.made}"
         package = self.world.register(label, model, model, self.world.image(""))
         staged = self.staging.submit(scenes.stage, self.staging_run, package)
-        return Scene(name or label, package, self.runs[preset], False, act, expected, staged)
+        scene = Scene(label, package, self.runs[preset], False, expected="promoted", staged=staged)
+        return replace(scene, **vars(trouble)) if trouble else scene
 
     def broken(self, kind: Kind, preset: str) -> Scene | None:
         """Return the release of a broken copy of the good model that would be next, where it has one."""
@@ -128,7 +127,7 @@ class Drill:
         package = self.world.register(kind.name, model, right, self.world.image(kind.fault))
         if kind.name not in self.staged:  # staging is the same whatever production's preset is
             self.staged[kind.name] = self.staging.submit(scenes.stage, self.staging_run, package)
-        return Scene(kind.name, package, self.runs[preset], staged=self.staged[kind.name])
+        return Scene(kind.name, package, self.runs[preset], staged=self.staged[kind.name], says=kind.says)
 
 
 def ahead(scenes: Iterator[Scene]) -> Iterator[Scene]:

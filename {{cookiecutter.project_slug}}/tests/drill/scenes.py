@@ -33,6 +33,7 @@ class Row:
     name: str
     preset: str
     bad: bool
+    says: str = ""  # in what way it is broken, or what befalls it
     staging: str = ""  # would staging have refused it?
     verdict: str = ""
     found_by: str = ""
@@ -67,6 +68,7 @@ class Scene:
     act: Act = release
     expected: str = "rolled back"
     staged: Future[str] | None = None
+    says: str = ""
 
 
 def stage(run: Run, package: Package) -> str:
@@ -81,7 +83,8 @@ def stage(run: Run, package: Package) -> str:
 
 def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
     """Bring the scene's release to production, as if staging had let it through; tell what happened."""
-    row = Row(scene.name, scene.run.settings.environments.production.rollout.preset, scene.bad)
+    preset = scene.run.settings.environments.production.rollout.preset
+    row = Row(scene.name, preset, scene.bad, scene.says)
     row.staging = scene.staged.result() if scene.staged else ""
     package = let_through(scene)
     before, began = serving(scene.run), time.monotonic()

@@ -24,6 +24,7 @@ class Trouble:
     """One trouble, which befalls a good release."""
 
     name: str
+    says: str
     act: Act
     expected: str
 
@@ -85,10 +86,15 @@ def on_wire(kind: str, operation: str, **more: Any) -> dict[str, Any]:
 
 
 TROUBLES = (
-    Trouble("silent rollback", under({"kind": "silent-rollback"}), "rolled back"),
-    Trouble("lost response", under(on_wire("drop-after", "UpdateEndpoint")), "promoted"),
+    Trouble(
+        "lost response",
+        "the answer to UpdateEndpoint never arrives",
+        under(on_wire("drop-after", "UpdateEndpoint")),
+        "promoted",
+    ),
     Trouble(
         "throttling",
+        "AWS refuses calls that come too often",
         under(
             on_wire("throttle", "UpdateEndpoint", times=2),
             on_wire("throttle", "CreateEndpointConfig", times=1),
@@ -96,5 +102,11 @@ TROUBLES = (
         ),
         "promoted",
     ),
-    Trouble("runner killed", killed, "promoted"),
+    Trouble("runner killed", "the process that releases is killed and started again", killed, "promoted"),
+    Trouble(
+        "silent rollback",
+        "SageMaker goes back and gives no reason",
+        under({"kind": "silent-rollback"}),
+        "rolled back",
+    ),
 )
