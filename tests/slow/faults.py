@@ -157,9 +157,9 @@ FAULTS = (
     Fault(
         39,
         "wrong answers with status 200",
-        "the prober never counts a wrong answer",
+        "the prober counts wrong answers as right ones",
         "E402",
-        (Change("pipelines/prober.py", "self.counts.wrong += 1", "self.counts.wrong += 0"),),
+        (Change("pipelines/prober.py", "self.counts.wrong += 1", "self.counts.new += 1"),),
         rollout(
             f"{STATUS_200}[swapped classes]",
             f"{STATUS_200}[NaN with status 200]",
@@ -209,7 +209,7 @@ FAULTS = (
         42,
         "an alarm rings before the release starts",
         "nobody looks whether one rings",
-        "promoted",
+        "rolled the release back",
         (
             Change(
                 "pipelines/guard.py",
@@ -253,7 +253,7 @@ FAULTS = (
         44,
         "an alarm that can never fire",
         "any threshold counts as one that can be reached",
-        "DID NOT RAISE",
+        "of all answers",
         (
             Change(
                 "pipelines/alarms.py",
@@ -263,11 +263,11 @@ FAULTS = (
         ),
         unit(
             "pipelines/test_alarms",
-            f"{READY}[one that could not fire]",
-            f"{DEAD}[AWS's guardrails page]",
             f"{DEAD}[AWS's canary notebook]",
+            f"{DEAD}[AWS's guardrails page]",
             f"{DEAD}[longer than the bake]",
             f"{DEAD}[another config]",
+            f"{READY}[one that could not fire]",
         ),
     ),
     Fault(
