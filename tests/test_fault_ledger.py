@@ -31,8 +31,8 @@ def test_what_it_names_is_there(fault):
     for change in fault.changes:
         text = (ROOMS[fault.room] / change.file).read_text("utf-8")
         assert text.count(change.old) == 1, change.old
-        assert change.new not in text.replace(change.old, "") or not change.new
-        ast.parse(text.replace(change.old, change.new))
+        assert change.new != change.old
+        ast.parse(text.replace(change.old, change.new))  # else the tests would be red for want of a module
 
 
 def parts(case):
