@@ -9,6 +9,7 @@ from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelea
 from pipelines.proof import Ready
 from pipelines.registry import Package
 from pipelines.run import Run
+from pipelines.story import Step
 
 
 def prove_on_staging(run: Run, package: Package, keep: bool = False) -> Package:
@@ -105,9 +106,13 @@ def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: Ba
 
 def put_back(run: Run, serving: Package | None, config: str, failed: Ready) -> None:
     """Bring production back to what it served; a first release that fails leaves no endpoint."""
+    endpoint = run.endpoint("production")
     with run.story.step("put back") as step:
+        if somebody_elses(run, endpoint, config, failed, step):
+            step.note = "production serves another release; left alone"
+            return
         if serving is None:
-            endpoints.delete(run.aws, run.endpoint("production"))
+            endpoints.delete(run.aws, endpoint)
             step.note = "nothing served before: the endpoint is deleted, release again"
             return
         if config == failed.config:  # an earlier run brought it there, and nobody had proven it
@@ -118,6 +123,15 @@ def put_back(run: Run, serving: Package | None, config: str, failed: Ready) -> N
         else:
             step.verdict = "failed"
             step.note = f"version {failed.package.version} itself was serving: release another"
+
+
+def somebody_elses(run: Run, endpoint: str, config: str, failed: Ready, step: Step) -> bool:
+    """Wait until the endpoint is quiet; say whether it serves what somebody else released meanwhile."""
+    there = endpoints.describe(run.aws, endpoint) and endpoints.wait(run.aws, endpoint, step)
+    if not there or there["EndpointStatus"] in ("Failed", "UpdateRollbackFailed"):
+        return False
+    live = names.without_shadow(run.project, there["EndpointConfigName"])
+    return live not in (config, failed.config)
 
 
 def promote(run: Run, release_id: str) -> Package:

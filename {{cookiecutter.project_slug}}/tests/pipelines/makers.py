@@ -57,6 +57,7 @@ def error(code: str, message: str = "", operation: str = "Describe") -> ClientEr
 
 
 NO_ENDPOINT = error("ValidationException", "Could not find endpoint")
+SERVING = {"EndpointStatus": "InService", "EndpointConfigName": "c"}
 
 
 class Client:
@@ -156,7 +157,7 @@ def packages(
         list_model_packages=list_model_packages,
         describe_model_package=describe_model_package,
         update_model_package=update_model_package,
-        describe_endpoint={"EndpointConfigName": "c"} if serving else NO_ENDPOINT,
+        describe_endpoint=SERVING if serving else NO_ENDPOINT,
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
         describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 
 import pytest
 
-from pipelines import delivery, names, registry, rollout, status
+from pipelines import delivery, endpoints, names, registry, rollout, status
 from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
-from tests.pipelines.makers import GROUP, Client, error, make_aws, make_run, packages
+from tests.pipelines.makers import GROUP, NO_ENDPOINT, SERVING, Client, error, make_aws, make_run, packages
 
 ROLLED_BACK = WrongRelease("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
 DENIED = error("AccessDeniedException", "no", "UpdateEndpoint")
@@ -124,9 +125,55 @@ def test_what_is_put_back_is_the_very_config_that_served(production, monkeypatch
     assert asked == ["config-2", "c"]
 
 
+BUSY = error("ValidationException", "Cannot update in-progress endpoint", "UpdateEndpoint")
+UNDER_WAY = {"EndpointStatus": "Updating", "PendingDeploymentSummary": {"EndpointConfigName": "config-3"}}
+
+
+@pytest.mark.parametrize(
+    ("states", "tried"),
+    [
+        pytest.param([UNDER_WAY, {"EndpointConfigName": "config-3"}], [2], id="another release took over"),
+        pytest.param([{}], [2, 1], id="what served still does: that is proven"),
+        pytest.param([{"EndpointConfigName": "config-2"}], [2, 1], id="the failed one serves"),
+        pytest.param([{"EndpointStatus": "UpdateRollbackFailed"}], [2, 1], id="a mixed fleet"),
+        pytest.param(
+            [{"EndpointStatus": "Failed", "EndpointConfigName": "config-3"}], [2, 1], id="a dead endpoint"
+        ),
+        pytest.param([None], [2, 1], id="no endpoint where one should serve"),
+    ],
+)
+def test_only_what_is_not_somebody_elses_is_put_back(production, monkeypatch, states, tried):
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
+    client = packages("Approved", "Approved", "Approved", serving=1)
+    run, served = production(client, serve_2=BUSY)
+    known = rollout.serve
+
+    def serve(run, ready, *rest) -> None:  # somebody else may be quicker
+        later = [NO_ENDPOINT if state is None else SERVING | state for state in states]
+        told = itertools.chain(later, itertools.repeat(later[-1]))
+        client.answers["describe_endpoint"] = lambda **_: next(told)
+        known(run, ready, *rest)
+
+    monkeypatch.setattr(rollout, "serve", serve)
+    with pytest.raises(type(BUSY), match="in-progress"):
+        release(run, 2)
+    assert served == tried
+    assert ("left alone" in run.story.steps[1].note) is (tried == [2])
+
+
+def test_a_first_release_that_fails_does_not_take_away_what_somebody_else_released(production):
+    client = packages("Approved", "Approved")
+    run, served = production(client, serve_2=BUSY)
+    client.answers["describe_endpoint"] = lambda **_: SERVING if served else NO_ENDPOINT
+    client.answers["delete_endpoint"] = lambda **_: pytest.fail("it was deleted")
+    with pytest.raises(type(BUSY), match="in-progress"):
+        release(run, 2)
+    assert run.story.steps[1].note == "production serves another release; left alone"
+
+
 def test_a_release_that_an_earlier_run_left_unproven_gives_way_to_the_last_proven_one(production):
     client = packages("Approved", "Approved", serving=2, production="proven")
-    client.answers["describe_endpoint"] = {"EndpointConfigName": "config-2"}
+    client.answers["describe_endpoint"] = SERVING | {"EndpointConfigName": "config-2"}
     run, served = production(client, serve_2=ROLLED_BACK)
     with pytest.raises(WrongRelease):
         release(run, 2)
