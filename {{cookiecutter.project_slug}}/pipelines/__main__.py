@@ -28,13 +28,9 @@ from pipelines.story import Story, make_console
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
-WHERE = ("  the step marked ■ above was running", "  Ctrl-C, or a signal that ends this program")
-GOES_ON = (
-    "■ interrupted: what runs in AWS goes on",
-    *WHERE,
-    "  follow it again: python -m pipelines release",
-)
-ENDED = ("■ interrupted: the emulator stops what it runs", *WHERE, "  begin again: make local-test")
+# Production is put back before a verb ends; a pipeline's execution is not stopped.
+STAYS = "what the steps above show as put back or untouched serves; a pipeline that was started runs on"
+ENDED = "the emulator stops what it runs"
 USAGE = 1  # typer's own 2 means "data refused" here
 SettingsFile = Annotated[Path, typer.Option("--settings", envvar="MLOPS_SETTINGS", help="settings file")]
 Environment = Annotated[str, typer.Option("--env", help="staging or production")]
@@ -184,7 +180,7 @@ def main(argv: list[str] | None = None) -> int:
         app(arguments or ["--help"], prog_name="python -m pipelines")
     except SystemExit as stop:
         if stop.code == errors.INTERRUPTED:
-            for text in ENDED if "local-test" in arguments else GOES_ON:
+            for text in interrupted(arguments):
                 console.print(typed(text), markup=False)
         return USAGE if stop.code == 2 else int(stop.code or 0)
     except Exception as error:
@@ -194,6 +190,20 @@ def main(argv: list[str] | None = None) -> int:
         tell(known, console)
         return known.exit_code
     return 0
+
+
+def interrupted(arguments: list[str]) -> list[str]:
+    """Return the four lines of a verb that was interrupted."""
+    verb = " ".join(arguments)
+    local = "local-test" in arguments
+    return [
+        f"■ interrupted: {ENDED if local else 'nothing further is asked of AWS'}",
+        f"  {verb}; a step marked ■ above was running",
+        "  Ctrl-C, or a signal that ends this program" + ("" if local else f": {STAYS}"),
+        "  begin again: make local-test"
+        if local
+        else f"  see what is: python -m pipelines status; then again: {verb}",
+    ]
 
 
 def tell(error: MLOpsError, console: Console) -> None:

@@ -26,6 +26,7 @@ class Package:
     model_data: str
     metadata: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    judged: str = ""  # why it was approved or rejected
 
     @property
     def version(self) -> int:
@@ -53,6 +54,7 @@ def describe(aws: Aws, arn: str) -> Package:
         model_data=container["ModelDataUrl"],
         metadata=told.get("CustomerMetadataProperties") or {},
         environment=container.get("Environment") or {},
+        judged=told.get("ApprovalDescription", ""),
     )
 
 

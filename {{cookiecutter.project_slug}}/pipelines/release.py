@@ -46,8 +46,8 @@ def reuse(run: Run, package: Package, retry: bool) -> None:
         if package.approval == "Rejected" and not retry:
             raise DeployFailed(f"""E403 release {names.short(package.release_id)} was rejected earlier
                 {package.arn}
-                the same code and data would fail the same way
-                change code or data, or say --retry where the fault was not the model's""")
+                {package.judged or "nobody wrote down why"}
+                change code or data; or release it all the same: python -m pipelines release --retry""")
         step.verdict = "reused"
     results = Results(run.aws, run.stack.bucket, package.release_id, package.metadata["execution_id"])
     run.story.facts |= {"validation": results.validation, "evaluation": results.evaluation, **results.facts()}

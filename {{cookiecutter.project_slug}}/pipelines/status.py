@@ -59,7 +59,7 @@ def plan(run: Run, work: Tree) -> Table:
     table.add_row("data", f"{len(work.lock.files)} files, {work.lock.rows:,} rows", todo)
     package = registry.find(aws, made.group, release_id)
     state = f"version {package.version}, {package.approval}" if package else "none"
-    todo = "reuse it: nothing is trained" if package else _pipeline(aws, run.project, release_id)
+    todo = _package(package) if package else _pipeline(aws, run.project, release_id)
     table.add_row("package", state, todo)
     serving = registry.served(aws, made.group, run.endpoint("production"))
     same = serving is not None and serving.release_id == release_id
@@ -91,6 +91,13 @@ def _costs(table: Table, environments: Environments) -> None:
         ("production", production, f"{while_idle}, twice as much during a rollout"),
     ):
         table.add_row(f"machines, {name}", f"{machines.instance_count} x {machines.instance_type}", kept)
+
+
+def _package(package: Package) -> str:
+    """Say what becomes of a package that is there."""
+    if package.approval == "Rejected":
+        return f"stop, unless --retry is said. It was rejected: {package.judged}"
+    return "reuse it: nothing is trained"
 
 
 def _pipeline(aws: Aws, project: str, release_id: str) -> str:

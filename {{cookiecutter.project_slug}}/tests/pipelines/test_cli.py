@@ -123,14 +123,17 @@ def test_in_github_actions_the_error_is_annotated_too(run, monkeypatch):
     assert out.startswith("::error title=E601 there are no AWS credentials::")
 
 
-def test_ctrl_c_ends_with_130_and_says_what_goes_on(run, monkeypatch):
+def test_ctrl_c_ends_with_130_and_names_the_verb_that_it_ended(run, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.aws.connect", interrupted)
     code, err, _ = run("status")
     assert code == 130
-    assert err[0] == "■ interrupted: what runs in AWS goes on"
+    assert len(err) == 4
+    assert err[0] == "■ interrupted: nothing further is asked of AWS"
+    assert err[1].endswith("status; a step marked ■ above was running")
+    assert err[3].endswith("status")
 
 
 def test_a_message_names_the_python_that_this_shell_would_not_find(monkeypatch):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -286,6 +287,16 @@ def test_a_rejected_release_stays_rejected_until_somebody_says_retry(make_settin
     with pytest.raises(DeployFailed, match="rejected earlier") as stopped:
         release.reuse(run, make_package(approval="Rejected"), retry=False)
     assert (stopped.value.code, run.story.steps[0].verdict) == ("E403", "failed")
+    assert stopped.value.why == "nobody wrote down why"
+
+
+def test_what_rejected_a_release_is_said_when_it_comes_again(make_settings):
+    why = "rolled back by hand to version 1"
+    package = replace(make_package(approval="Rejected"), judged=why)
+    with pytest.raises(DeployFailed) as stopped:
+        release.reuse(make_run(make_settings()), package, retry=False)
+    assert stopped.value.why == why
+    assert "--retry" in stopped.value.todo
 
 
 def outputs(project: str = "income-model") -> Client:

@@ -67,7 +67,7 @@ def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path
     first = next(number for number, line in enumerate(told) if line.startswith("■ interrupted"))
     assert told[first : first + 4] == [
         "■ interrupted: the emulator stops what it runs",
-        "  the step marked ■ above was running",
+        "  local-test; a step marked ■ above was running",
         "  Ctrl-C, or a signal that ends this program",
         "  begin again: make local-test",
     ]
