@@ -24,7 +24,7 @@ def prove_on_staging(run: Run, package: Package, keep: bool = False) -> Package:
             there = endpoints.describe(run.aws, endpoint)
             if there and rollout.unlike(there, ready.config):  # kept from a time with other machines
                 endpoints.delete(run.aws, endpoint)
-            rollout.serve(run, ready, None, step)
+            rollout.serve(run, ready, step)
             step.note += f"; {contract.prove(run.aws, ready)}"
         except BaseException:
             keep = False
@@ -56,7 +56,7 @@ def to_production(run: Run, package: Package) -> Package:
 
     Raises:
         DeployFailed: not proven; E405 before anything is touched, E406 where putting back failed too.
-        NotStarted: E407 to E411, an alarm would not have sent it back.
+        NotStarted: E407 to E411, an alarm would not have sent it back; E413, another release was quicker.
     """
     endpoint = run.endpoint("production")
     registry.served(run.aws, run.stack.group, endpoint)  # E405 before anything is made
@@ -68,7 +68,7 @@ def to_production(run: Run, package: Package) -> Package:
             serving = registry.served(run.aws, run.stack.group, endpoint)
             config = (endpoints.describe(run.aws, endpoint) or {}).get("EndpointConfigName", "")
             config = names.without_shadow(run.project, config)
-            rollout.serve(run, ready, serving, step)
+            rollout.serve(run, ready, step)
     except NotStarted:
         raise
     except BaseException as error:  # Ctrl-C too: production must not serve what nobody has proven
@@ -98,7 +98,7 @@ def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: Ba
             registry.judge(run.aws, package, "Rejected", why)
         except ClientError as unsaid:  # it must not hide what stopped the release
             error.detail.append(f"version {package.version} is not marked Rejected: {errors.code(unsaid)}")
-    if failure:
+    if failure and ready.asked:
         told = errors.translate(error)
         failure.detail = [*told.detail, *told.lines()] if told else [type(error).__name__]
         raise failure from error
@@ -119,7 +119,7 @@ def put_back(run: Run, serving: Package | None, config: str, failed: Ready) -> N
             serving, config = registry.previous(run.aws, run.stack.group, serving), ""
         if serving:
             ready = rollout.prepare(run, "production", serving, step, config)
-            rollout.serve(run, ready, failed.package, step)
+            rollout.serve(run, ready, step)
         else:
             step.verdict = "failed"
             step.note = f"version {failed.package.version} itself was serving: release another"

@@ -5,7 +5,8 @@ MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
 ├── ModelRefused  E3xx  exit 3   the gate said no: nothing was registered
 ├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405)
 │   ├── WrongRelease     exit 4   rolled back (E401, E412) or answered wrongly (E402): its package is rejected
-│   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411): the endpoint is as it was
+│   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411), or another release was quicker
+│                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image: nothing was started
 └── AccessError   E6xx  exit 6   AWS did not let us in
 """
@@ -76,7 +77,7 @@ class WrongRelease(DeployFailed):
 
 
 class NotStarted(DeployFailed):
-    """The endpoint was not asked: an alarm would not have sent a bad release back."""
+    """The endpoint was not asked: no alarm would have sent a bad release back, or another was quicker."""
 
 
 class SettingsError(MLOpsError):

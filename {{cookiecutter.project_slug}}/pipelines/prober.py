@@ -46,14 +46,13 @@ def missed(share: float, probes: int) -> float:
 class Prober:
     """Probes an endpoint from `with` to its end. `aws.probe` and `aws.publish` never try twice."""
 
-    def __init__(
-        self, aws: Aws, watched: Watched, golden: dict[str, Any], new: Package, old: Package | None
-    ) -> None:
-        self.aws, self.watched, self.golden, self.new, self.old = aws, watched, golden, new, old
+    def __init__(self, aws: Aws, watched: Watched, golden: dict[str, Any], new: Package) -> None:
+        self.aws, self.watched, self.golden, self.new = aws, watched, golden, new
+        self.asked = False  # once the update was: before that nothing is held against the release
         self.counts, self.share = Counts(), 0.0  # of the traffic that is on the new fleet
         self.seconds = 0.0  # of a probe before the new fleet had traffic
         self.trouble = ""  # the last reason why nothing was published
-        self._refused_before: set[int] | None = None  # by number; None until all were asked once
+        self._refused_before: set[int] = set()  # by number
         self._told, self._published = Counts(), 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
@@ -100,7 +99,8 @@ class Prober:
         """Ask once and count; return the first digit of the status that the container gave, 0 for none."""
         counts, status = self.counts, 2
         counts.sent += 1
-        counts.missed *= 1 - self.share
+        if 0 < self.share < 1:  # with all of the traffic there is no canary to miss: its answers count
+            counts.missed *= 1 - self.share
         try:
             told = self.aws.probe.invoke_endpoint(
                 EndpointName=self.watched.endpoint,
@@ -111,7 +111,7 @@ class Prober:
             raw, attributes = told["Body"].read(), told.get("CustomAttributes", "")
         except (ClientError, BotoCoreError) as error:
             status = errors.container_status(error) // 100
-            if status == 4 and self._refused_before is not None and number not in self._refused_before:
+            if status == 4 and self.asked and number not in self._refused_before:
                 self._wrong("it refused a request that the release before it answered")
             else:  # where the new fleet failed, its own alarm counts it
                 counts.failed += 1
@@ -127,10 +127,12 @@ class Prober:
         except ValueError:
             body = None
         why = proof.wrong(body, attributes, case["predictions"], self.golden["tolerance"], self.new)
-        if why is None:
-            self.counts.new += 1
-        elif self.old and proof.carries(attributes, self.old) and not proof.carries(attributes, self.new):
+        if not self.asked:  # a mixed fleet may have had this release in it all along
             self.counts.old += 1
+        elif why is None:
+            self.counts.new += 1
+        elif proof.HEADER.search(attributes) and not proof.carries(attributes, self.new):
+            self.counts.old += 1  # of a mixed fleet, whichever releases are in it
         else:
             self._wrong(why)
 

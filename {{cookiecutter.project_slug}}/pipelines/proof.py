@@ -24,7 +24,7 @@ ANCHORS = ("release_id", "execution_id", "artifact_sha256", "evaluation_sha256")
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ready:
     """A release that an endpoint can be asked to serve."""
 
@@ -32,6 +32,7 @@ class Ready:
     config: str
     package: Package
     golden: dict[str, Any]
+    asked: bool = False  # whether the endpoint was: it may serve this release
 
 
 def of_archive(aws: Aws, package: Package) -> None:

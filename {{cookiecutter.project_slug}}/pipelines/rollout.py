@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from math import ceil
 from typing import Any
 
 from pipelines import endpoints, guard, names, proof, shadow, watch
 from pipelines.alarms import Watched
+from pipelines.errors import NotStarted
 from pipelines.proof import Ready
 from pipelines.registry import Package
 from pipelines.run import Run
@@ -48,7 +48,7 @@ def config_request(name: str, machines: Environment, key: str) -> dict[str, Any]
 def deployment(machines: Production, watching: list[str]) -> dict[str, Any]:
     """Return the DeploymentConfig: how traffic moves, how long it is watched, which alarms send it back."""
     rollout, minutes = machines.rollout, machines.max_minutes() * 60
-    size = {"Type": "CAPACITY_PERCENT", "Value": ceil(machines.share() * 100)}
+    size = {"Type": "CAPACITY_PERCENT", "Value": round(machines.share() * 100)}
     step = {"WaitIntervalInSeconds": (rollout.bake_minutes or 0) * 60}
     back = {"Alarms": [{"AlarmName": name} for name in watching]}
     if rollout.strategy == "rolling":
@@ -88,18 +88,20 @@ def prepare(run: Run, environment: str, package: Package, step: Step, config: st
     return Ready(endpoint, config, package, golden)
 
 
-def serve(run: Run, ready: Ready, serving: Package | None, step: Step) -> None:
-    """Have the endpoint serve what is ready, and prove that it does; `serving` is what it serves now."""
+def serve(run: Run, ready: Ready, step: Step) -> None:
+    """Have the endpoint serve what is ready, and prove that it does."""
     aws, endpoint, config = run.aws, ready.endpoint, ready.config
     before = endpoints.describe(aws, endpoint)
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
+        ready.asked = True
         endpoints.delete(aws, endpoint)
         before = None
     if before and unlike(before, config):
         before = shadow.first(run, ready, before, step)
     if before and unlike(before, config):
-        answered = roll(run, ready, before, serving, step)
+        answered = roll(run, ready, before, step)
     else:
+        ready.asked = True  # now, or by an earlier run
         if before is None:
             endpoints.ask(aws, endpoint, aws.sagemaker.create_endpoint, EndpointConfigName=config)
         proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
@@ -113,27 +115,41 @@ def unlike(endpoint: dict[str, Any], config: str) -> bool:
     return mixed or endpoint["EndpointConfigName"] != config or bool(endpoints.pending(endpoint))
 
 
-def roll(run: Run, ready: Ready, before: dict[str, Any], serving: Package | None, step: Step) -> int:
+def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
     """Update an endpoint under watch, or go on watching our own update; return how many answers proved it.
 
     Raises:
-        NotStarted: an alarm would watch nothing; the endpoint was not asked.
+        NotStarted: an alarm would watch nothing, or E413; the endpoint was not asked.
         WrongRelease, DeployFailed: rolled back, or not known.
     """
     aws, config, old = run.aws, ready.config, before["EndpointConfigName"]
     machines = run.settings.environments.production
     watched = Watched(run.project, ready.endpoint, config, old, machines)
-    with watch.watching(run, ready, watched, serving, step) as watcher:
-        if endpoints.pending(before) != config:
+    with watch.watching(run, ready, watched, step) as watcher:
+        if attached := endpoints.pending(before) == config:
+            watcher.begin(attached)
+        else:
             usual = guard.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
             guard.put(aws, watched, usual)
             step.note = "waiting until the alarms are quiet and have data"
             guard.ready(aws, watched, lambda: watcher.prober.trouble)
             request = update_request(watched, same_machines(run, old, machines))
-            watcher.asked = True
+            alone(run, ready.endpoint, before)
+            watcher.begin()
             endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
-        watcher.asked = True
         return watcher.follow()
+
+
+def alone(run: Run, endpoint: str, before: dict[str, Any]) -> None:
+    """Raise NotStarted E413 where the endpoint is no longer as it was before the wait for the alarms."""
+    now = endpoints.describe(run.aws, endpoint) or {}
+    was, live = ((it.get("EndpointConfigName"), endpoints.pending(it)) for it in (before, now))
+    if live == was:
+        return
+    raise NotStarted(f"""E413 another release came in between
+        {endpoint}
+        it serves {live[0] or "nothing"}, and is on its way to {live[1] or "nothing else"}
+        this release was not asked for: look at it (python -m pipelines status), then release again""")
 
 
 def same_machines(run: Run, config: str, machines: Environment) -> bool:

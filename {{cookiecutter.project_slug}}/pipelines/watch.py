@@ -36,15 +36,28 @@ class Watcher:
         self.started = time.monotonic()
         self.events: list[dict[str, Any]] = []
         self.fired: dict[str, str] = {}  # alarms that fired since the endpoint was asked, with their reasons
-        self.asked = self.over = False
+        self.asked = self.attached = self.over = False
         self.verdict, self.why = "unknown", ""
+
+    def begin(self, attached: bool = False) -> None:
+        """Note that the endpoint is asked now, or was by an earlier run that we go on for."""
+        self.asked = self.prober.asked = self.ready.asked = True
+        self.attached = attached
+
+    @property
+    def seen(self) -> bool:
+        """Whether the new fleet answered, and its first share of the traffic was surely asked."""
+        steps = self.watched.machines.share() < 1 and not self.attached  # the step may have been over
+        counts = self.prober.counts
+        return counts.new > 0 and (not steps or counts.missed < MISS)
 
     def follow(self) -> int:
         """Look until the endpoint moves no more, then judge; return how many golden requests proved it.
 
         Raises:
             WrongRelease: E401, rolled back; E402, promoted although an answer was wrong.
-            DeployFailed: rolled back for a reason that is not the release's; not known what happened.
+            DeployFailed: rolled back for a reason that is not the release's; not known what happened; E402,
+                never begun, or promoted without being seen.
         """
         self.started = time.monotonic()
         minutes = self.watched.machines.max_minutes() + GRACE_MINUTES
@@ -52,10 +65,13 @@ class Watcher:
             if now is None:
                 raise endpoints.gone(self.watched.endpoint)
             self.look(now)
-            begun = len({event["status"] for event in self.events}) > 1 or endpoints.pending(now)
-            if not endpoints.moving(now) and (begun or time.monotonic() - self.started > BEGIN_SECONDS):
-                self.over = True
-                return self.judge(now)
+            begun = self.attached or len({event["status"] for event in self.events}) > 1
+            if endpoints.moving(now) or not (begun or time.monotonic() - self.started > BEGIN_SECONDS):
+                continue
+            if not begun and now["EndpointConfigName"] != self.watched.config:
+                raise self.never_began()
+            self.over = True
+            return self.judge(now)
         raise AssertionError  # looks never ends by itself
 
     def look(self, now: dict[str, Any]) -> None:
@@ -105,18 +121,30 @@ class Watcher:
                 {self.watched.endpoint}
                 the prober stopped {self.prober.trouble}
                 release again""")
+        if not self.seen:
+            raise DeployFailed(f"""E402 nobody saw the release take its share of the traffic
+                {self.watched.endpoint}
+                {counts.new} right answers; no probe met the canary with a chance of {counts.missed:.0e}
+                make bake_minutes longer or share larger, release again""")
         answered = proof.of_answers(
             self.run.aws, self.watched.endpoint, self.ready.golden, self.ready.package
         )
         self.verdict = "promoted"
         return answered
 
+    def never_began(self) -> DeployFailed:
+        """Return the error for an update of which SageMaker shows nothing; it keeps its alarms."""
+        return DeployFailed(f"""E402 the update never began
+            {self.watched.endpoint}
+            SageMaker took the request {BEGIN_SECONDS:g} s ago and shows nothing of it
+            nothing was found against the release: release it again""")
+
     def rolled_back(self, back: WrongRelease) -> DeployFailed:
         """Return the error of a rollback: with the alarm, and whether the release is to blame."""
         counts, told = self.prober.counts, [f"alarm {name}: {why}" for name, why in self.fired.items()]
         told += [why for why in (self.why, counts.first_wrong) if why]
         self.why = "; ".join(told) or "no alarm, no reason given"
-        unseen = set(self.fired) == {alarms.own(self.watched.config)[-1]} and not counts.wrong + counts.failed
+        unseen = set(self.fired) == {alarms.own(self.watched.config)[-1]} and not counts.wrong
         kind, todo = WrongRelease, back.todo
         if unseen or not self.prober.alive:
             self.why = f"nobody watched it, probes stopped {self.prober.trouble}; {self.why}"
@@ -139,17 +167,15 @@ class Watcher:
             "rollout": rollout.model_dump(mode="json") | {"share": self.watched.machines.share()},
             "alarms": {"watched": self.watched.names, "fired": self.fired},
             "probes": asdict(self.prober.counts),
-            "canary_seen": self.prober.counts.missed < MISS,
+            "canary_seen": self.seen,
             "events": self.events,
         }
 
 
 @contextmanager
-def watching(
-    run: Run, ready: Ready, watched: Watched, serving: Package | None, step: Step
-) -> Iterator[Watcher]:
+def watching(run: Run, ready: Ready, watched: Watched, step: Step) -> Iterator[Watcher]:
     """Probe while the block runs; afterwards leave the evidence, and no alarm that nobody needs any more."""
-    prober = Prober(run.aws, watched, ready.golden, ready.package, serving)
+    prober = Prober(run.aws, watched, ready.golden, ready.package)
     watcher = Watcher(run, ready, watched, prober, step)
     try:
         with prober:

@@ -28,8 +28,9 @@ def production(make_settings, monkeypatch):
                 raise fault
             return Ready(environment, config or f"config-{package.version}", package, {})
 
-        def serve(run, ready, serving, step) -> None:
+        def serve(run, ready, step) -> None:
             served.append(ready.package.version)
+            ready.asked = f"unasked_{ready.package.version}" not in raising
             if fault := raising.get(f"serve_{ready.package.version}"):
                 raise fault
 
@@ -219,6 +220,14 @@ def test_where_putting_back_fails_too_one_error_names_both_versions(production):
     assert "putting back version 1 failed" in stopped.value.why
     assert "✗ E401 SageMaker rolled the release back" in stopped.value.detail
     assert len(judged(client)) == 1
+
+
+def test_where_the_endpoint_was_never_asked_no_error_says_that_it_may_serve_the_release(production):
+    client = packages("Approved", "Approved", serving=1)
+    run, _ = production(client, serve_2=KeyError("ours"), serve_1=DENIED, unasked_2=KeyError())
+    with pytest.raises(KeyError, match="ours"):
+        release(run, 2)
+    assert run.story.steps[1].verdict == "failed"
 
 
 def test_two_releases_are_proven_on_endpoints_of_their_own_and_each_is_found(make_settings):

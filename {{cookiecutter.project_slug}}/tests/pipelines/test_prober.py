@@ -46,8 +46,9 @@ def probed(make_settings, *later, first=from_old, publish: Client | None = None)
     replies = itertools.chain([first, first], later, itertools.repeat(new_answer))
     client = Client(invoke_endpoint=lambda **_: next(replies)())
     publish = publish or Client()
-    new, old = make_package(2), make_package(1, release_id=OLD)
-    asking = Prober(make_aws(probe=client, publish=publish), watched(make_settings()), GOLDEN, new, old)
+    aws = make_aws(probe=client, publish=publish)
+    asking = Prober(aws, watched(make_settings()), GOLDEN, make_package(2))
+    asking.asked = True
     return asking, publish
 
 
@@ -71,9 +72,7 @@ def quick(monkeypatch):
         pytest.param(from_old, "old", id="another answer, from the old release"),
         pytest.param(lambda: new_answer([0.26]), "wrong", id="a wrong number"),
         pytest.param(lambda: new_answer([float("nan")]), "wrong", id="NaN with status 200"),
-        pytest.param(
-            lambda: answer([0.25], release="ee" * 32), "wrong", id="a release that nobody asked for"
-        ),
+        pytest.param(lambda: answer([0.5], release="ee" * 32), "old", id="a third one, of a mixed fleet"),
         pytest.param(lambda: answer([0.25]) | {"CustomAttributes": ""}, "wrong", id="no release at all"),
         pytest.param(lambda: REFUSED, "wrong", id="a request refused that the old release answered"),
         pytest.param(lambda: BROKEN, "failed", id="a 5xx: the alarm on errors knows from whom"),
@@ -90,9 +89,29 @@ def test_each_answer_is_counted_for_what_it_is(make_settings, reply, count):
     assert told.new == told.sent - told.old - told.wrong - told.failed
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(lambda: new_answer([9]), id="this release, left by an earlier run"),
+        pytest.param(lambda: answer([0.25], release="ee" * 32), id="a third release"),
+        pytest.param(lambda: answer([0.25]) | {"CustomAttributes": ""}, id="no release at all"),
+        pytest.param(lambda: REFUSED, id="refused by one half, answered by the other"),
+    ],
+)
+def test_what_a_mixed_fleet_answers_before_the_update_is_not_held_against_what_heals_it(make_settings, reply):
+    asking, client = probed(make_settings, *[reply] * 40)
+    asking.asked = False
+    with asking:
+        enough(asking, 20)
+    assert (asking.counts.wrong, asking.counts.new) == (0, 0)
+    assert set(published(client, "WrongAnswers")) == {0}
+
+
 def test_a_request_that_the_old_release_refused_too_is_not_held_against_the_new(make_settings):
     asking, _ = probed(make_settings, lambda: REFUSED, lambda: REFUSED, first=lambda: REFUSED)
+    asking.asked = False
     with asking:
+        asking.asked = True
         enough(asking, 6)
     assert (asking.counts.wrong, asking.counts.failed) == (0, 4)
 
@@ -163,6 +182,14 @@ def test_the_chance_of_having_missed_the_canary_is_that_of_its_share(make_settin
         asking.share = 0.5
         enough(asking, asking.counts.sent + 30)
     assert asking.counts.missed < prober.MISS
+
+
+def test_with_all_traffic_on_the_new_fleet_no_probe_says_anything_of_the_canary(make_settings):
+    asking, _ = probed(make_settings)
+    with asking:
+        asking.share = 1.0
+        enough(asking, asking.counts.sent + 30)
+    assert asking.counts.missed == 1.0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

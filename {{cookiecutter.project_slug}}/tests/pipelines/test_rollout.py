@@ -97,6 +97,17 @@ def test_a_canary_is_one_machine_or_a_tenth_unless_told_otherwise(make_settings,
     assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": percent}
 
 
+@pytest.mark.parametrize("percent", [7, 14, 28])  # times 0.01 and 100, each is a little more than itself
+def test_a_share_is_asked_for_as_it_is_written(make_settings, percent):
+    tables = {
+        "environments.production.instance_count": 50,
+        "environments.production.rollout": {"preset": "safe", "share": percent / 100},
+    }
+    request = rollout.update_request(watched(make_settings(**tables)), same_machines=True)
+    routing = request["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert routing["CanarySize"]["Value"] == percent
+
+
 @pytest.mark.parametrize(
     ("there", "kept"),
     [
@@ -210,7 +221,7 @@ def deploy(make_settings, package, sagemaker: Client, archive: bytes = b"model",
         s3=Bucket({"model.tar.gz": archive} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
     with run.story.step("production") as step:
-        rollout.serve(run, rollout.prepare(run, "production", package, step), None, step)
+        rollout.serve(run, rollout.prepare(run, "production", package, step), step)
     return step
 
 

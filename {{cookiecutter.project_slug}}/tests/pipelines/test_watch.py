@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
+import threading
+import time
 
 import pytest
 
-from pipelines import alarms, endpoints, guard, rollout, watch
+from pipelines import alarms, endpoints, guard, prober, rollout, watch
 from pipelines.errors import DeployFailed, NotStarted, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import RELEASE, Bucket, Client, answer, error, make_package, make_run
@@ -18,7 +21,7 @@ GOLDEN = {
     "cases": [{"body": {"instances": [[1]]}, "predictions": [0.25]}],
 }
 ENDPOINT = "income-model-production"
-OLD = make_package(1, release_id="cd" * 32)
+SAFE = {"environments.production.instance_count": 3, "environments.production.rollout": {"preset": "safe"}}
 ALARM = "new-wrong"
 
 
@@ -56,8 +59,11 @@ class Rollout:
         )
         self.cloudwatch = Client(describe_alarms=self._alarms, get_metric_statistics={"Datapoints": []})
         self.bucket = Bucket()
-        self.version = 2
-        reply = Client(invoke_endpoint=lambda **_: answer([0.25], package=self.version))
+        self.between = self.before  # how production is when the alarms are quiet
+        self.right = answer([0.25], package=2)["CustomAttributes"], [0.25]
+        self.faults: list[Exception] = []  # of probes, once it was asked
+        self.probes = 2  # between two looks
+        self.reply = reply = Client(invoke_endpoint=self._answer)
         self.run = make_run(
             make_settings(), sagemaker=self.sagemaker, cloudwatch=self.cloudwatch, runtime=reply, probe=reply,
             publish=Client(), s3=self.bucket,
@@ -70,8 +76,20 @@ class Rollout:
     def _describe(self, **_: object) -> dict:
         if self.looked == 0 or not (self.asked or endpoints.pending(self.before)):
             self.looked += 1
-            return self.before
+            return self.before if self.looked == 1 else self.between
+        enough, until = len(self.reply.asked) + self.probes, time.monotonic() + 5
+        while len(self.reply.asked) <= enough and time.monotonic() < until:
+            threading.Event().wait(0.001)
         return next(self.states)
+
+    def _answer(self, **_: object) -> object:
+        if self.asked and self.faults:
+            return self.faults.pop()
+        attributes, predictions = self.right
+        return answer(predictions) | {"CustomAttributes": attributes}
+
+    def answers_wrongly(self) -> None:
+        self.right = self.right[0], [0.5]
 
     def _alarms(self, **_: object) -> dict:
         firing = (
@@ -87,7 +105,7 @@ class Rollout:
     def go(self) -> None:
         ready = Ready(ENDPOINT, "new", make_package(2), GOLDEN)
         with self.run.story.step("production") as step:
-            rollout.serve(self.run, ready, OLD, step)
+            rollout.serve(self.run, ready, step)
 
     @property
     def evidence(self) -> dict:
@@ -98,6 +116,7 @@ class Rollout:
 def quick(monkeypatch):
     monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
     monkeypatch.setattr(guard.time, "sleep", lambda _: None)
+    monkeypatch.setattr(prober, "PAUSE", 0.001)
 
 
 def test_a_release_is_promoted_after_its_bake_and_what_happened_is_told_by_minute(make_settings):
@@ -140,7 +159,8 @@ def test_alarms_come_before_the_update_and_go_after_the_evidence(make_settings):
 )
 def test_a_rollback_is_red_and_says_why(make_settings, end, fires, words):
     made = Rollout(make_settings, UPDATING, state("RollingBack", pending="new"), end, fires=fires)
-    made.version = 3 if fires == ALARM else 2  # the probes found what the alarm says
+    if fires == ALARM:  # the probes found what the alarm says
+        made.answers_wrongly()
     with pytest.raises(WrongRelease, match="rolled the release back") as back:
         made.go()
     assert back.value.code == "E401"
@@ -198,15 +218,89 @@ def test_an_update_that_takes_a_moment_to_show_is_no_rollback(make_settings):
     assert made.evidence["verdict"] == "promoted"
 
 
-def test_an_update_that_never_shows_is_a_rollback(make_settings, monkeypatch):
+def test_an_update_that_never_shows_is_red_and_no_fault_of_the_release(make_settings, monkeypatch):
     monkeypatch.setattr(watch, "BEGIN_SECONDS", 0.05)
-    with pytest.raises(WrongRelease, match="rolled the release back"):
-        Rollout(make_settings, state()).go()
+    made = Rollout(make_settings, state())
+    with pytest.raises(DeployFailed, match="never began") as never:
+        made.go()
+    assert (never.value.code, type(never.value)) == ("E402", DeployFailed)
+    assert "delete_alarms" not in made.cloudwatch.operations()  # it might still begin
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(state(config="theirs"), id="another release serves"),
+        pytest.param(state("Updating", pending="theirs", share=0.5), id="another release is under way"),
+        pytest.param(error("ValidationException", "Could not find endpoint"), id="the endpoint is gone"),
+    ],
+)
+def test_a_release_that_another_one_overtook_while_its_alarms_became_quiet_is_not_asked_for(
+    make_settings, between
+):
+    made = Rollout(make_settings, UPDATING, state(config="new"))
+    made.between = between
+    with pytest.raises(NotStarted, match="another release came in between") as overtaken:
+        made.go()
+    assert (overtaken.value.code, len(overtaken.value.lines())) == ("E413", 4)
+    assert not made.asked
+    assert made.bucket.objects == {}
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+
+
+@pytest.mark.parametrize(
+    ("share", "seen"),
+    [
+        pytest.param(0.5, True, id="asked often enough"),
+        pytest.param(0.001, False, id="probably never asked"),
+        pytest.param(0.0, False, id="no look saw the canary"),
+    ],
+)
+def test_a_canary_that_the_probes_may_have_missed_makes_no_promotion(make_settings, share, seen):
+    step = state("Updating", pending="new", share=share)
+    final = state("Updating", pending="new", share=1.0)
+    made = Rollout(functools.partial(make_settings, **SAFE), step, step, final, state(config="new"))
+    made.probes = 30
+    if seen:
+        made.go()
+    else:
+        with pytest.raises(DeployFailed, match="nobody saw") as unseen:
+            made.go()
+        assert (unseen.value.code, type(unseen.value)) == ("E402", DeployFailed)
+    assert (made.evidence["canary_seen"], made.evidence["verdict"]) == (
+        seen,
+        "promoted" if seen else "unknown",
+    )
+
+
+def test_a_release_of_which_no_answer_came_is_not_promoted(make_settings):
+    made = Rollout(make_settings, state("Updating", pending="new", share=1.0), state(config="new"))
+    made.right = answer([0.25], release="cd" * 32)["CustomAttributes"], [0.25]
+    with pytest.raises(DeployFailed, match="nobody saw") as unseen:
+        made.go()
+    assert type(unseen.value) is DeployFailed
+    assert made.evidence["canary_seen"] is False
+
+
+def test_a_canary_that_was_over_when_a_run_came_to_it_is_made_up_for_by_the_final_bake(make_settings):
+    final = state("Updating", pending="new", share=1.0)
+    made = Rollout(functools.partial(make_settings, **SAFE), final, state(config="new"), before=final)
+    made.go()
+    assert made.evidence["verdict"] == "promoted"
+
+
+def test_one_probe_without_an_answer_does_not_make_a_release_wrong(make_settings):
+    made = Rollout(make_settings, UPDATING, state(), fires=ALARM)
+    made.faults = [error("ThrottlingException")]
+    with pytest.raises(DeployFailed, match="rolled the release back") as back:
+        made.go()
+    assert type(back.value) is DeployFailed
+    assert made.evidence["probes"]["failed"] == 1
 
 
 def test_wrong_answers_that_no_alarm_saw_are_red(make_settings):
     made = Rollout(make_settings, UPDATING, state(config="new"))
-    made.version = 3
+    made.answers_wrongly()
     with pytest.raises(WrongRelease, match="wrongly") as wrong:
         made.go()
     assert wrong.value.code == "E402"
