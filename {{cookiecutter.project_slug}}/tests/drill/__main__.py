@@ -36,7 +36,7 @@ def main() -> int:
     args = parse()
     started = time.monotonic()
     work = tree.read(presets.settings("safe"))
-    drill = Drill(work, honest.make(work, BUILD / "drill"), args.only)
+    drill = Drill(work, args.only)
     show = Show(make_console())
     with show.shown(), blunt.alarm(args.unreachable):
         rows = drill.play(show.add)
@@ -60,9 +60,9 @@ def parse() -> argparse.Namespace:
 class Drill:
     """All scenes of one drill."""
 
-    def __init__(self, work: tree.Tree, model: honest.Model, only: str) -> None:
+    def __init__(self, work: tree.Tree, only: str) -> None:
         self.work, self.only = work, only
-        self.models = (model, honest.recalibrated(model))
+        self.models: tuple[honest.Model, ...] = ()
         self.runs = {name: presets.quiet(presets.settings(name)) for name in presets.INSTANCES}
         self.world = world.World(self.runs["safe"], work)
         self.staging = ThreadPoolExecutor(1)
@@ -72,11 +72,9 @@ class Drill:
 
     def play(self, tell: Callable[[Row], object]) -> list[Row]:
         """Play every scene in turn."""
-        self.world.set_up(self.models[0])
+        self.set_up()
         region, endpoint = self.work.settings.project.region, self.runs["safe"].endpoint("production")
         rows, starts = [], []
-        first = self.good("safe")
-        scenes.release(first.run, scenes.let_through(first))
         bodies = [json.dumps(body).encode() for body in self.world.bodies]
         looking, asking = Watch(region, endpoint), Load(region, endpoint, bodies, self.world.truths)
         with looking as looked, asking as load, self.staging:
@@ -87,6 +85,16 @@ class Drill:
             end = time.monotonic()
         scenes.close(rows, starts, load, end)
         return rows
+
+    def set_up(self) -> None:
+        """Make AWS and the models, and release a first good one: there is no load yet, nobody serves."""
+        with ThreadPoolExecutor(1) as aside:
+            making = aside.submit(honest.make, self.work, BUILD / "drill")
+            self.world.set_up()
+            model = making.result()
+        self.models, self.world.bodies = (model, honest.recalibrated(model)), world.requests(model)
+        first = self.good("safe")
+        scenes.release(first.run, scenes.let_through(first))
 
     def program(self) -> Iterator[Scene]:
         """Yield all scenes: after every few broken kinds a good release, which has troubles of its own."""
@@ -113,7 +121,7 @@ class Drill:
         """Return the release of a good model; its answers are not those of the release before it."""
         self.made += 1
         model, label = self.models[self.made % 2], f"good {self.made}"
-        package = self.world.register(label, model, model, self.world.image(""))
+        package = self.world.register(label, model, model)
         staged = self.staging.submit(scenes.stage, self.staging_run, package)
         scene = Scene(label, package, self.runs[preset], False, expected="promoted", staged=staged)
         return replace(scene, **vars(trouble)) if trouble else scene
@@ -124,7 +132,7 @@ class Drill:
         model = kind.of(right)
         if model is None:
             return None
-        package = self.world.register(kind.name, model, right, self.world.image(kind.fault))
+        package = self.world.register(kind.name, model, right, kind.fault)
         if kind.name not in self.staged:  # staging is the same whatever production's preset is
             self.staged[kind.name] = self.staging.submit(scenes.stage, self.staging_run, package)
         return Scene(kind.name, package, self.runs[preset], staged=self.staged[kind.name], says=kind.says)

@@ -1,7 +1,7 @@
 """The entry point of the drill's broken containers: the project's own server, with one fault in it.
 
-It lies in an image on top of the project's `serve` image (see Dockerfile here) and is told by DRILL_FAULT
-which fault to play. Model, contract, health check at start and answers are the real ones otherwise.
+It lies in an image on top of the project's `serve` image (see Dockerfile here); DRILL_FAULT, in a package's
+environment, names the fault. Model, contract, check at start and answers are the real ones otherwise.
 """
 
 from __future__ import annotations

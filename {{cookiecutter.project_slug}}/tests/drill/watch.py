@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-LOOK_SECONDS = 0.15
+LOOK_SECONDS = 0.2
 TRAFFIC = ("ActivatingTraffic", "Baking")
 
 

@@ -35,28 +35,29 @@ class World:
         self.labels: dict[str, str] = {}
         self.truths: dict[str, list[Any]] = {}
         self.bodies: list[dict[str, Any]] = []
-        self._images: dict[str, str] = {}
+        self.images = ("", "")  # the project's own, and the broken one
 
-    def set_up(self, model: Model) -> None:
-        """Make the stack and the project's own images, with the verbs that a release has."""
+    def set_up(self) -> None:
+        """Make stack and images with the verbs that a release has, and the broken image on top."""
         stack.apply(self.run.aws, self.run.project, self.run.story.begin("stack"))
         code_id = self.work.ids.code_id
         images.publish(self.run.aws, self.run.stack, code_id, self.run.story.begin("image"))
-        tag = names.image_tags(code_id)["serve"]
-        self._images[""] = f"{self.run.stack.repository}:{tag}"
-        self.bodies = requests(model)
+        repository = self.run.stack.repository
+        own, broken = f"{repository}:{names.image_tags(code_id)['serve']}", f"{repository}:drill"
+        _docker(
+            "build",
+            "--file",
+            str(HERE / "Dockerfile"),
+            "--build-arg",
+            f"BASE={own}",
+            "--tag",
+            broken,
+            str(HERE),
+        )
+        _docker("push", broken)
+        self.images = own, broken
 
-    def image(self, fault: str) -> str:
-        """Return the image that has a fault, built on the project's own; the own one for none."""
-        if fault not in self._images:
-            uri = f"{self.run.stack.repository}:drill-{fault}"
-            told = ["--build-arg", f"BASE={self._images['']}", "--build-arg", f"FAULT={fault}"]
-            _docker("build", "--file", str(HERE / "Dockerfile"), *told, "--tag", uri, str(HERE))
-            _docker("push", uri)
-            self._images[fault] = uri
-        return self._images[fault]
-
-    def register(self, label: str, model: Model, honest: Model, image: str) -> Package:
+    def register(self, label: str, model: Model, honest: Model, fault: str = "") -> Package:
         """Register a release as the pipeline does: archive, evaluation, golden requests, metadata."""
         aws, bucket = self.run.aws, self.run.stack.bucket
         release_id = hashlib.sha256(f"{label}{secrets.token_hex(8)}".encode()).hexdigest()
@@ -75,7 +76,7 @@ class World:
         aws.write_bytes(f"{root}/artifact/model.tar.gz", packed)
         aws.write_bytes(f"{root}/evaluation/golden.json", golden)
         aws.write_bytes(f"{root}/evaluation/evaluation.json", body)
-        package = self._create(release_id, execution, root, image)
+        package = self._create(release_id, execution, root, fault)
         metric = self.run.settings.gate.metric
         value = evaluation["candidate"]["metrics"][metric]["value"]
         told = {
@@ -90,15 +91,19 @@ class World:
         """Return what a release is called here."""
         return self.labels.get(release_id, release_id[:12])
 
-    def _create(self, release_id: str, execution: str, root: str, image: str) -> Package:
-        ids = self.work.ids
+    def _create(self, release_id: str, execution: str, root: str, fault: str) -> Package:
+        ids, environment = self.work.ids, {"DRILL_FAULT": fault} if fault else {}
         told = {"release_id": release_id, "code_id": ids.code_id, "snapshot_id": ids.snapshot_id}
         answer = self.run.aws.sagemaker.create_model_package(
             ModelPackageGroupName=self.run.stack.group,
             ModelApprovalStatus="PendingManualApproval",
             InferenceSpecification={
                 "Containers": [
-                    {"Image": image, "ModelDataUrl": f"{root}/artifact/model.tar.gz", "Environment": {}}
+                    {
+                        "Image": self.images[bool(fault)],
+                        "ModelDataUrl": f"{root}/artifact/model.tar.gz",
+                        "Environment": environment,
+                    }
                 ],
                 "SupportedContentTypes": ["application/json", "text/csv"],
                 "SupportedResponseMIMETypes": ["application/json"],
