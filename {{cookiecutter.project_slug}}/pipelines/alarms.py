@@ -7,7 +7,7 @@ SageMaker rolls a release back when one of them fires, and takes an alarm that c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines import names
@@ -48,6 +48,14 @@ class Watched:
     def names(self) -> list[str]:
         """Every alarm that may send this release back."""
         return [*own(self.config), *self.machines.rollout.alarms]
+
+
+def without(watched: Watched, ringing: set[str]) -> Watched:
+    """Return the same without some of the user's own alarms."""
+    machines = watched.machines
+    kept = tuple(name for name in machines.rollout.alarms if name not in ringing)
+    rollout = machines.rollout.model_copy(update={"alarms": kept})
+    return replace(watched, machines=machines.model_copy(update={"rollout": rollout}))
 
 
 def own(config: str) -> list[str]:

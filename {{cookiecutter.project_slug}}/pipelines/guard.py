@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from pipelines import alarms, errors
 from pipelines.alarms import Watched
-from pipelines.aws import Aws
+from pipelines.aws import Aws, found
 from pipelines.errors import NotStarted
 from pipelines.story import pause
 
@@ -46,17 +46,20 @@ def put(aws: Aws, watched: Watched, baseline: float) -> None:
 def delete(aws: Aws, watched: Watched) -> None:
     """Delete the alarms that we made; the user's own stay."""
     mine = [name for name in alarms.own(watched.config) if name in watched.names]
-    aws.cloudwatch.delete_alarms(AlarmNames=mine)
+    found(aws.cloudwatch.delete_alarms, AlarmNames=mine)
 
 
 def described(aws: Aws, wanted: list[str]) -> dict[str, dict[str, Any]]:
     """Return alarms by name as CloudWatch describes them."""
     told = aws.cloudwatch.describe_alarms(AlarmNames=wanted, AlarmTypes=["MetricAlarm"])
-    return {alarm["AlarmName"]: alarm for alarm in told["MetricAlarms"]}
+    return {alarm["AlarmName"]: alarm for alarm in told["MetricAlarms"] if alarm["AlarmName"] in wanted}
 
 
-def ready(aws: Aws, watched: Watched, why_no_data: Callable[[], str]) -> None:
-    """Wait until every alarm is quiet and has data.
+def ready(aws: Aws, watched: Watched, why_no_data: Callable[[], str], known: bool = False) -> Watched:
+    """Wait until every alarm is quiet and has data; return what is watched then.
+
+    What is `known`, proven in production before, comes back where the user's own alarm rings already: it is
+    what rings that shall be replaced, so that alarm is not watched.
 
     Raises:
         NotStarted: E407 missing, E408 unreadable, E409 in ALARM already, E410 no data, E411 could not fire.
@@ -64,23 +67,26 @@ def ready(aws: Aws, watched: Watched, why_no_data: Callable[[], str]) -> None:
     started, mine = time.monotonic(), alarms.own(watched.config)
     while True:
         try:
-            found = described(aws, watched.names)
+            there = described(aws, watched.names)
         except ClientError as error:
             raise refusal("E408", "the alarms cannot be read", watched, errors.code(error)) from None
-        if missing := [name for name in watched.names if name not in found]:
+        if missing := [name for name in watched.names if name not in there]:
             raise refusal("E407", f"there is no alarm {missing[0]}", watched, "no metric alarm of that name")
-        for name, alarm in found.items():
+        for name, alarm in there.items():
             if why := alarms.dead(alarm, watched):
                 raise refusal("E411", f"the alarm {name} could not fire", watched, why)
-        states = {name: alarm["StateValue"] for name, alarm in found.items()}
+        states = {name: alarm["StateValue"] for name, alarm in there.items()}
         waited = time.monotonic() - started
         late = waited > READY_MINUTES * 60
-        fires = {name: why for name, why in firing(found).items() if late or name not in mine}
+        fires = {name: why for name, why in firing(there).items() if late or name not in mine}
+        if known and (theirs := set(fires) - set(mine)):
+            watched = alarms.without(watched, theirs)
+            continue
         for name, why in fires.items():  # one of ours may still see what an earlier attempt left
             raise refusal("E409", f"the alarm {name} is in ALARM already", watched, why)
         silent = [name for name, state in states.items() if state != "OK"]
         if not silent:
-            return
+            return watched
         if late:
             why = f"INSUFFICIENT_DATA for {READY_MINUTES} minutes {why_no_data()}"
             raise refusal("E410", f"the alarm {silent[0]} has no data", watched, why)
@@ -95,8 +101,8 @@ def refusal(code: str, what: str, watched: Watched, why: str) -> NotStarted:
         correct the alarm, or [environments.production.rollout] in mlops.toml; production is as it was""")
 
 
-def firing(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+def firing(there: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return which alarms fire, with CloudWatch's reason."""
     return {
-        name: alarm.get("StateReason", "") for name, alarm in found.items() if alarm["StateValue"] == "ALARM"
+        name: alarm.get("StateReason", "") for name, alarm in there.items() if alarm["StateValue"] == "ALARM"
     }

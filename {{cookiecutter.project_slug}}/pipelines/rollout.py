@@ -20,6 +20,7 @@ from pipelines.run import Run
 from pipelines.story import Step
 from pipelines.tables import Environment, Production
 
+ROUNDS = 10  # of golden requests to what serves already and nobody watched
 ROUTING = {"all_at_once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 
 
@@ -106,7 +107,23 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
             endpoints.ask(aws, endpoint, aws.sagemaker.create_endpoint, EndpointConfigName=config)
         proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
+        if before and endpoint == run.endpoint("production"):
+            answered += afterwards(run, ready)
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
+
+
+def afterwards(run: Run, ready: Ready) -> int:
+    """Make up for an earlier run that was killed while SageMaker promoted; return how many requests more.
+
+    Its alarms stay, and nobody watched the end of its bake: so every golden request is sent several times,
+    that every machine may get it.
+    """
+    machines = run.settings.environments.production
+    watch.tidy(run, Watched(run.project, ready.endpoint, ready.config, ready.config, machines))
+    if ready.package.metadata.get("production") == "proven":
+        return 0
+    run.story.say(f"  an earlier run did not see its end: the golden requests are sent {ROUNDS} times more")
+    return sum(proof.of_answers(run.aws, ready.endpoint, ready.golden, ready.package) for _ in range(ROUNDS))
 
 
 def unlike(endpoint: dict[str, Any], config: str) -> bool:
@@ -132,8 +149,11 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
             usual = guard.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
             guard.put(aws, watched, usual)
             step.note = "waiting until the alarms are quiet and have data"
-            guard.ready(aws, watched, lambda: watcher.prober.trouble)
-            request = update_request(watched, same_machines(run, old, machines))
+            known = ready.package.metadata.get("production") == "proven"  # it comes back
+            watcher.watched = guard.ready(aws, watched, lambda: watcher.prober.trouble, known)
+            if deaf := [name for name in watched.names if name not in watcher.watched.names]:
+                run.story.say(f"  not watched, for it rings already: {', '.join(deaf)}")
+            request = update_request(watcher.watched, same_machines(run, old, machines))
             alone(run, ready.endpoint, before)
             watcher.begin()
             endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)

@@ -184,11 +184,16 @@ def watching(run: Run, ready: Ready, watched: Watched, step: Step) -> Iterator[W
         if watcher.asked:
             leave(run, watcher)
         if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
-            try:
-                guard.delete(run.aws, watched)
-            except (ClientError, BotoCoreError) as error:
-                why = f"{type(error).__name__}; python -m pipelines prune takes them away"
-                run.story.say(f"  the alarms were not deleted: {why}")
+            tidy(run, watched)
+
+
+def tidy(run: Run, watched: Watched) -> None:
+    """Delete our alarms; where that fails, say who does."""
+    try:
+        guard.delete(run.aws, watched)
+    except (ClientError, BotoCoreError) as error:
+        why = f"{type(error).__name__}; python -m pipelines prune takes them away"
+        run.story.say(f"  the alarms were not deleted: {why}")
 
 
 def leave(run: Run, watcher: Watcher) -> None:

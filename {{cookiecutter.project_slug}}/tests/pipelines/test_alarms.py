@@ -206,6 +206,22 @@ def test_an_alarm_of_the_users_that_fires_is_not_waited_for(make_settings, monke
     assert len(client.asked) == 1
 
 
+def test_what_was_proven_comes_back_although_the_users_alarm_rings_and_only_that_is_not_watched(
+    make_settings, monkeypatch
+):
+    monkeypatch.setattr(guard.time, "sleep", lambda _: None)
+    seen = watched(make_settings(**{"environments.production.rollout": {"alarms": ["theirs", "quiet"]}}))
+    client = cloudwatch(*ours(), published("quiet"), published(StateValue="ALARM"))
+    left = guard.ready(make_aws(cloudwatch=client), seen, lambda: "", known=True)
+    assert left.names == [*OURS, "quiet"]
+
+
+def test_alarms_of_ours_that_ring_keep_out_even_what_was_proven(make_settings, hour):
+    client = cloudwatch(*ours(wrong="ALARM"))
+    with pytest.raises(NotStarted, match="new-wrong is in ALARM"):
+        guard.ready(make_aws(cloudwatch=client), watched(make_settings()), lambda: "", known=True)
+
+
 def test_alarms_of_ours_are_given_time_to_become_quiet(make_settings, monkeypatch):
     monkeypatch.setattr(guard.time, "sleep", lambda _: None)
     answers = iter([ours(wrong="ALARM"), ours(wrong="INSUFFICIENT_DATA"), ours()])

@@ -62,6 +62,7 @@ class Rollout:
         self.between = self.before  # how production is when the alarms are quiet
         self.right = answer([0.25], package=2)["CustomAttributes"], [0.25]
         self.faults: list[Exception] = []  # of probes, once it was asked
+        self.rings: list[str] = []  # alarms of the user's
         self.probes = 2  # between two looks
         self.reply = reply = Client(invoke_endpoint=self._answer)
         self.run = make_run(
@@ -94,7 +95,7 @@ class Rollout:
     def _alarms(self, **_: object) -> dict:
         firing = (
             {self.fires: "ALARM"} if self.fires and (self.asked or endpoints.pending(self.before)) else {}
-        )
+        ) | dict.fromkeys(self.rings, "ALARM")
         wide = {"Period": 60, "EvaluationPeriods": 1, "StateReason": "1 datapoint was not less than 1"}
         return {
             "MetricAlarms": [
@@ -102,8 +103,8 @@ class Rollout:
             ]
         }
 
-    def go(self) -> None:
-        ready = Ready(ENDPOINT, "new", make_package(2), GOLDEN)
+    def go(self, **metadata: str) -> None:
+        ready = Ready(ENDPOINT, "new", make_package(2, **metadata), GOLDEN)
         with self.run.story.step("production") as step:
             rollout.serve(self.run, ready, step)
 
@@ -338,6 +339,52 @@ def test_evidence_that_cannot_be_written_does_not_hide_the_verdict(make_settings
     made.bucket.answers["put_object"] = error("AccessDenied")
     with pytest.raises(WrongRelease, match="rolled the release back"):
         made.go()
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_an_alarm_of_the_users_that_rings_keeps_out_a_new_release_and_not_a_way_back(make_settings, proven):
+    tables = {"environments.production.rollout": {"alarms": ["theirs"]}}
+    made = Rollout(functools.partial(make_settings, **tables), UPDATING, state(config="new"))
+    made.rings, said = ["theirs"], []
+    made.run.story.say = said.append
+    if not proven:
+        with pytest.raises(NotStarted, match="theirs is in ALARM already"):
+            made.go()
+        return
+    made.go(production="proven")
+    assert said == ["  not watched, for it rings already: theirs"]
+    request = dict(made.sagemaker.asked)["update_endpoint"]
+    watching = request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    assert (
+        [alarm["AlarmName"] for alarm in watching] == alarms.own("new") == made.evidence["alarms"]["watched"]
+    )
+
+
+def test_what_sagemaker_promoted_after_its_run_was_killed_loses_its_alarms_and_is_asked_for_a_while(
+    make_settings,
+):
+    made = Rollout(make_settings, state(config="new"), before=state(config="new"))
+    said: list[str] = []
+    made.run.story.say = said.append
+    made.go()
+    assert dict(made.cloudwatch.asked)["delete_alarms"] == {"AlarmNames": alarms.own("new")}
+    assert len(made.reply.asked) == 1 + rollout.ROUNDS
+    assert "did not see its end" in said[0]
+    assert not made.asked
+
+
+def test_one_wrong_answer_of_what_nobody_watched_is_enough(make_settings):
+    made = Rollout(make_settings, state(config="new"), before=state(config="new"))
+    replies = itertools.chain([answer([0.25], package=2)], itertools.repeat(None))
+    made.reply.answers["invoke_endpoint"] = lambda **_: next(replies) or answer([0.5], package=2)
+    with pytest.raises(WrongRelease, match="not answered rightly"):
+        made.go()
+
+
+def test_what_is_known_to_be_proven_is_asked_once(make_settings):
+    made = Rollout(make_settings, state(config="new"), before=state(config="new"))
+    made.go(production="proven")
+    assert len(made.reply.asked) == 1
 
 
 def test_a_mixed_fleet_is_healed_by_a_new_update(make_settings):
