@@ -1,24 +1,34 @@
 """What releases leave behind, models, endpoint configs, alarms: shown first, deleted when told to.
 
 Never deleted: what is live, what an update is on its way to, what a rollback would return to, and what is
-newer than production and not rejected, for a release may be about to ask for it. Nor what no release made.
+newer than production and not rejected, for a release may be about to ask for it. Nor what no release made,
+nor anything while an endpoint is a mixed fleet. Alarms stay only where an update is on its way, or may be.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from rich.table import Table
 
 from pipelines import alarms, endpoints, registry
 from pipelines.run import Run
 
+MIXED = "UpdateRollbackFailed"
+
 
 def prune(run: Run, yes: bool) -> Table:
     """Return what nothing needs any more; delete it where `yes`."""
     table = Table("what", "name", "deleted" if yes else "would be deleted: --yes", box=None)
-    kept, client = needed(run), run.aws.sagemaker
+    aws, project, client = run.aws, run.project, run.aws.sagemaker
+    found = [name for each in ("staging", "production") for name in registry.endpoints(aws, project, each)]
+    seen = {name: endpoints.describe(aws, name) for name in found}
+    if mixed := [name for name, each in seen.items() if each and each["EndpointStatus"] == MIXED]:
+        run.story.say(f"  {mixed[0]} is {MIXED}: two releases serve, everything is kept until it is healed")
+        return table
+    kept, going = needed(run, seen)
     delete = {
         "alarm": lambda name: run.aws.cloudwatch.delete_alarms(AlarmNames=[name]),
         "config": lambda name: client.delete_endpoint_config(EndpointConfigName=name),
@@ -26,7 +36,7 @@ def prune(run: Run, yes: bool) -> Table:
     }
     for kind, name in list(made(run)):
         version = version_of(run.project, name)
-        if version is None or version in kept:
+        if version is None or version in (going if kind == "alarm" else kept):
             continue
         if yes:
             delete[kind](name)
@@ -41,21 +51,21 @@ def version_of(project: str, name: str) -> int | None:
     return int(ours[1]) if ours else None
 
 
-def needed(run: Run) -> set[int | None]:
-    """Return the versions that must stay."""
+def needed(run: Run, seen: dict[str, dict[str, Any] | None]) -> tuple[set[int | None], set[int | None]]:
+    """Return the versions that must stay, and those whose alarms must: pending, or about to be."""
     aws, project = run.aws, run.project
-    staging, production = (registry.endpoints(aws, project, name) for name in ("staging", "production"))
-    seen = {name: endpoints.describe(aws, name) for name in (*staging, *production)}
     live = {name: each["EndpointConfigName"] for name, each in seen.items() if each}
     kept = {version_of(project, config) for config in live.values()}
-    kept |= {version_of(project, endpoints.pending(each)) for each in seen.values()}
-    serving = version_of(project, live.get(production[0], ""))
+    going = {version_of(project, endpoints.pending(each)) for each in seen.values()}
+    serving = version_of(project, live.get(run.endpoint("production"), ""))
     packages = registry.newest(aws, run.stack.group)
     now = next((item for item in packages if item.version == serving), None)
     if previous := registry.previous(aws, run.stack.group, now):
         kept.add(previous.version)
-    newer = [item for item in packages if item.version > (serving or 0) and item.approval != "Rejected"]
-    return kept | {item.version for item in newer}
+    going |= {
+        item.version for item in packages if item.version > (serving or 0) and item.approval != "Rejected"
+    }
+    return kept | going, going
 
 
 def made(run: Run) -> Iterator[tuple[str, str]]:

@@ -67,7 +67,7 @@ def deleted(*clients: Client) -> set[int | None]:
 def test_nothing_live_previous_or_pending_is_deleted(make_settings, state, gone):
     run, sagemaker, cloudwatch = world(make_settings, **state)
     prune.prune(run, yes=True)
-    assert deleted(sagemaker, cloudwatch) == gone
+    assert deleted(sagemaker) == gone
     kinds = {operation for client in (sagemaker, cloudwatch) for operation in client.operations()}
     assert {"delete_model", "delete_endpoint_config", "delete_alarms"} <= kinds
     assert "delete_endpoint" not in kinds
@@ -81,6 +81,29 @@ def test_without_yes_everything_is_shown_and_nothing_deleted(make_settings):
     assert name(3) in shown
     assert f"{name(1)}-wrong" in shown
     assert name(4) not in shown
+    assert f"{name(6)}-wrong" not in shown
+
+
+def test_alarms_of_what_serves_or_would_be_gone_back_to_are_taken_away_and_those_of_an_update_stay(
+    make_settings,
+):
+    run, _, cloudwatch = world(make_settings, serving=2, pending=5)
+    prune.prune(run, yes=True)
+    assert deleted(cloudwatch) == {1, 2, 3}  # 4 and 6 may be about to be asked for
+
+
+def test_while_a_fleet_is_mixed_everything_is_kept(make_settings):
+    run, sagemaker, cloudwatch = world(make_settings)
+    known = sagemaker.answers["describe_endpoint"]
+    mixed = {"EndpointStatus": "UpdateRollbackFailed"}
+    sagemaker.answers["describe_endpoint"] = lambda EndpointName: (
+        told if isinstance(told := known(EndpointName), Exception) else told | mixed
+    )
+    said: list[str] = []
+    run.story.say = said.append
+    prune.prune(run, yes=True)
+    assert deleted(sagemaker, cloudwatch) == set()
+    assert "UpdateRollbackFailed" in said[0]
 
 
 @pytest.mark.parametrize(
