@@ -213,8 +213,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/guard.py",
-                "for name, why in firing(found).items() if late",
-                "for name, why in firing({}).items() if late",
+                "for name, why in fires.items():",
+                "for name, why in dict[str, str]().items():",
             ),
             Change(
                 "pipelines/guard.py",
@@ -235,8 +235,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/guard.py",
-                "if missing := [name for name in watched.names if name not in found]:",
-                "if missing := [name for name in found if name not in found]:",
+                "if name not in there]:",
+                "if name not in watched.names]:",
             ),
         ),
         (
@@ -307,8 +307,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/rollout.py",
-                "        if endpoints.pending(before) != config:\n",
-                "        if before:\n",
+                "if attached := endpoints.pending(before) == config:",
+                "if attached := endpoints.pending(before) == 'no such':",
             ),
         ),
         (
@@ -373,8 +373,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/prune.py",
-                "kept |= {version_of(project, endpoints.pending(each)) for each in seen.values()}",
-                "kept |= {version_of(project, endpoints.pending(None)) for each in seen.values()}",
+                "endpoints.pending(each)",
+                "endpoints.pending(None)",
             ),
         ),
         unit(
@@ -393,8 +393,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/delivery.py",
-                '            endpoints.delete(run.aws, run.endpoint("production"))\n',
-                "",
+                'endpoints.delete(run.aws, endpoint)\n            step.note = "nothing served before',
+                'step.note = "nothing served before',
             ),
         ),
         rollout("a_first_release_that_is_broken_leaves_nothing_and_the_next_one_works"),

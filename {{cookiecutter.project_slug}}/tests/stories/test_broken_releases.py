@@ -44,7 +44,7 @@ def test_a_container_that_never_comes_up_gets_no_request(production, kind):
 def test_a_canary_that_fails_every_request_goes_back_and_the_old_fleet_answers_on(production):
     made = released(production, "every invocation 500", "safe")
     assert "errors" in fired(made)
-    # Half of the tries meet the canary: of three in a row all do once in eight, and the patient client gives up.
+    # Half of the tries meet the canary: three in a row do once in eight, and then the client gives up.
     assert 0 < made.during.failed_as_is < made.during.requests
     assert made.during.failed <= made.during.failed_as_is
     assert made.during.wrong == 0
