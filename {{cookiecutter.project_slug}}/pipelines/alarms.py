@@ -17,6 +17,12 @@ KINDS = ("errors", "latency", "wrong")
 PERIOD = 60  # seconds
 LATENCY_FLOOR = 20_000  # microseconds: below this a model is quick, and three times as slow means nothing
 BINARY = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")  # 1 or 0 of each request
+# What SageMaker publishes of an endpoint's variants in AWS/SageMaker; nothing else ever has data there.
+PUBLISHED = {
+    *BINARY, "Invocations", "InvocationsPerInstance", "ModelLatency", "OverheadLatency", "ModelSetupTime",
+    "ConcurrentRequestsPerModel", "MidStreamErrors", "FirstChunkLatency", "FirstChunkModelLatency",
+    "FirstChunkOverheadLatency",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,14 +155,49 @@ def dead(alarm: dict[str, Any], watched: Watched) -> str | None:
     needed = period * (alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"])
     if needed > bake:
         return f"it needs {needed} s of data and the new fleet is watched for {bake} s"
-    found = {item["Name"]: item["Value"] for item in alarm.get("Dimensions") or []}
-    fleet, endpoint = found.get("EndpointConfigName"), found.get("EndpointName")
-    if fleet not in (None, watched.config) or endpoint not in (None, watched.endpoint):
-        return f"it watches {fleet or endpoint}, not what is released"
-    if alarm.get("Namespace") == watched.namespace and alarm.get("TreatMissingData") != "breaching":
+    metrics = [_of_query(alarm, each) for each in queries if "MetricStat" in each] or [alarm]
+    configs = {_dimensions(metric).get("EndpointConfigName") for metric in metrics}
+    if configs == {watched.before} != {watched.config}:
+        return f"it watches {watched.before}, not what is released"
+    for metric in metrics:
+        if why := _deaf(metric, watched):
+            return why
+        # What an expression makes of it is not known here.
+        if metric.get("MetricName") in BINARY and metric.get("ReturnData", True):
+            most = 1.0 if "EndpointConfigName" in _dimensions(metric) else share
+            if why := _unreachable(metric, most):
+                return why
+    return None
+
+
+def _of_query(alarm: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+    """Return one metric of a metric-math alarm as if it were the alarm's only one."""
+    told = query["MetricStat"]
+    shown = {"ReturnData": query.get("ReturnData", True), "Statistic": told["Stat"], "Dimensions": []}
+    return alarm | shown | told["Metric"]
+
+
+def _dimensions(metric: dict[str, Any]) -> dict[str, str]:
+    return {item["Name"]: item["Value"] for item in metric.get("Dimensions") or []}
+
+
+def _deaf(metric: dict[str, Any], watched: Watched) -> str | None:
+    """Return why a metric has no data of what is released, or None."""
+    found, name, space = _dimensions(metric), metric.get("MetricName"), metric.get("Namespace")
+    config, endpoint = found.get("EndpointConfigName"), found.get("EndpointName")
+    if config not in (None, watched.config, watched.before) or endpoint not in (None, watched.endpoint):
+        return f"it watches {config or endpoint}, not what is released"
+    if space == watched.namespace and metric.get("TreatMissingData") != "breaching":
         return "where probes stop it stays quiet: missing data must be breaching"
-    if alarm.get("MetricName") in BINARY:
-        return _unreachable(alarm, 1.0 if fleet else share)
+    if space != "AWS/SageMaker":
+        return None
+    if name not in PUBLISHED:
+        return f"SageMaker publishes no metric {name} of an endpoint"
+    if set(found) - {"EndpointConfigName"} != {"EndpointName", "VariantName"}:
+        return f"{name} has the dimensions EndpointName and VariantName, not {', '.join(found) or 'none'}"
+    variants = [_dimensions({"Dimensions": each})["VariantName"] for each in watched.fleets]
+    if found["VariantName"] not in variants:
+        return f"there is no variant {found['VariantName']}; it is called {variants[0]}"
     return None
 
 

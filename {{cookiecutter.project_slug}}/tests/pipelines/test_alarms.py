@@ -83,6 +83,31 @@ def test_none_of_ours_is_dead_in_any_rollout(make_settings):
         assert [alarms.dead(request, seen) for request in alarms.requests(seen, 0)] == [None, None, None]
 
 
+ENDPOINT = "income-model-production"
+of = alarms.dimensions
+
+
+def math(**changes: object) -> dict:
+    """Return a metric-math alarm on one metric."""
+    metric = {
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "ModelLatency",
+        "Dimensions": of(EndpointName=ENDPOINT, VariantName="main"),
+    }
+    stat = {"Metric": metric | changes, "Period": 60, "Stat": "p99"}
+    return {
+        "AlarmName": "theirs",
+        "Metrics": [
+            {"Id": "took", "MetricStat": stat, "ReturnData": False},
+            {"Id": "ms", "Expression": "took / 1000", "ReturnData": True},
+        ],
+        "EvaluationPeriods": 1,
+        "Threshold": 500.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "StateValue": "OK",
+    }
+
+
 # AWS's guardrails page alarms on Average > 1 over 2 x 600 s; its canary notebook says 1 % and asks for
 # Average >= 1 of all answers of the endpoint, of which a third comes from the canary.
 PAGE = published(Threshold=1.0, ComparisonOperator="GreaterThanThreshold", Period=600, EvaluationPeriods=2)
@@ -116,6 +141,45 @@ NOTEBOOK = published(Threshold=1.0)
             published(Namespace="income-model/Releases", MetricName="WrongAnswers"),
             "missing data must be breaching",
             id="the prober's metric without its silence",
+        ),
+        pytest.param(
+            published(MetricName="Invocation5xxErrors"),
+            "no metric Invocation5xxErrors",
+            id="a misspelt metric",
+        ),
+        pytest.param(
+            published(Dimensions=of(EndpointName=ENDPOINT)), "not EndpointName", id="no variant named"
+        ),
+        pytest.param(published(Dimensions=[]), "not none", id="no dimensions"),
+        pytest.param(
+            published(Dimensions=of(EndpointName=ENDPOINT, VariantName="AllTraffic")),
+            "no variant AllTraffic; it is called main",
+            id="a variant that is not there",
+        ),
+        pytest.param(
+            published(Dimensions=of(EndpointName=ENDPOINT, VariantName="main", Host="h")),
+            "not EndpointName, VariantName, Host",
+            id="a dimension too many",
+        ),
+        pytest.param(
+            published(Dimensions=of(EndpointName=ENDPOINT, VariantName="main", EndpointConfigName="old")),
+            "watches old",
+            id="the old fleet alone",
+        ),
+        pytest.param(math(), None, id="metric math that watches the new fleet"),
+        pytest.param(
+            math(MetricName="ModelLatencies"), "no metric ModelLatencies", id="misspelt within math"
+        ),
+        pytest.param(
+            math(Dimensions=of(EndpointName="theirs", VariantName="main")), "theirs", id="theirs within math"
+        ),
+        pytest.param(
+            math(Dimensions=of(EndpointName=ENDPOINT)), "not EndpointName", id="no variant within math"
+        ),
+        pytest.param(
+            math(Dimensions=of(EndpointName=ENDPOINT, VariantName="main", EndpointConfigName="old")),
+            "watches old",
+            id="the old fleet alone within math",
         ),
         pytest.param(published(), None, id="1 % of all answers"),
         pytest.param(published(Statistic="Sum", Threshold=5.0), None, id="five errors"),
