@@ -195,8 +195,8 @@ FAULTS = (
             ),
             Change(
                 "pipelines/alarms.py",
-                'alarm.get("TreatMissingData") != "breaching"',
-                'alarm.get("TreatMissingData") == "no such"',
+                'metric.get("TreatMissingData") != "breaching"',
+                'metric.get("TreatMissingData") == "no such"',
             ),
         ),
         (
