@@ -97,6 +97,7 @@ class Site:
             self.sagemaker.delete_endpoint_config(EndpointConfigName=name)
         for name in self.names("list_models", "Models", "ModelName") - {model["ModelName"]}:
             self.sagemaker.delete_model(ModelName=name)
+        self.cloudwatch.delete_alarms(AlarmNames=self.alarms())  # a lasting fault may have kept them
 
 
 @contextmanager
