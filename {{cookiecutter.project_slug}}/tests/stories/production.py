@@ -52,7 +52,8 @@ class Production:
         evaluation = {"candidate": {"metrics": {self.run.settings.gate.metric: {"value": 0.9}}}}
         first = make_honest().but(rows=tuple(ROWS), evaluation=evaluation)
         self.models = (first, honest.recalibrated(first))
-        self.world.set_up(first)
+        self.world.set_up()
+        self.world.bodies = world.requests(first)
         self.made = 0
 
     @property
@@ -64,7 +65,7 @@ class Production:
         """Register a good release; its answers are not those of the one before."""
         self.made += 1
         model = self.models[self.made % 2]
-        return self._let_through(self.world.register(f"good {self.made}", model, model, self.world.image("")))
+        return self._let_through(self.world.register(f"good {self.made}", model, model))
 
     def broken(self, name: str) -> Package:
         """Register a broken release of the kind of this name."""
@@ -76,7 +77,7 @@ class Production:
         right = self.models[(self.made + 1) % 2]
         model = kind.of(right)
         assert isinstance(model, Model)
-        return self.world.register(name, model, right, self.world.image(kind.fault))
+        return self.world.register(name, model, right, kind.fault)
 
     def release(self, package: Package, preset: str = "small", load: bool = True, **more: Any) -> Outcome:
         """Bring a release to production while a client asks; return how both fared."""
