@@ -143,13 +143,13 @@ FAULTS = (
     Fault(
         38,
         "50 times slower",
-        "the latency alarm looks at the old fleet twice",
+        "the latency alarm takes the old fleet for a thousand times slower than it was",
         "promoted",
         (
             Change(
                 "pipelines/alarms.py",
-                'zip(("new", "old"), watched.fleets, strict=True)',
-                'zip(("new", "old"), watched.fleets[1:] * 2, strict=True)',
+                'f"FILL(old, {baseline:.0f})"',
+                'f"FILL(old, {1000 * baseline:.0f})"',
             ),
         ),
         rollout("a_release_fifty_times_slower_goes_back"),
