@@ -6,9 +6,16 @@ import time
 
 import pytest
 
+from training import tracking
 from training.tracking import Tracker
 
 EPOCHS = [{"epoch": 1, "validation_auc": 0.8}, {"epoch": 2, "validation_auc": 0.9}]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """MLflow's first start on a busy machine may take longer than a training waits for it."""
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 300)
 
 
 def record(uri, finish=True):
