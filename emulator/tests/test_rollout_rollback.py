@@ -217,11 +217,10 @@ def test_a_killed_container_comes_back_and_the_other_one_serves_meanwhile(accoun
     fault(kind="kill-instance", endpoint=name)
     account.sagemaker.describe_endpoint(EndpointName=name)
     time.sleep(0.3)
-    assert {account.ask(name).split()[-1] for _ in range(4)} < before
     deadline = time.monotonic() + 10
-    while len(now := {account.ask(name).split()[-1] for _ in range(6)}) < 2:
-        assert time.monotonic() < deadline
-    assert now != before
+    while len(now := {account.ask(name).split()[-1] for _ in range(6)}) < 2 or now == before:  # never fails
+        assert time.monotonic() < deadline, now
+    assert len(now & before) == 1
 
 
 def test_requests_on_the_canary_are_answered_when_it_is_taken_back(account, aws, alarm):
