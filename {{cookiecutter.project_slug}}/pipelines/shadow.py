@@ -101,6 +101,7 @@ def first(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> dict[st
         alone = {"EndpointConfigName": own, "RetainAllVariantProperties": True}
         before, _ = update(run.aws, watched, alone, step)
         proof.of_state(before, own)
+        guard.delete(run.aws, watched)
     known = ready.package.metadata.get("production") == "proven"  # it comes back: that must be quick
     if machines.rollout.shadow_minutes and not known and own not in (ready.config, watched.config):
         before = cast(run, ready, watched, before, step)
@@ -122,7 +123,12 @@ def cast(run: Run, ready: Ready, watched: Shadowed, before: dict[str, Any], step
         guard.delete(aws, watched)
         raise
     since = datetime.now(UTC)
-    now, fired = update(aws, watched, update_request(watched), step)
+    try:
+        now, fired = update(aws, watched, update_request(watched), step)
+    except Exception:
+        if not endpoints.moving(endpoints.describe(aws, watched.endpoint)):  # else they watch it still
+            guard.delete(aws, watched)
+        raise
     guard.delete(aws, watched)
     judge(run, ready, watched, now, fired, figures(aws, watched, since))
     return now

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import data, endpoints, execution, images, names, registry
+from pipelines import data, endpoints, execution, images, names, prices, registry
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
@@ -65,11 +65,11 @@ def plan(run: Run, work: Tree) -> Table:
     same = serving is not None and serving.release_id == release_id
     todo = "prove it again" if same else _production(work.settings.project.approval)
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
-    _costs(table, work.settings.environments)
+    _costs(table, work.settings.environments, aws.region)
     return table
 
 
-def _costs(table: Table, environments: Environments) -> None:
+def _costs(table: Table, environments: Environments, region: str) -> None:
     """Add how a release takes over, what sends it back, and what costs money while nothing happens."""
     staging, production = environments.staging, environments.production
     rollout, share = production.rollout, production.share()
@@ -90,7 +90,9 @@ def _costs(table: Table, environments: Environments) -> None:
         ("staging", staging, while_idle if staging.keep else "only while it is proven"),
         ("production", production, f"{while_idle}, twice as much during a rollout"),
     ):
-        table.add_row(f"machines, {name}", f"{machines.instance_count} x {machines.instance_type}", kept)
+        count, kind = machines.instance_count, machines.instance_type
+        kept = f"{kept}; {prices.sentence(count, kind, region)}"
+        table.add_row(f"machines, {name}", f"{count} x {kind}", kept)
 
 
 def _package(package: Package) -> str:

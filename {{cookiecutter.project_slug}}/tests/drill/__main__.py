@@ -41,7 +41,8 @@ def main() -> int:
     with show.shown(), blunt.alarm(args.unreachable):
         rows = drill.play(show.add)
     seconds = time.monotonic() - started
-    show.end(rows, seconds, table.write(rows, seconds, work.settings.project.name, BUILD))
+    page = table.write(rows, seconds, work.settings.project.name, BUILD, args.unreachable)
+    show.end(rows, seconds, page, args.unreachable)
     return 0 if table.passed(rows) else 1
 
 

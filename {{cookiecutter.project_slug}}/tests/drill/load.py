@@ -10,7 +10,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ class Load:
         self.runtime: Any = boto3.client("sagemaker-runtime", region, config=once)
         self.endpoint, self.bodies, self.truths = endpoint, bodies, truths
         self.outcomes: list[Outcome] = []  # appending is atomic
+        self.rate = RATE
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._work, args=(place,)) for place in range(WORKERS)]
 
@@ -88,11 +90,20 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    @contextmanager
+    def at(self, rate: int) -> Iterator[None]:
+        """Ask at another rate, while the block runs."""
+        self.rate = rate
+        try:
+            yield
+        finally:
+            self.rate = RATE
+
     def _work(self, place: int) -> None:
-        number, due = place, time.monotonic() + place / RATE
+        number, due = place, time.monotonic() + place / self.rate
         while not self._stop.wait(max(0.0, due - time.monotonic())):
             self.outcomes.append(self._one(number % len(self.bodies)))
-            number, due = number + WORKERS, max(due + WORKERS / RATE, time.monotonic() - 1)
+            number, due = number + WORKERS, max(due + WORKERS / self.rate, time.monotonic() - 1)
 
     def _one(self, number: int) -> Outcome:
         began, tries = time.monotonic(), _Tries(self.runtime)

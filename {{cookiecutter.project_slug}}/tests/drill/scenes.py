@@ -16,8 +16,12 @@ from tests.drill.load import Load, Tally, tally
 from tests.drill.watch import Rollout, Watch
 from tests.drill.world import World
 
-VERDICTS = {"E401": "rolled back", "E402": "not proven", "E405": "unknown", "E406": "unknown"}
+# By code of the message; any other refusal is not about the model, and stops nothing that is broken.
+VERDICTS = {
+    "E401": "rolled back", "E402": "not proven", "E405": "unknown", "E406": "unknown", "E412": "refused",
+}  # fmt: skip
 SETTLE_SECONDS = 0.6  # of load after each rollout, at least: a wrong answer then would be one after
+SETTLE_RATE = 60  # requests a second meanwhile
 Act = Callable[[Run, Package], Any]
 
 
@@ -32,6 +36,7 @@ class Row:
 
     name: str
     preset: str
+    expected: str  # `promoted`, or `rolled back` for whatever is wrong
     bad: bool
     says: str = ""  # in what way it is broken, or what befalls it
     staging: str = ""  # would staging have refused it?
@@ -84,7 +89,7 @@ def stage(run: Run, package: Package) -> str:
 def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
     """Bring the scene's release to production, as if staging had let it through; tell what happened."""
     preset = scene.run.settings.environments.production.rollout.preset
-    row = Row(scene.name, preset, scene.bad, scene.says)
+    row = Row(scene.name, preset, scene.expected, scene.bad, scene.says)
     row.staging = scene.staged.result() if scene.staged else ""
     package = let_through(scene)
     before, began = serving(scene.run), time.monotonic()
@@ -93,11 +98,12 @@ def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
         row.verdict = "promoted"
     except Exception as error:
         known = errors.translate(error)
-        row.verdict = VERDICTS.get(known.code, "refused") if known else "broke"
+        row.verdict = VERDICTS.get(known.code, f"red {known.code}") if known else "broke"
         row.error = "\n".join(known.lines()) if known else f"{type(error).__name__}: {error}"
     row.ended = time.monotonic()
     row.seconds = row.ended - began
-    time.sleep(SETTLE_SECONDS)
+    with load.at(SETTLE_RATE):
+        time.sleep(SETTLE_SECONDS)
     after = serving(scene.run)
     row.during = tally(load.outcomes, began, row.ended)
     seen = watch.rollout(looked.looks, began, row.ended + SETTLE_SECONDS)
@@ -155,6 +161,10 @@ def close(rows: list[Row], starts: list[float], load: Load, end: float) -> None:
         row.after = tally(load.outcomes, row.ended, until)
         if row.after.wrong or row.after.failed_as_is:
             row.wrong.append(f"after it: {row.after.failed_as_is} failed, {row.after.wrong} wrong")
+        if not (row.during.requests and row.after.requests):
+            row.wrong.append(
+                f"the client asked {row.during.requests} times during it, {row.after.requests} after"
+            )
 
 
 def _look_at_package(scene: Scene, row: Row) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from tests.drill import table
 from tests.drill.scenes import Row
 
-WIDTHS = (1, 24, 6, 12, 11, 16, 11, 8, 6, 7, 5, 5, 15)
+WIDTHS = (1, 24, 6, 7, 11, 8, 8, 5, 6, 7, 5, 5, 7)
 
 
 class Show:
@@ -40,8 +40,10 @@ class Show:
         else:
             self.console.print(line(table.cells(row)), markup=False)
 
-    def end(self, rows: list[Row], seconds: float, page: object) -> None:
+    def end(self, rows: list[Row], seconds: float, page: object, unreachable: str | None) -> None:
         """Show what was not as it had to be, and the totals; `rows` know by now what came after them."""
+        if unreachable:
+            self.console.print(Text(table.handicap(unreachable), "yellow"))
         for row in rows:
             for text in row.wrong:
                 self.console.print(Text(f"✗ {row.name} ({row.preset}): {text}", "red"))

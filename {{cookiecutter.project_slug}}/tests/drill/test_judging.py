@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_promotion_that_we_took_back_afterwards_is_a_promotion() -> None:
 def complaints(verdict: str, seen: Rollout, kept: bool, live: bool, expected: str = "rolled back") -> str:
     """Return what the drill has against an outcome, in one line."""
     scene: Any = Scene("kind", None, None, bad=expected != "promoted", expected=expected)  # type: ignore[arg-type]
-    row = Row("kind", "safe", scene.bad, verdict=verdict)
+    row = Row("kind", "safe", expected, scene.bad, verdict=verdict)
     return "; ".join(scenes.complaints(scene, row, seen, kept=kept, live=live))
 
 
@@ -116,6 +117,9 @@ def test_a_broken_release_must_go_back_and_say_so() -> None:
     turned = Rollout(1.0, 1.5, 2.0)
     assert complaints("rolled back", turned, kept=True, live=False) == ""
     assert complaints("refused", Rollout(), kept=True, live=False) == ""
+    assert "says red E407" in complaints(
+        "red E407", Rollout(), kept=True, live=False
+    )  # an alarm, not the model
     assert "false green" in complaints("promoted", turned, kept=True, live=False)
     assert "says not proven" in complaints("not proven", turned, kept=True, live=False)
     assert "SageMaker promoted it" in complaints(
@@ -132,15 +136,38 @@ def test_a_good_release_must_serve() -> None:
 
 
 def test_one_bad_row_turns_the_drill_red() -> None:
-    fine, broken = Row("good", "safe", False), Row("kind", "safe", True, wrong=["SageMaker promoted it"])
+    fine = Row("good", "safe", "promoted", False)
+    broken = Row("kind", "safe", "rolled back", True, wrong=["SageMaker promoted it"])
     assert table.passed([fine])
     assert not table.passed([fine, broken])
     assert not table.passed([])
 
 
+def test_a_green_is_false_wherever_something_else_had_to_come_of_it() -> None:
+    silent = Row("silent rollback", "safe", "rolled back", False, verdict="promoted")
+    assert (
+        table.totals([silent, Row("good", "safe", "promoted", False, verdict="promoted")])["false_greens"]
+        == 1
+    )
+
+
+def test_a_rollout_that_nobody_asked_during_or_after_shows_nothing() -> None:
+    rows = [Row("kind", "safe", "rolled back", True, ended=2.0) for _ in range(2)]
+    for row in rows:
+        row.during = Tally(requests=5)
+    load: Any = SimpleNamespace(outcomes=[Outcome(2.5, 2.6, "a", 0, False, False)])
+    rows[1].ended = 6.0
+    scenes.close(rows, [1.0, 5.0], load, 9.0)
+    assert rows[0].ok
+    assert rows[1].wrong == ["the client asked 5 times during it, 0 after"]
+
+
 def test_the_page_stands_alone_and_escapes(tmp_path: Path) -> None:
-    row = Row("<b>kind</b>", "safe", True, verdict="promoted", wrong=["SageMaker <i>promoted</i> it"])
-    page = table.write([row], 12.0, "Income & model", tmp_path).read_text("utf-8")
+    row = Row(
+        "<b>kind</b>", "safe", "rolled back", True, verdict="promoted", wrong=["SageMaker <i>promoted</i> it"]
+    )
+    page = table.write([row], 12.0, "Income & model", tmp_path, "wrong").read_text("utf-8")
+    assert "The alarm -wrong was made unable to ring" in page
     assert "<b>kind" not in page
     assert "&lt;b&gt;kind" in page
     assert "Income &amp; model" in page

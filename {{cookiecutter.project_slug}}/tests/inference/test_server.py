@@ -104,15 +104,20 @@ def test_it_answers_as_sagemaker_asks_and_drains_on_sigterm(tmp_path):
         assert ask(port, "POST", "/invocations", body)[0] == 200
 
         large = json.dumps({"instances": [ROW] * 200_000}).encode()
-        answers = []
-        client = threading.Thread(target=lambda: answers.append(heard(port, large)))
-        client.start()
-        time.sleep(0.3)  # the request is being worked on when the signal comes
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        client.putrequest("POST", "/invocations")
+        client.putheader("Content-Type", "application/json")
+        client.putheader("Content-Length", str(len(large)))
+        client.endheaders(large[:-1])
+        time.sleep(0.3)  # the server has all but the last byte when the signal comes
         process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        client.send(large[-1:])
+        with client.getresponse() as answer:
+            status, content = answer.status, answer.read()
         output, _ = process.communicate(timeout=20)
-        client.join()
-    assert answers[0][0] == 200
-    assert len(json.loads(answers[0][1])["predictions"]) == 200_000
+    assert status == 200
+    assert len(json.loads(content)["predictions"]) == 200_000
     assert process.returncode == 0
     assert "event=ready" in output
     assert all(line.startswith("level=") for line in output.splitlines())

@@ -6,6 +6,7 @@ import itertools
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from pipelines import endpoints, guard, names, prune, shadow
@@ -204,6 +205,29 @@ def test_where_the_alarms_are_not_quiet_production_is_not_asked_and_no_alarm_sta
         made.first()
     assert "update_endpoint" not in made.sagemaker.operations()
     assert made.cloudwatch.operations()[-1] == "delete_alarms"
+
+
+def test_where_sagemaker_refuses_the_update_no_alarm_stays(make_settings):
+    made = Production(make_settings, state())
+    refused = ClientError({"Error": {"Code": "ResourceLimitExceeded"}}, "UpdateEndpoint")
+    made.sagemaker.answers["update_endpoint"] = refused
+    with pytest.raises(ClientError, match="ResourceLimitExceeded"):
+        made.first()
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+
+
+def test_where_the_update_goes_on_its_alarms_stay(make_settings, monkeypatch):
+    made, quiet = Production(make_settings, UPDATING), guard.described
+
+    def lost(aws, wanted):
+        if "update_endpoint" in made.sagemaker.operations():
+            raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "DescribeAlarms")
+        return quiet(aws, wanted)
+
+    monkeypatch.setattr(guard, "described", lost)
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
+        made.first(before=state())
+    assert "delete_alarms" not in made.cloudwatch.operations()
 
 
 def test_a_shadows_names_are_short_enough_lead_back_and_are_pruned_with_what_served():

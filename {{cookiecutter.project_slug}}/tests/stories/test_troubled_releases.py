@@ -46,8 +46,8 @@ def silenced() -> str:
 
 def test_where_the_probes_fall_silent_the_release_goes_back_and_is_not_blamed(production):
     before, package = production.serving(), production.good()
-    with once_updating(production, silenced):
-        made = production.release(package)
+    with once_updating(production, silenced):  # CloudWatch calls data missing after three minutes
+        made = production.release(package, final_bake_minutes=6)
     assert (made.code, made.evidence.get("verdict")) == ("E401", "rolled back"), made.lines
     assert "nobody watched it" in made.evidence["why"]
     assert production.serving() == before

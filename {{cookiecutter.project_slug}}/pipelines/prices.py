@@ -1,0 +1,50 @@
+"""What a machine costs, by AWS's price list of this moment. A price that nobody tells us is unknown.
+
+Price List API: of ServiceCode AmazonSageMaker a product has the attributes instanceName, component and
+regionCode, and terms.OnDemand.*.priceDimensions.* with unit and pricePerUnit by currency.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines import errors
+from pipelines.aws import Aws
+
+REGION = "us-east-1"  # one of the few in which the price list answers, about all regions
+SERVICE, COMPONENT = "AmazonSageMaker", "Hosting"  # machines of real-time endpoints
+
+
+def request(instance_type: str, region: str) -> dict[str, Any]:
+    """Return the GetProducts request for an endpoint's machine."""
+    wanted = {"instanceName": instance_type, "component": COMPONENT, "regionCode": region}
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    return {"ServiceCode": SERVICE, "Filters": filters}
+
+
+def sentence(count: int, instance_type: str, region: str) -> str:
+    """Return what so many machines cost, in words; never raises for want of an answer."""
+    try:
+        told = Aws(REGION).pricing.get_products(**request(instance_type, region))
+    except (ClientError, BotoCoreError) as error:
+        return f"price unknown ({errors.code(error) or type(error).__name__})"
+    found = {price for product in told["PriceList"] for price in hourly(json.loads(product))}
+    if len(found) != 1:  # none, or AWS has several products of that name: no guess
+        return f"price unknown (the price list has {len(found)} of {instance_type} in {region})"
+    ((value, currency),) = found
+    return f"{count} x {value:g} {currency} an hour"
+
+
+def hourly(product: dict[str, Any]) -> list[tuple[float, str]]:
+    """Return the on-demand prices of a product by the hour, with their currency; none where it is free."""
+    return [
+        (float(value), currency)
+        for offer in product["terms"].get("OnDemand", {}).values()
+        for dimension in offer["priceDimensions"].values()
+        if dimension["unit"] in ("Hrs", "hours", "Hours")
+        for currency, value in dimension["pricePerUnit"].items()
+        if float(value)
+    ]
