@@ -140,7 +140,10 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
         WrongRelease, DeployFailed: rolled back, or not known.
     """
     aws, config, old = run.aws, ready.config, before["EndpointConfigName"]
-    machines = run.settings.environments.production
+    same = same_machines(run, old, config)
+    machines = run.settings.environments.production.of(machine_count(run, config, before if same else None))
+    if machines.rollout.strategy != (wanted := run.settings.environments.production.rollout.strategy):
+        run.story.say(f"  one machine has no half that could go first: all at once instead of {wanted}")
     watched = Watched(run.project, ready.endpoint, config, old, machines)
     with watch.watching(run, ready, watched, step) as watcher:
         if attached := endpoints.pending(before) == config:
@@ -153,7 +156,7 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
             watcher.watched = guard.ready(aws, watched, lambda: watcher.prober.trouble, known)
             if deaf := [name for name in watched.names if name not in watcher.watched.names]:
                 run.story.say(f"  not watched, for it rings already: {', '.join(deaf)}")
-            request = update_request(watcher.watched, same_machines(run, old, machines))
+            request = update_request(watcher.watched, same)
             alone(run, ready.endpoint, before)
             watcher.begin()
             endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
@@ -172,11 +175,21 @@ def alone(run: Run, endpoint: str, before: dict[str, Any]) -> None:
         this release was not asked for: look at it (python -m pipelines status), then release again""")
 
 
-def same_machines(run: Run, config: str, machines: Environment) -> bool:
-    """Say whether a config asks for these machines: then the number that autoscaling chose is kept."""
-    there = run.aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    wanted = (machines.instance_type, machines.instance_count)
-    return (there.get("InstanceType"), there.get("InitialInstanceCount")) == wanted
+def same_machines(run: Run, old: str, new: str) -> bool:
+    """Say whether two configs ask for the same machines: then the number that autoscaling chose is kept."""
+    before, after = variant(run, old), variant(run, new)
+    return all(before.get(key) == after.get(key) for key in ("InstanceType", "InitialInstanceCount"))
+
+
+def machine_count(run: Run, config: str, running: dict[str, Any] | None) -> int:
+    """Return how many machines the new fleet will have: as many as are running, or as its config asks for."""
+    kept = [each.get("DesiredInstanceCount") for each in (running or {}).get("ProductionVariants", [])]
+    return (kept and kept[0]) or variant(run, config).get("InitialInstanceCount", 1)
+
+
+def variant(run: Run, config: str) -> dict[str, Any]:
+    """Return the one variant of a config."""
+    return run.aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
 
 
 def make_config(run: Run, environment: str, package: Package) -> str:

@@ -106,6 +106,15 @@ class Production(Environment):
             )
         return self
 
+    def of(self, count: int) -> Production:
+        """Return the same for a fleet of so many machines; one alone has no half that could go first."""
+        rollout = self.rollout
+        if count < 2 and rollout.strategy != "all_at_once":
+            kept = rollout.model_dump(exclude={"strategy", "share", "bake_minutes", "final_bake_minutes"})
+            final = rollout.final_bake_minutes or USUAL_MINUTES
+            rollout = Rollout(**kept, strategy="all_at_once", final_bake_minutes=final)
+        return self.model_copy(update={"instance_count": count, "rollout": rollout})
+
     def share(self) -> float:
         """Return the share of the fleet that moves in the first step: one machine, or a tenth."""
         if self.rollout.strategy == "all_at_once":

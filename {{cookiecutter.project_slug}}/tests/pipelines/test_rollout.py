@@ -108,6 +108,41 @@ def test_a_share_is_asked_for_as_it_is_written(make_settings, percent):
     assert routing["CanarySize"]["Value"] == percent
 
 
+def configs(**machines: tuple[str, int]) -> Client:
+    """Return SageMaker with these endpoint configs."""
+
+    def describe(EndpointConfigName: str) -> dict:
+        kind, count = machines[EndpointConfigName]
+        return {"ProductionVariants": [{"InstanceType": kind, "InitialInstanceCount": count}]}
+
+    return Client(describe_endpoint_config=describe)
+
+
+@pytest.mark.parametrize(
+    ("running", "strategy", "percent"),
+    [
+        pytest.param(1, "ALL_AT_ONCE", None, id="autoscaled down to one: it has no half"),
+        pytest.param(3, "CANARY", 34, id="autoscaled up to three: one of them"),
+        pytest.param(None, "CANARY", 50, id="as the settings say"),
+    ],
+)
+def test_the_first_step_is_a_part_of_the_machines_that_run(make_settings, running, strategy, percent):
+    tables = {
+        "environments.production.instance_count": 2,
+        "environments.production.rollout": {"preset": "safe", "bake_minutes": 3, "final_bake_minutes": 4},
+    }
+    run = make_run(make_settings(**tables), sagemaker=configs(new=("ml.m5.large", 2)))
+    now = running and {"ProductionVariants": [{"DesiredInstanceCount": running}]}
+    machines = run.settings.environments.production.of(rollout.machine_count(run, "new", now))
+    asked = rollout.deployment(machines, ["a"])
+    policy = asked["BlueGreenUpdatePolicy"]
+    routing = policy["TrafficRoutingConfiguration"]
+    assert (routing["Type"], policy["TerminationWaitInSeconds"]) == (strategy, 240)
+    assert routing.get("CanarySize", {}).get("Value") == percent
+    request = {"EndpointName": "e", "EndpointConfigName": "new", "DeploymentConfig": asked}
+    validate_parameters(request, input_shape("UpdateEndpoint"))
+
+
 @pytest.mark.parametrize(
     ("there", "kept"),
     [
@@ -117,10 +152,8 @@ def test_a_share_is_asked_for_as_it_is_written(make_settings, percent):
     ],
 )
 def test_what_autoscaling_has_set_stays_unless_other_machines_are_wanted(make_settings, there, kept):
-    variant = {"InstanceType": there[0], "InitialInstanceCount": there[1]}
-    client = Client(describe_endpoint_config={"ProductionVariants": [variant]})
-    run = make_run(make_settings(), sagemaker=client)
-    same = rollout.same_machines(run, "old", run.settings.environments.production)
+    run = make_run(make_settings(), sagemaker=configs(old=there, new=("ml.m5.large", 1)))
+    same = rollout.same_machines(run, "old", "new")
     assert rollout.update_request(watched(run.settings), same)["RetainAllVariantProperties"] is kept
 
 

@@ -50,11 +50,12 @@ class Rollout:
     ) -> None:
         self.states, self.fires = itertools.chain(states, itertools.repeat(states[-1])), fires
         self.before, self.looked = before or state(), 0
+        settings = make_settings()
+        count = settings.environments.production.instance_count
+        variant = {"InstanceType": "ml.m5.large", "InitialInstanceCount": count}
         self.sagemaker = Client(
             describe_endpoint=self._describe,
-            describe_endpoint_config={
-                "ProductionVariants": [{"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}]
-            },
+            describe_endpoint_config={"ProductionVariants": [variant]},
             **answers,
         )
         self.cloudwatch = Client(describe_alarms=self._alarms, get_metric_statistics={"Datapoints": []})
@@ -66,7 +67,7 @@ class Rollout:
         self.probes = 2  # between two looks
         self.reply = reply = Client(invoke_endpoint=self._answer)
         self.run = make_run(
-            make_settings(), sagemaker=self.sagemaker, cloudwatch=self.cloudwatch, runtime=reply, probe=reply,
+            settings, sagemaker=self.sagemaker, cloudwatch=self.cloudwatch, runtime=reply, probe=reply,
             publish=Client(), s3=self.bucket,
         )  # fmt: skip
 

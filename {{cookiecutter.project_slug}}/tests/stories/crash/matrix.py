@@ -20,7 +20,6 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -90,41 +89,45 @@ def attempt(site: Site, case: Case, wanted: dict[str, Any]) -> Outcome:
     return outcome
 
 
-def run_on_one(batch: list[Case], out: Any) -> None:
-    """Run cases on a site of their own; a site on which something was lost is replaced."""
-    left, parent = list(batch), multiprocessing.parent_process()
+def run_on_one(todo: Any, out: Any) -> None:
+    """Run cases on a site of their own, so many that it stays quick, or until something is lost on it."""
+    parent = multiprocessing.parent_process()
     assert parent, "a site has a process of its own"
-    while left and parent.is_alive():
-        with tempfile.TemporaryDirectory() as folder, sites.opened(Path(folder)) as site:
-            wanted = record(site).wanted
-            while left and parent.is_alive():
-                case = left.pop(0)
-                try:
-                    outcome = attempt(site, case, wanted)
-                except Exception as error:
-                    outcome = Outcome(case, "lost", notes=[f"{error!r} {traceback.format_exc(limit=-3)}"])
-                out.put(outcome)
-                if outcome.verdict == "lost":
-                    break
+    with tempfile.TemporaryDirectory() as folder, sites.opened(Path(folder)) as site:
+        wanted = record(site).wanted
+        for _ in range(BATCH):
+            try:
+                case = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                outcome = attempt(site, case, wanted)
+            except Exception as error:
+                outcome = Outcome(case, "lost", notes=[f"{error!r} {traceback.format_exc(limit=-3)}"])
+            out.put(outcome)
+            if outcome.verdict == "lost" or not parent.is_alive():
+                return
 
 
 def run_all(chosen: list[Case], at_once: int) -> Iterator[Outcome]:
     """Yield the outcome of each case as it comes."""
-    context, number = multiprocessing.get_context("spawn"), max(at_once, ceil(len(chosen) / BATCH))
-    batches = [chosen[first::number] for first in range(number) if chosen[first::number]]
-    out, running, left = context.Queue(), [], len(chosen)
-    while left:
-        running = [process for process in running if process.is_alive()]
-        while batches and len(running) < at_once:
-            process = context.Process(target=run_on_one, args=(batches.pop(0), out))
-            process.start()
-            running.append(process)
-        with contextlib.suppress(queue.Empty):
-            yield out.get(timeout=1)
-            left -= 1
-        assert left == 0 or running, "the sites have ended before their cases"
-    for process in running:
-        process.join()
+    context, running, left = multiprocessing.get_context("spawn"), [], len(chosen)
+    with context.Manager() as shared:
+        todo, out = shared.Queue(), shared.Queue()
+        for case in chosen:
+            todo.put(case)
+        while left:
+            running = [process for process in running if process.is_alive()]
+            while len(running) < min(at_once, todo.qsize()):
+                process = context.Process(target=run_on_one, args=(todo, out))
+                process.start()
+                running.append(process)
+            assert running or not out.empty(), "the sites have ended before their cases"
+            with contextlib.suppress(queue.Empty):
+                yield out.get(timeout=1)
+                left -= 1
+        for process in running:
+            process.join()
 
 
 def summary(what: str, outcomes: list[Outcome]) -> str:
