@@ -20,7 +20,7 @@ from tests.drill.world import World
 VERDICTS = {
     "E401": "rolled back", "E402": "not proven", "E405": "unknown", "E406": "unknown", "E412": "refused",
 }  # fmt: skip
-SETTLE_SECONDS = 0.6  # of load after each rollout, at least: a wrong answer then would be one after
+SETTLE_SECONDS = 0.4  # of load after each rollout, at least: a wrong answer then would be one after
 SETTLE_RATE = 60  # requests a second meanwhile
 Act = Callable[[Run, Package], Any]
 
