@@ -5,6 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from pipelines import contract, endpoints, errors, names, registry, rollout, watch
+from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from pipelines.registry import Package
@@ -86,6 +87,9 @@ def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: Ba
     package, failure = ready.package, None
     try:
         put_back(run, serving, config, ready)
+        if ready.asked and not isinstance(error, Exception):  # Ctrl-C: its alarms watched until now
+            machines = run.settings.environments.production
+            watch.tidy(run, Watched(run.project, ready.endpoint, ready.config, config, machines))
     except BaseException as second:
         known, before = errors.translate(second), f"version {serving.version}" if serving else "nothing"
         failure = DeployFailed(f"""E406 production may serve version {package.version}, which is not proven

@@ -7,6 +7,7 @@ regionCode, and terms.OnDemand.*.priceDimensions.* with unit and pricePerUnit by
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines import errors
 from pipelines.aws import Aws
 
-REGION = "us-east-1"  # one of the few in which the price list answers, about all regions
+LISTS = {"cn-": "cn-northwest-1"}  # where the price list answers about such regions
+LIST = "us-east-1"  # and about all others
 SERVICE, COMPONENT = "AmazonSageMaker", "Hosting"  # machines of real-time endpoints
 
 
@@ -25,12 +27,15 @@ def request(instance_type: str, region: str) -> dict[str, Any]:
     return {"ServiceCode": SERVICE, "Filters": filters}
 
 
+@cache
 def sentence(count: int, instance_type: str, region: str) -> str:
     """Return what so many machines cost, in words; never raises for want of an answer."""
     try:
-        told = Aws(REGION).pricing.get_products(**request(instance_type, region))
+        told = Aws(LISTS.get(region[:3], LIST)).pricing.get_products(**request(instance_type, region))
     except (ClientError, BotoCoreError) as error:
-        return f"price unknown ({errors.code(error) or type(error).__name__})"
+        why = errors.code(error) or type(error).__name__
+        hint = ", pricing:GetProducts is not allowed" if why in errors.REFUSED else ""
+        return f"price unknown ({why}{hint})"
     found = {price for product in told["PriceList"] for price in hourly(json.loads(product))}
     if len(found) != 1:  # none, or AWS has several products of that name: no guess
         return f"price unknown (the price list has {len(found)} of {instance_type} in {region})"

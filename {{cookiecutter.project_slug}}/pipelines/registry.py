@@ -163,8 +163,11 @@ def annotate(aws: Aws, package: Package, facts: dict[str, str]) -> Package:
 
 
 def judge(aws: Aws, package: Package, status: str, why: str) -> Package:
-    """Approve or reject a package, saying why."""
-    return _update(aws, package, ModelApprovalStatus=status, ApprovalDescription=why[:1024])
+    """Approve or reject a package, saying why. What is rejected counts as proven in production no more."""
+    change: dict[str, Any] = {"ModelApprovalStatus": status, "ApprovalDescription": why[:1024]}
+    if status == "Rejected" and package.metadata.get("production") == "proven":
+        change["CustomerMetadataProperties"] = package.metadata | {"production": "taken back"}
+    return _update(aws, package, **change)
 
 
 def _update(aws: Aws, package: Package, **change: Any) -> Package:

@@ -11,6 +11,8 @@ import hashlib
 import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipelines import endpoints, guard, names, proof, shadow, watch
 from pipelines.alarms import Watched
 from pipelines.errors import NotStarted
@@ -159,7 +161,11 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
             request = update_request(watcher.watched, same)
             alone(run, ready.endpoint, before)
             watcher.begin()
-            endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
+            try:
+                endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
+            except ClientError as error:
+                watcher.refused(error)
+                raise
         return watcher.follow()
 
 

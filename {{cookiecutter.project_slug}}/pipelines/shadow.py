@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipelines import alarms, endpoints, guard, names, proof, watch
 from pipelines.alarms import Watched
 from pipelines.aws import Aws, found
@@ -100,8 +102,14 @@ def first(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> dict[st
     if config != own:  # somebody's run ended before it could take the shadow away
         alone = {"EndpointConfigName": own, "RetainAllVariantProperties": True}
         before, _ = update(run.aws, watched, alone, step)
-        proof.of_state(before, own)
-        guard.delete(run.aws, watched)
+        watch.tidy(run, watched)
+        try:
+            proof.of_state(before, own)
+        except WrongRelease as error:  # not of this release: it was not asked for yet
+            raise DeployFailed(f"""E402 the shadow of an earlier run could not be taken away
+                {watched.endpoint}
+                {error.what}: {before.get("FailureReason", "SageMaker gives no reason")}
+                nothing was found against this release: release it again""") from None
     known = ready.package.metadata.get("production") == "proven"  # it comes back: that must be quick
     if machines.rollout.shadow_minutes and not known and own not in (ready.config, watched.config):
         before = cast(run, ready, watched, before, step)
@@ -120,16 +128,16 @@ def cast(run: Run, ready: Ready, watched: Shadowed, before: dict[str, Any], step
         step.note = "waiting until the shadow's alarms are quiet"
         guard.ready(aws, watched, str)
     except BaseException:
-        guard.delete(aws, watched)
+        watch.tidy(run, watched)
         raise
     since = datetime.now(UTC)
     try:
         now, fired = update(aws, watched, update_request(watched), step)
-    except Exception:
-        if not endpoints.moving(endpoints.describe(aws, watched.endpoint)):  # else they watch it still
-            guard.delete(aws, watched)
+    except ClientError as error:
+        if error.operation_name == "UpdateEndpoint":  # refused; else it may go on, and they watch it
+            watch.tidy(run, watched)
         raise
-    guard.delete(aws, watched)
+    watch.tidy(run, watched)
     judge(run, ready, watched, now, fired, figures(aws, watched, since))
     return now
 
@@ -147,8 +155,10 @@ def update(
             raise endpoints.gone(watched.endpoint)
         fired |= guard.firing(guard.described(aws, watched.names))
         begun = begun or endpoints.moving(now) or now["EndpointConfigName"] == request["EndpointConfigName"]
-        if not endpoints.moving(now) and (begun or time.monotonic() - started > watch.BEGIN_SECONDS):
+        if begun and not endpoints.moving(now):
             return now, fired
+        if not begun and time.monotonic() - started > watch.BEGIN_SECONDS:
+            raise watch.never_began(watched.endpoint)
         step.note = f"shadow: {now['EndpointStatus']} {endpoints.phase(now)}"
     raise AssertionError  # looks never ends by itself
 
@@ -187,7 +197,8 @@ def judge(
     run.story.say(f"  shadow: {seen}")
     if now["EndpointStatus"] == "InService" and now["EndpointConfigName"] == watched.config:
         return
-    told = [*(f"alarm {name}: {why}" for name, why in fired.items()), now.get("FailureReason", ""), seen]
+    reason = now.get("FailureReason", "")
+    told = [*(f"alarm {name}: {why}" for name, why in fired.items()), reason, seen]
     why = "; ".join(filter(None, told))
     evidence = {
         "schema_version": 1,
@@ -199,7 +210,7 @@ def judge(
         "alarms": {"watched": watched.names, "fired": fired},
     }
     watch.record(run, ready.package, evidence)
-    blameless = not fired and watch.NOT_THE_MODEL.search(why)
+    blameless = not fired and (not reason or watch.NOT_THE_MODEL.search(reason))
     raise (DeployFailed if blameless else WrongRelease)(f"""E412 the shadow failed on real requests
         {watched.endpoint}
         {why}

@@ -50,6 +50,7 @@ def plan(run: Run, work: Tree) -> Table:
         made = run.stack
     except SettingsError as error:
         table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
+        _costs(table, work.settings.environments, aws.region)
         return table
     there = sum(map(bool, images.digests(aws, made, work.ids.code_id).values()))
     todo = "use them" if there == 2 else "stop: python -m pipelines image comes first"
@@ -86,9 +87,10 @@ def _costs(table: Table, environments: Environments, region: str) -> None:
     limits = f"5xx {rollout.max_error_rate:.1%}, latency x {rollout.max_latency_ratio:g}, 1 wrong answer"
     table.add_row("alarms", ", ".join([limits, *rollout.alarms]), "go back where one fires")
     while_idle = "always: it costs money while idle"
+    more = "" if rollout.strategy == "rolling" else ", twice as much during a rollout"
     for name, machines, kept in (
         ("staging", staging, while_idle if staging.keep else "only while it is proven"),
-        ("production", production, f"{while_idle}, twice as much during a rollout"),
+        ("production", production, f"{while_idle}{more}"),
     ):
         count, kind = machines.instance_count, machines.instance_type
         kept = f"{kept}; {prices.sentence(count, kind, region)}"

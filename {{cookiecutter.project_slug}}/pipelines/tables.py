@@ -14,6 +14,8 @@ Machine = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
 Minutes = Annotated[int, Field(ge=0, le=60)]  # SageMaker waits an hour at most
 
 BAKE_MINUTES = 3  # the least in which our slowest alarm has two whole minutes to look at
+# The least in all: CloudWatch takes three to four minutes to call missing what a dead runner does not send.
+UNWATCHED_MINUTES = 5
 STARTING_MINUTES = 30  # for machines that come late, on top of what is waited for on purpose
 USUAL_MINUTES = 5
 PRESETS = {"small": "all_at_once", "safe": "canary"}
@@ -64,6 +66,10 @@ class Rollout(Table):
                     raise ValueError(f"{wait}|none: {self.strategy} has no such wait")
             elif minutes < BAKE_MINUTES:
                 raise ValueError(f"{wait}|{BAKE_MINUTES} or more: alarms need whole minutes to look at")
+        if self.waited(self.share or 0.5) < UNWATCHED_MINUTES:
+            raise ValueError(
+                f"{WAITS[self.strategy][-1]}|{UNWATCHED_MINUTES} or more, if no probes shall be noticed"
+            )
         if 0 < self.shadow_minutes < BAKE_MINUTES:
             raise ValueError(f"shadow_minutes|0 or {BAKE_MINUTES} to 60: alarms need whole minutes")
         if self.share is not None and self.strategy == "all_at_once":
@@ -111,7 +117,7 @@ class Production(Environment):
         rollout = self.rollout
         if count < 2 and rollout.strategy != "all_at_once":
             kept = rollout.model_dump(exclude={"strategy", "share", "bake_minutes", "final_bake_minutes"})
-            final = rollout.final_bake_minutes or USUAL_MINUTES
+            final = max(rollout.final_bake_minutes or 0, UNWATCHED_MINUTES)
             rollout = Rollout(**kept, strategy="all_at_once", final_bake_minutes=final)
         return self.model_copy(update={"instance_count": count, "rollout": rollout})
 

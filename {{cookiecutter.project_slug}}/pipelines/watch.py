@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import alarms, endpoints, guard, names, proof
+from pipelines import alarms, endpoints, errors, guard, names, proof
 from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, WrongRelease
 from pipelines.prober import MISS, Prober
@@ -38,6 +38,10 @@ class Watcher:
         self.fired: dict[str, str] = {}  # alarms that fired since the endpoint was asked, with their reasons
         self.asked = self.attached = self.over = False
         self.verdict, self.why = "unknown", ""
+
+    def refused(self, error: ClientError) -> None:
+        """Note that SageMaker did not take the request: nothing goes on, nobody needs the alarms."""
+        self.over, self.why = error.operation_name == "UpdateEndpoint", errors.code(error)
 
     def begin(self, attached: bool = False) -> None:
         """Note that the endpoint is asked now, or was by an earlier run that we go on for."""
@@ -69,7 +73,7 @@ class Watcher:
             if endpoints.moving(now) or not (begun or time.monotonic() - self.started > BEGIN_SECONDS):
                 continue
             if not begun and now["EndpointConfigName"] != self.watched.config:
-                raise self.never_began()
+                raise never_began(self.watched.endpoint)
             self.over = True
             return self.judge(now)
         raise AssertionError  # looks never ends by itself
@@ -132,13 +136,6 @@ class Watcher:
         self.verdict = "promoted"
         return answered
 
-    def never_began(self) -> DeployFailed:
-        """Return the error for an update of which SageMaker shows nothing; it keeps its alarms."""
-        return DeployFailed(f"""E402 the update never began
-            {self.watched.endpoint}
-            SageMaker took the request {BEGIN_SECONDS:g} s ago and shows nothing of it
-            nothing was found against the release: release it again""")
-
     def rolled_back(self, back: WrongRelease) -> DeployFailed:
         """Return the error of a rollback: with the alarm, and whether the release is to blame."""
         counts, told = self.prober.counts, [f"alarm {name}: {why}" for name, why in self.fired.items()]
@@ -185,6 +182,14 @@ def watching(run: Run, ready: Ready, watched: Watched, step: Step) -> Iterator[W
             leave(run, watcher)
         if watcher.over or not watcher.asked:  # while it goes on, SageMaker needs them
             tidy(run, watched)
+
+
+def never_began(endpoint: str) -> DeployFailed:
+    """Return the error for an update of which SageMaker shows nothing; it keeps its alarms."""
+    return DeployFailed(f"""E402 the update never began
+        {endpoint}
+        SageMaker took the request {BEGIN_SECONDS:g} s ago and shows nothing of it
+        nothing was found against the release: release it again""")
 
 
 def tidy(run: Run, watched: Watched) -> None:

@@ -21,9 +21,8 @@ def settings(preset: str) -> Settings:
     tables = tomllib.loads(SETTINGS.read_text("utf-8"))
     production = tables["environments"]["production"]
     production["instance_count"] = INSTANCES[preset]
-    waits = {"final_bake_minutes": 3} | (
-        {"bake_minutes": 3} if preset == "safe" else {}
-    )  # as short as may be
+    # As short as may be.
+    waits = {"bake_minutes": 3, "final_bake_minutes": 3} if preset == "safe" else {"final_bake_minutes": 5}
     production["rollout"] = {"preset": preset, **waits}
     return facts.build(tables)
 

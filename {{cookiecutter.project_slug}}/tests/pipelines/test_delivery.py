@@ -6,11 +6,22 @@ import itertools
 from datetime import datetime
 
 import pytest
+from botocore.validate import validate_parameters
 
-from pipelines import delivery, endpoints, names, registry, rollout, status
+from pipelines import alarms, delivery, endpoints, names, registry, rollout, status
 from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
-from tests.pipelines.makers import GROUP, NO_ENDPOINT, SERVING, Client, error, make_aws, make_run, packages
+from tests.pipelines.makers import (
+    GROUP,
+    NO_ENDPOINT,
+    SERVING,
+    Client,
+    error,
+    input_shape,
+    make_aws,
+    make_run,
+    packages,
+)
 
 ROLLED_BACK = WrongRelease("E401 SageMaker rolled the release back\nendpoint\nalarm x\ntodo")
 DENIED = error("AccessDeniedException", "no", "UpdateEndpoint")
@@ -36,7 +47,7 @@ def production(make_settings, monkeypatch):
 
         monkeypatch.setattr(rollout, "prepare", prepare)
         monkeypatch.setattr(rollout, "serve", serve)
-        return make_run(make_settings(), sagemaker=client), served
+        return make_run(make_settings(), sagemaker=client, cloudwatch=Client()), served
 
     return make
 
@@ -209,6 +220,23 @@ def test_only_production_is_rolled_back(make_settings, environment):
     with pytest.raises(SettingsError, match=environment) as refused:
         delivery.rollback(run, environment)
     assert (refused.value.exit_code, client.asked) == (5, [])
+
+
+def test_after_ctrl_c_the_alarms_of_what_was_released_do_not_stay(production):
+    run, _ = production(packages("Approved", "Approved", serving=1), serve_2=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        release(run, 2)
+    ((operation, request),) = run.aws.cloudwatch.asked
+    assert (operation, set(request["AlarmNames"])) == ("delete_alarms", set(alarms.own("config-2")))
+
+
+def test_what_is_taken_back_counts_as_proven_in_production_no_more(make_settings):
+    client = packages("Approved", production="proven")
+    aws = make_aws(sagemaker=client)
+    registry.judge(aws, registry.describe(aws, f"{GROUP}/1"), "Rejected", "rolled back by hand")
+    change = dict(client.asked)["update_model_package"]
+    assert change["CustomerMetadataProperties"]["production"] == "taken back"
+    validate_parameters(change, input_shape("UpdateModelPackage"))
 
 
 def test_where_putting_back_fails_too_one_error_names_both_versions(production):

@@ -34,9 +34,10 @@ def product(*values: str, unit: str = "Hrs", currency: str = "USD") -> str:
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     """Answer as the Price List API would; botocore holds request and answer against Amazon's model."""
+    prices.sentence.cache_clear()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "nobody")
-    door = Aws(prices.REGION)
+    door = Aws(prices.LIST)
     monkeypatch.setattr(prices, "Aws", lambda _: door)
     with Stubber(door.pricing) as stub:
         yield stub
@@ -69,10 +70,12 @@ def test_a_price_is_the_one_that_the_list_has(listed: Stubber, told: list[Any], 
 
 def test_who_may_not_ask_is_told_that_the_price_is_unknown(listed: Stubber) -> None:
     listed.add_client_error("get_products", "AccessDeniedException")
-    assert sentence() == "price unknown (AccessDeniedException)"
+    assert sentence() == "price unknown (AccessDeniedException, pricing:GetProducts is not allowed)"
 
 
 def test_a_price_list_that_cannot_be_reached_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices.sentence.cache_clear()
+
     def unreachable(_: str) -> Any:
         raise EndpointConnectionError(endpoint_url="https://example.invalid")
 

@@ -129,7 +129,7 @@ def configs(**machines: tuple[str, int]) -> Client:
 def test_the_first_step_is_a_part_of_the_machines_that_run(make_settings, running, strategy, percent):
     tables = {
         "environments.production.instance_count": 2,
-        "environments.production.rollout": {"preset": "safe", "bake_minutes": 3, "final_bake_minutes": 4},
+        "environments.production.rollout": {"preset": "safe", "bake_minutes": 3, "final_bake_minutes": 7},
     }
     run = make_run(make_settings(**tables), sagemaker=configs(new=("ml.m5.large", 2)))
     now = running and {"ProductionVariants": [{"DesiredInstanceCount": running}]}
@@ -137,7 +137,7 @@ def test_the_first_step_is_a_part_of_the_machines_that_run(make_settings, runnin
     asked = rollout.deployment(machines, ["a"])
     policy = asked["BlueGreenUpdatePolicy"]
     routing = policy["TrafficRoutingConfiguration"]
-    assert (routing["Type"], policy["TerminationWaitInSeconds"]) == (strategy, 240)
+    assert (routing["Type"], policy["TerminationWaitInSeconds"]) == (strategy, 420)
     assert routing.get("CanarySize", {}).get("Value") == percent
     request = {"EndpointName": "e", "EndpointConfigName": "new", "DeploymentConfig": asked}
     validate_parameters(request, input_shape("UpdateEndpoint"))

@@ -58,6 +58,9 @@ def test_the_file_in_this_repository_is_right(tmp_path):
         pytest.param(PRODUCTION, {"strategy": "linear", "share": 0.05}, "0.1 to 0.5", id="too small a step"),
         pytest.param(PRODUCTION, {"final_bake_minutes": 0}, "3 or more", id="no final bake"),
         pytest.param(PRODUCTION, {"final_bake_minutes": 2}, "3 or more", id="a bake too short for alarms"),
+        pytest.param(
+            PRODUCTION, {"final_bake_minutes": 4}, "5 or more", id="too short to miss a dead runner"
+        ),
         pytest.param(PRODUCTION, {"bake_minutes": 5}, "no such wait", id="a bake between no steps"),
         pytest.param(
             PRODUCTION, {"final_bake_minutes": 30, "max_minutes": 20}, "all waits", id="too little time"

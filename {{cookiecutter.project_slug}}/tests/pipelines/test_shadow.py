@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from pipelines import endpoints, guard, names, prune, shadow
+from pipelines import endpoints, guard, names, prune, shadow, watch
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from pipelines.story import Step
@@ -165,6 +165,33 @@ def test_a_shadow_for_which_aws_has_no_machine_is_not_rejected(make_settings):
     with pytest.raises(DeployFailed, match="E412") as stopped:
         made.first()
     assert not isinstance(stopped.value, WrongRelease)
+
+
+def test_a_shadow_that_went_back_without_a_word_is_not_rejected(make_settings):
+    made = Production(make_settings, UPDATING, state())
+    with pytest.raises(DeployFailed, match="E412") as stopped:
+        made.first()
+    assert not isinstance(stopped.value, WrongRelease)
+
+
+def test_a_shadow_that_never_shows_is_no_fault_of_the_release_and_keeps_its_alarms(
+    make_settings, monkeypatch
+):
+    monkeypatch.setattr(watch, "BEGIN_SECONDS", 0.05)
+    made = Production(make_settings, state())
+    with pytest.raises(DeployFailed, match="E402 the update never began") as stopped:
+        made.first()
+    assert not isinstance(stopped.value, WrongRelease)
+    assert "delete_alarms" not in made.cloudwatch.operations()
+
+
+def test_a_release_is_not_blamed_for_an_old_shadow_that_stays(make_settings):
+    stays = state(SHADOW, FailureReason="Insufficient capacity")
+    made = Production(make_settings, UPDATING | {"EndpointConfigName": SHADOW}, stays)
+    with pytest.raises(DeployFailed, match="E402 the shadow of an earlier run") as stopped:
+        made.first(state(SHADOW))
+    assert not isinstance(stopped.value, WrongRelease)
+    assert "Insufficient capacity" in stopped.value.why
 
 
 def test_an_update_that_takes_a_moment_to_show_is_no_refusal(make_settings):

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipelines import alarms, endpoints, guard, prober, rollout, watch
 from pipelines.errors import DeployFailed, NotStarted, WrongRelease
@@ -227,6 +228,15 @@ def test_an_update_that_never_shows_is_red_and_no_fault_of_the_release(make_sett
         made.go()
     assert (never.value.code, type(never.value)) == ("E402", DeployFailed)
     assert "delete_alarms" not in made.cloudwatch.operations()  # it might still begin
+
+
+def test_where_sagemaker_refuses_the_update_no_alarm_stays(make_settings):
+    refusal = error("ResourceLimitExceeded", "no such machine is left", "UpdateEndpoint")
+    made = Rollout(make_settings, state(), update_endpoint=refusal)
+    with pytest.raises(ClientError, match="ResourceLimitExceeded"):
+        made.go()
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+    assert made.evidence["why"] == "ResourceLimitExceeded"
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def silenced() -> str:
 
 def test_where_the_probes_fall_silent_the_release_goes_back_and_is_not_blamed(production):
     before, package = production.serving(), production.good()
-    with once_updating(production, silenced):  # CloudWatch calls data missing after three minutes
-        made = production.release(package, final_bake_minutes=6)
+    with once_updating(production, silenced):
+        made = production.release(package)
     assert (made.code, made.evidence.get("verdict")) == ("E401", "rolled back"), made.lines
     assert "nobody watched it" in made.evidence["why"]
     assert production.serving() == before
@@ -137,7 +137,7 @@ def test_a_release_whose_runner_was_killed_is_picked_up_or_made_again_and_nobody
 
     made = production.watched(killed_and_again, package)
     assert made.code == "", made.lines
-    # Where nobody probes for a minute SageMaker goes back by itself; only then the next run asks anew.
+    # Where nobody probes for some minutes SageMaker goes back by itself; only then the next run asks anew.
     assert production.calls("UpdateEndpoint") in ([200], [200, 200])
     assert production.serving() == package.release_id
     assert made.during.clean, made.during

@@ -34,7 +34,7 @@ from tests.stories.crash.site import VERBS, Site
 KINDS = ("throttle", "error", "drop-before", "drop-after", "hang")
 FOR_GOOD = ("throttle", "error")
 TRIES = 3  # where a loop had fewer looks than when it was recorded
-SITES = 4  # at once: most of a release is waiting
+SITES = 6  # at once: most of a release is waiting
 BATCH = 40  # cases after which a site is replaced: lists of what is over grow
 
 

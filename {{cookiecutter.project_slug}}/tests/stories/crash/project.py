@@ -27,11 +27,6 @@ def make(folder: Path) -> Path:
         shutil.copytree(STAND_INS / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(root / "data" / "adult")
     lock(root, FILES)
-    facts = root / "mlops.toml"
-    usual = facts.read_text("utf-8")
-    brief = usual.replace("# final_bake_minutes = 5", "final_bake_minutes = 3")  # the least it may be
-    assert brief != usual, "mlops.toml shows no final_bake_minutes"
-    facts.write_text(brief, "utf-8")
     return root
 
 
