@@ -36,10 +36,12 @@ def test_every_broken_release_is_stopped_and_every_good_one_promoted(project, ca
     with capsys.disabled():
         print(f"\n{output}")
     assert (code, told["verdict"]) == (0, "passed"), output
+    assert told["left_out"] == []
     rows, sums = told["rows"], told["totals"]
     assert len({row["name"] for row in rows if row["bad"]}) == KINDS
     assert {row["name"] for row in rows} >= TROUBLES
     for row in rows:
+        assert row["ok"], row
         good = row["name"].startswith("good") or row["name"] in TROUBLES - {"silent rollback"}
         assert row["verdict"] == ("promoted" if good else "rolled back"), row
         assert row["during"]["requests"] > 0, row
@@ -57,4 +59,5 @@ def test_with_an_alarm_that_cannot_ring_the_broken_release_gets_through_and_the_
     for row in bad:
         assert "SageMaker promoted it" in row["wrong"], row
         assert row["during"]["wrong"] > 0, row
+    assert all(row["ok"] for row in told["rows"] if row["name"] != "sign flipped"), output
     assert "The alarm -wrong was made unable to ring" in output

@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from pipelines import alarms, tree
+from pipelines import tree
 from pipelines.story import make_console
 from tests.drill import blunt, honest, presets, scenes, table, world
 from tests.drill.kinds import KINDS, Kind
@@ -41,8 +41,9 @@ def main() -> int:
     with show.shown(), blunt.alarm(args.unreachable):
         rows = drill.play(show.add)
     seconds = time.monotonic() - started
-    page = table.write(rows, seconds, work.settings.project.name, BUILD, args.unreachable)
-    show.end(rows, seconds, page, args.unreachable)
+    remarks = table.Remarks(args.unreachable, drill.left_out)
+    page = table.write(rows, seconds, work.settings.project.name, BUILD, remarks)
+    show.end(rows, seconds, page, remarks)
     return 0 if table.passed(rows) else 1
 
 
@@ -50,7 +51,7 @@ def parse() -> argparse.Namespace:
     """Read the arguments."""
     parser = argparse.ArgumentParser(prog="make drill", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", default="", help="kinds and troubles whose name holds this")
-    parser.add_argument("--unreachable", choices=alarms.KINDS, help="make this alarm unable to ring")
+    parser.add_argument("--unreachable", choices=blunt.NEVER, help="make this alarm unable to ring")
     args = parser.parse_args()
     names = [item.name for item in (*KINDS, *TROUBLES)]
     if not any(args.only in name for name in names):
@@ -69,22 +70,22 @@ class Drill:
         self.staging = ThreadPoolExecutor(1)
         self.staging_run = presets.quiet(work.settings)
         self.staged: dict[str, Future[str]] = {}
+        self.left_out: list[str] = []  # kinds that this model cannot be broken in
         self.made = 0
 
     def play(self, tell: Callable[[Row], object]) -> list[Row]:
         """Play every scene in turn."""
         self.set_up()
         region, endpoint = self.work.settings.project.region, self.runs["safe"].endpoint("production")
-        rows, starts = [], []
+        rows = []
         bodies = [json.dumps(body).encode() for body in self.world.bodies]
         looking, asking = Watch(region, endpoint), Load(region, endpoint, bodies, self.world.truths)
         with looking as looked, asking as load, self.staging:
             for scene in ahead(self.program()):
-                starts.append(time.monotonic())
                 rows.append(scenes.play(scene, self.world, load, looked))
                 tell(rows[-1])
             end = time.monotonic()
-        scenes.close(rows, starts, load, end)
+        scenes.close(rows, load, end)
         return rows
 
     def set_up(self) -> None:
@@ -132,6 +133,7 @@ class Drill:
         right = self.models[(self.made + 1) % 2]
         model = kind.of(right)
         if model is None:
+            self.left_out += [kind.name] if kind.name not in self.left_out else []
             return None
         package = self.world.register(kind.name, model, right, kind.fault)
         if kind.name not in self.staged:  # staging is the same whatever production's preset is

@@ -1,4 +1,8 @@
-"""The drill's own proof: an alarm whose threshold nothing can reach. With it the drill must turn red."""
+"""The drill's own proof: an alarm whose threshold nothing can reach. What it alone finds gets through.
+
+The alarm passes the lint of `pipelines.alarms.dead`: with E411 nothing would go out at all. A lint cannot
+know how many requests come, so it lets a sum wait for any number.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ from unittest import mock
 
 from pipelines import alarms
 
-UNREACHABLE = 1e12
+NEVER: dict[str, dict[str, Any]] = {
+    "errors": {"Statistic": "Sum", "Threshold": 1e12},  # the lint knows that no average of 1 and 0 is above 1
+    "latency": {"Threshold": 1e12},
+    "wrong": {"Threshold": 1e12},
+}
 
 
 @contextmanager
@@ -25,7 +33,7 @@ def alarm(kind: str | None) -> Iterator[None]:
         assert any(item["AlarmName"].endswith(f"-{kind}") for item in asked), f"no alarm is called -{kind}"
         for request in asked:
             if request["AlarmName"].endswith(f"-{kind}"):
-                request["Threshold"] = UNREACHABLE
+                request.update(NEVER[kind])
         return asked
 
     with mock.patch.object(alarms, "requests", blunted):

@@ -49,6 +49,7 @@ class Row:
     live: str = ""
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)  # what was not as it had to be
+    began: float = 0.0
     ended: float = 0.0  # when `after` begins
     error: str = ""
 
@@ -59,7 +60,8 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for a file."""
-        return {key: value for key, value in asdict(self).items() if key != "ended"} | {"ok": self.ok}
+        clock = ("began", "ended")
+        return {key: value for key, value in asdict(self).items() if key not in clock} | {"ok": self.ok}
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Scene:
     expected: str = "rolled back"
     staged: Future[str] | None = None
     says: str = ""
+    silent: bool = False  # no alarm may ring
 
 
 def stage(run: Run, package: Package) -> str:
@@ -92,7 +95,7 @@ def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
     row = Row(scene.name, preset, scene.expected, scene.bad, scene.says)
     row.staging = scene.staged.result() if scene.staged else ""
     package = let_through(scene)
-    before, began = serving(scene.run), time.monotonic()
+    before, row.began = serving(scene.run), time.monotonic()
     try:
         scene.act(scene.run, package)
         row.verdict = "promoted"
@@ -101,12 +104,12 @@ def play(scene: Scene, world: World, load: Load, looked: Watch) -> Row:
         row.verdict = VERDICTS.get(known.code, f"red {known.code}") if known else "broke"
         row.error = "\n".join(known.lines()) if known else f"{type(error).__name__}: {error}"
     row.ended = time.monotonic()
-    row.seconds = row.ended - began
+    row.seconds = row.ended - row.began
     with load.at(SETTLE_RATE):
         time.sleep(SETTLE_SECONDS)
     after = serving(scene.run)
-    row.during = tally(load.outcomes, began, row.ended)
-    seen = watch.rollout(looked.looks, began, row.ended + SETTLE_SECONDS)
+    row.during = tally(load.outcomes, row.began, row.ended)  # so far: close() has those still under way too
+    seen = watch.rollout(looked.looks, row.began, row.ended + SETTLE_SECONDS)
     row.live, row.found_by = world.label(after), found_by(row, seen)
     row.detected, row.starting = seen.detected, seen.starting
     row.wrong = complaints(scene, row, seen, kept=before == after, live=after == package.release_id)
@@ -152,13 +155,18 @@ def complaints(scene: Scene, row: Row, seen: Rollout, kept: bool, live: bool) ->
         found.append("SageMaker promoted it")
     if scene.expected != "promoted" and not kept:
         found.append("what served before does not serve")
+    if scene.silent and seen.ringing:
+        found.append(f"{' + '.join(seen.ringing)} rang: AWS did not go back in silence")
     return found
 
 
-def close(rows: list[Row], starts: list[float], load: Load, end: float) -> None:
-    """Count what came after each rollout, until the next one began."""
-    for row, until in zip(rows, [*starts[1:], end], strict=True):
+def close(rows: list[Row], load: Load, end: float) -> None:
+    """Count what came during each rollout and after it, until the next began; every request has ended."""
+    for row, until in zip(rows, [*(row.began for row in rows[1:]), end], strict=True):
+        row.during = tally(load.outcomes, row.began, row.ended)
         row.after = tally(load.outcomes, row.ended, until)
+        if not (row.bad or row.during.clean):
+            row.wrong.append(f"during it: {row.during.failed_as_is} failed, {row.during.wrong} wrong")
         if row.after.wrong or row.after.failed_as_is:
             row.wrong.append(f"after it: {row.after.failed_as_is} failed, {row.after.wrong} wrong")
         if not (row.during.requests and row.after.requests):

@@ -31,6 +31,7 @@ class Show:
             return
         with Live(table.rich_table([]), console=self.console, refresh_per_second=4) as self._live:
             yield self
+            self._live.update(table.rich_table(self.rows))  # by now they know what came after them
 
     def add(self, row: Row) -> None:
         """Show one more row."""
@@ -40,10 +41,13 @@ class Show:
         else:
             self.console.print(line(table.cells(row)), markup=False)
 
-    def end(self, rows: list[Row], seconds: float, page: object, unreachable: str | None) -> None:
+    def end(self, rows: list[Row], seconds: float, page: object, remarks: table.Remarks) -> None:
         """Show what was not as it had to be, and the totals; `rows` know by now what came after them."""
-        if unreachable:
-            self.console.print(Text(table.handicap(unreachable), "yellow"))
+        for text in (table.handicap(remarks.unreachable), table.omitted(remarks.left_out)):
+            if text:
+                self.console.print(Text(text, "yellow"))
+        if not table.shows_any(rows):
+            self.console.print(Text(f"✗ {table.NOTHING}", "red"))
         for row in rows:
             for text in row.wrong:
                 self.console.print(Text(f"✗ {row.name} ({row.preset}): {text}", "red"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from rich.text import Text
 from pipelines.report import BRACKETS
 from tests.drill.load import Tally
 from tests.drill.scenes import Row
+from tests.drill.troubles import TROUBLES
 
 COLUMNS = (
     "", "release", "preset", "staging", "verdict", "found by", "found in", "asked", "failed", "retried",
     "wrong", "later", "serves",
 )  # fmt: skip
 RIGHT = {"found in", "asked", "failed", "retried", "wrong", "later"}
+NOTHING = "Nothing was shown: no broken kind and no trouble was played."
 NOTES = (
     "staging: what staging said; the drill goes on to production all the same, as if staging had missed it",
     "found in: from the new fleet's first traffic to the turn, in seconds as AWS waits them; where it never "
@@ -30,6 +33,14 @@ NOTES = (
     "wrong: answered with status 200 and not with what that release is known to answer",
     "later: requests that failed or were wrong once the verdict was there; serves: production in the end",
 )
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What else has to be known of a drill."""
+
+    unreachable: str | None = None  # the alarm that cannot ring
+    left_out: Sequence[str] = ()  # kinds that this model cannot be broken in
 
 
 def cells(row: Row) -> list[str]:
@@ -97,12 +108,20 @@ def handicap(unreachable: str | None) -> str:
     return f"The alarm -{unreachable} was made unable to ring: {why}."
 
 
-def write(rows: list[Row], seconds: float, project: str, folder: Path, unreachable: str | None) -> Path:
+def omitted(left_out: Sequence[str]) -> str:
+    """Return the sentence that names the kinds which were not played; empty where all were."""
+    return (
+        f"left out: {', '.join(left_out)} (this model has nothing to break in that way)" if left_out else ""
+    )
+
+
+def write(rows: list[Row], seconds: float, project: str, folder: Path, remarks: Remarks) -> Path:
     """Write drill.json and drill.html; return the page's path."""
     sums = totals(rows)
     facts = {
         "schema_version": 1, "verdict": "passed" if passed(rows) else "failed", "seconds": round(seconds, 1),
-        "unreachable": unreachable, "totals": sums, "rows": [row.as_json() for row in rows],
+        "unreachable": remarks.unreachable, "left_out": list(remarks.left_out), "totals": sums,
+        "rows": [row.as_json() for row in rows],
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "drill.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -112,7 +131,8 @@ def write(rows: list[Row], seconds: float, project: str, folder: Path, unreachab
     page = environment.from_string(Path(__file__).with_name("drill.html").read_text("utf-8")).render(
         project=project, rows=[(row, cells(row)) for row in rows], columns=COLUMNS, right=RIGHT, notes=NOTES,
         sentences=sentences(sums), passed=passed(rows), seconds=seconds, now=datetime.now(UTC),
-        handicap=handicap(unreachable),
+        handicap=handicap(remarks.unreachable), omitted=omitted(remarks.left_out),
+        nothing="" if shows_any(rows) else NOTHING,
     )  # fmt: skip
     path = folder / "drill.html"
     path.write_text(page, encoding="utf-8")
@@ -120,5 +140,10 @@ def write(rows: list[Row], seconds: float, project: str, folder: Path, unreachab
 
 
 def passed(rows: list[Row]) -> bool:
-    """Whether every scene was as it had to be."""
-    return bool(rows) and all(row.ok for row in rows)
+    """Whether every scene was as it had to be, and not all of them plain good releases."""
+    return shows_any(rows) and all(row.ok for row in rows)
+
+
+def shows_any(rows: list[Row]) -> bool:
+    """Whether a broken kind or a trouble was played."""
+    return any(row.bad or row.name in {trouble.name for trouble in TROUBLES} for row in rows)

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from rich.console import Console
 
-from tests.drill import patient, scenes, table, watch
+from tests.drill import scenes, table, watch
 from tests.drill.load import Outcome, Tally, same, tally
 from tests.drill.scenes import Row, Scene
+from tests.drill.show import Show
+from tests.drill.table import Remarks
+from tests.drill.troubles import TROUBLES
 from tests.drill.watch import Look, Rollout
-
-
-class Flaky:
-    """A runtime that fails some times before it answers."""
-
-    def __init__(self, failures: int) -> None:
-        self.left, self.asked = failures, 0
-
-    def invoke_endpoint(self, **_: Any) -> dict[str, Any]:
-        self.asked += 1
-        if self.left:
-            self.left -= 1
-            raise ClientError({"Error": {"Code": "ModelError"}}, "InvokeEndpoint")
-        return {"Body": io.BytesIO(b"answer")}
-
-
-@pytest.mark.parametrize("failures", [0, 1, 2])
-def test_the_patient_client_asks_again(failures: int) -> None:
-    runtime = Flaky(failures)
-    assert patient.ask(runtime, "e", b"{}")["Body"].read() == b"answer"
-    assert runtime.asked == failures + 1
-
-
-def test_the_patient_client_gives_up_after_three_tries() -> None:
-    runtime = Flaky(9)
-    with pytest.raises(ClientError, match="ModelError"):
-        patient.ask(runtime, "e", b"{}")
-    assert runtime.asked == 3
 
 
 @pytest.mark.parametrize(
@@ -128,6 +104,15 @@ def test_a_broken_release_must_go_back_and_say_so() -> None:
     assert "does not serve" in complaints("rolled back", turned, kept=False, live=False)
 
 
+def test_a_silent_rollback_is_none_where_an_alarm_rang() -> None:
+    scene: Any = Scene("silent rollback", None, None, bad=False, silent=True)  # type: ignore[arg-type]
+    row = Row(scene.name, "safe", scene.expected, False, verdict="rolled back")
+    assert scenes.complaints(scene, row, Rollout(1.0, 1.5, 2.0), kept=True, live=False) == []
+    rang = Rollout(1.0, 1.5, 2.0, ringing=("wrong",))
+    assert "wrong rang" in scenes.complaints(scene, row, rang, kept=True, live=False)[0]
+    assert [trouble.name for trouble in TROUBLES if trouble.silent] == ["silent rollback"]
+
+
 def test_a_good_release_must_serve() -> None:
     done = Rollout(1.0, promoted=True)
     assert complaints("promoted", done, kept=False, live=True, expected="promoted") == ""
@@ -138,9 +123,26 @@ def test_a_good_release_must_serve() -> None:
 def test_one_bad_row_turns_the_drill_red() -> None:
     fine = Row("good", "safe", "promoted", False)
     broken = Row("kind", "safe", "rolled back", True, wrong=["SageMaker promoted it"])
-    assert table.passed([fine])
-    assert not table.passed([fine, broken])
+    silent = Row("silent rollback", "safe", "rolled back", False)
+    stopped = Row("kind", "safe", "rolled back", True)
+    assert table.passed([fine, stopped])
+    assert table.passed([fine, silent])
+    assert not table.passed([fine, stopped, broken])
+
+
+def test_a_drill_of_good_releases_only_shows_nothing(tmp_path: Path) -> None:
+    rows, remarks = [Row("good 2", "safe", "promoted", False)], Remarks(left_out=["swapped classes", "rare"])
+    assert not table.passed(rows)
     assert not table.passed([])
+    page = table.write(rows, 12.0, "income", tmp_path, remarks)
+    console = Console(width=200, file=io.StringIO())
+    Show(console).end(rows, 12.0, page, remarks)
+    sentence = "left out: swapped classes, rare (this model has nothing to break in that way)"
+    for text in (page.read_text("utf-8"), console.file.getvalue()):  # type: ignore[attr-defined]
+        assert sentence in text
+        assert table.NOTHING in text
+    told = json.loads((tmp_path / "drill.json").read_bytes())
+    assert (told["verdict"], told["left_out"]) == ("failed", ["swapped classes", "rare"])
 
 
 def test_a_green_is_false_wherever_something_else_had_to_come_of_it() -> None:
@@ -151,22 +153,62 @@ def test_a_green_is_false_wherever_something_else_had_to_come_of_it() -> None:
     )
 
 
+def closed(*outcomes: Outcome, bad: bool = True) -> list[Row]:
+    """Return two rows, of rollouts from 1 to 2 and from 5 to 6, once these requests have ended."""
+    rows = [Row("kind", "safe", "rolled back", bad, began=began, ended=began + 1) for began in (1.0, 5.0)]
+    load: Any = SimpleNamespace(outcomes=outcomes)
+    scenes.close(rows, load, 9.0)
+    return rows
+
+
+def asked(began: float, tries_failed: int = 0, wrong: bool = False) -> Outcome:
+    """Return a request that began at a time and was answered long after."""
+    return Outcome(began, began + 3, "a", tries_failed, False, wrong)
+
+
 def test_a_rollout_that_nobody_asked_during_or_after_shows_nothing() -> None:
-    rows = [Row("kind", "safe", "rolled back", True, ended=2.0) for _ in range(2)]
-    for row in rows:
-        row.during = Tally(requests=5)
-    load: Any = SimpleNamespace(outcomes=[Outcome(2.5, 2.6, "a", 0, False, False)])
-    rows[1].ended = 6.0
-    scenes.close(rows, [1.0, 5.0], load, 9.0)
-    assert rows[0].ok
-    assert rows[1].wrong == ["the client asked 5 times during it, 0 after"]
+    first, second = closed(asked(1.5), asked(2.5), asked(5.5))
+    assert first.ok
+    assert second.wrong == ["the client asked 1 times during it, 0 after"]
+
+
+def test_a_request_that_ended_after_the_verdict_counts_for_the_rollout_it_began_in() -> None:
+    first, _ = closed(asked(1.9, tries_failed=1), asked(2.5))
+    assert first.during == Tally(requests=1, failed_as_is=1)
+
+
+def test_until_the_next_rollout_begins_all_is_after() -> None:
+    first, _ = closed(asked(1.5), asked(4.99, wrong=True), asked(5.5))
+    assert first.wrong == ["after it: 0 failed, 1 wrong"]
+
+
+@pytest.mark.parametrize("lost", [asked(1.5, tries_failed=1), asked(1.5, wrong=True)])
+def test_only_a_broken_release_may_lose_requests_during_its_rollout(lost: Outcome) -> None:
+    others = asked(2.5), asked(5.5), asked(6.5)
+    assert closed(lost, *others)[0].ok
+    good, next_one = closed(lost, *others, bad=False)
+    assert good.wrong == [f"during it: {lost.tries_failed} failed, {int(lost.wrong)} wrong"]
+    assert next_one.ok
+
+
+def test_a_row_in_the_file_has_no_clock_of_this_machine() -> None:
+    assert not {"began", "ended"} & Row("kind", "safe", "promoted", False).as_json().keys()
+
+
+def test_the_live_table_ends_with_what_came_after_the_rows() -> None:
+    console = Console(force_terminal=True, width=200, file=io.StringIO())
+    row = Row("silent rollback", "safe", "rolled back", False)
+    with Show(console).shown() as show:
+        show.add(row)
+        row.during = Tally(requests=4711)
+    assert "4711" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_the_page_stands_alone_and_escapes(tmp_path: Path) -> None:
     row = Row(
         "<b>kind</b>", "safe", "rolled back", True, verdict="promoted", wrong=["SageMaker <i>promoted</i> it"]
     )
-    page = table.write([row], 12.0, "Income & model", tmp_path, "wrong").read_text("utf-8")
+    page = table.write([row], 12.0, "Income & model", tmp_path, Remarks("wrong")).read_text("utf-8")
     assert "The alarm -wrong was made unable to ring" in page
     assert "<b>kind" not in page
     assert "&lt;b&gt;kind" in page
