@@ -102,7 +102,8 @@ def rollback(context: typer.Context, environment: Environment = "production") ->
 def prune_leftovers(context: typer.Context, yes: Yes = False) -> None:
     """Show models, endpoint configs and alarms that nothing needs any more; delete them with --yes."""
     run: Run = context.obj
-    run.story.console.print(prune.prune(run, yes))
+    found = prune.prune(run, yes)
+    run.story.console.print(found if found.row_count else "nothing to delete: all that is there is needed")
 
 
 @app.command("status")

@@ -198,14 +198,22 @@ def variant(run: Run, config: str) -> dict[str, Any]:
     return run.aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
 
 
-def make_config(run: Run, environment: str, package: Package) -> str:
-    """Make model and endpoint config of a release, once; other machines or approval give another name."""
+def config_name(run: Run, environment: str, package: Package) -> str:
+    """Return the name of a release's model and config; other machines, role, key or approval give another.
+
+    A config cannot be changed: whatever a request says differently needs a config of its own.
+    """
     name = names.deployment(run.project, environment, package.release_id, package.version)
     machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
-    # A config cannot be changed: whatever a request says differently needs a config of its own.
     facts = [model_request(name, package, role), config_request(name, machines, key)]
     asked = json.dumps(facts, sort_keys=True).encode()
-    name = f"{name}-{hashlib.sha256(asked).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(asked).hexdigest()[:8]}"
+
+
+def make_config(run: Run, environment: str, package: Package) -> str:
+    """Make model and endpoint config of a release, once; return their name."""
+    machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
+    name = config_name(run, environment, package)
     endpoints.once(run.aws.sagemaker.create_model, **model_request(name, package, role))
     endpoints.once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
     return name

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import data, endpoints, execution, images, names, prices, registry
+from pipelines import data, endpoints, execution, guard, images, names, prices, registry, rollout
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
@@ -50,7 +50,7 @@ def plan(run: Run, work: Tree) -> Table:
         made = run.stack
     except SettingsError as error:
         table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
-        _costs(table, work.settings.environments, aws.region)
+        _costs(table, work.settings.environments, aws)
         return table
     there = sum(map(bool, images.digests(aws, made, work.ids.code_id).values()))
     todo = "use them" if there == 2 else "stop: python -m pipelines image comes first"
@@ -64,36 +64,39 @@ def plan(run: Run, work: Tree) -> Table:
     table.add_row("package", state, todo)
     serving = registry.served(aws, made.group, run.endpoint("production"))
     same = serving is not None and serving.release_id == release_id
-    todo = "prove it again" if same else _production(work.settings.project.approval)
+    todo = _again(run, serving) if serving and same else _production(work.settings.project.approval)
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
-    _costs(table, work.settings.environments, aws.region)
+    _costs(table, work.settings.environments, aws)
     return table
 
 
-def _costs(table: Table, environments: Environments, region: str) -> None:
+def _costs(table: Table, environments: Environments, aws: Aws) -> None:
     """Add how a release takes over, what sends it back, and what costs money while nothing happens."""
     staging, production = environments.staging, environments.production
-    rollout, share = production.rollout, production.share()
-    waits = {"after each step": rollout.bake_minutes, "at the end": rollout.final_bake_minutes}
+    told, share = production.rollout, production.share()
+    waits = {"after each step": told.bake_minutes, "at the end": told.final_bake_minutes}
     watch = ", ".join(f"{minutes} minutes {when}" for when, minutes in waits.items() if minutes)
     table.add_row(
         "rollout",
-        f"{rollout.strategy}, {share:.0%} of the fleet first",
+        told.strategy + ("" if share == 1 else f", {share:.0%} of the fleet first"),
         f"watch {watch}; give up after {production.max_minutes()} minutes",
     )
-    if rollout.shadow_minutes:
+    if told.shadow_minutes:
         meanwhile = "refuse it where that fails; three times the machines meanwhile"
-        table.add_row("shadow", f"{rollout.shadow_minutes} minutes of copied requests first", meanwhile)
-    limits = f"5xx {rollout.max_error_rate:.1%}, latency x {rollout.max_latency_ratio:g}, 1 wrong answer"
-    table.add_row("alarms", ", ".join([limits, *rollout.alarms]), "go back where one fires")
+        table.add_row("shadow", f"{told.shadow_minutes} minutes of copied requests first", meanwhile)
+    limits = f"5xx {told.max_error_rate:.1%}, latency x {told.max_latency_ratio:g}, 1 wrong answer"
+    there = guard.described(aws, list(told.alarms)) if told.alarms else {}
+    lacking = [name for name in told.alarms if name not in there]
+    todo = f"stop: there is no alarm {lacking[0]} (E407)" if lacking else "go back where one fires"
+    table.add_row("alarms", ", ".join([limits, *told.alarms]), todo)
     while_idle = "always: it costs money while idle"
-    more = "" if rollout.strategy == "rolling" else ", twice as much during a rollout"
+    more = "" if told.strategy == "rolling" else ", twice as much during a rollout"
     for name, machines, kept in (
         ("staging", staging, while_idle if staging.keep else "only while it is proven"),
         ("production", production, f"{while_idle}{more}"),
     ):
         count, kind = machines.instance_count, machines.instance_type
-        kept = f"{kept}; {prices.sentence(count, kind, region)}"
+        kept = f"{kept}; {prices.sentence(count, kind, aws.region)}"
         table.add_row(f"machines, {name}", f"{count} x {kind}", kept)
 
 
@@ -108,6 +111,14 @@ def _pipeline(aws: Aws, project: str, release_id: str) -> str:
     """Say what the pipeline would do."""
     choice = execution.choose(execution.of_release(aws, project, release_id), refused=False, retry=False)
     return f"{choice.action} an execution ({choice.why})"
+
+
+def _again(run: Run, serving: Package) -> str:
+    """Say what becomes of a release that serves already: other machines, role or key are a rollout, too."""
+    live = endpoints.describe(run.aws, run.endpoint("production")) or {}
+    if live.get("EndpointConfigName") == rollout.config_name(run, "production", serving):
+        return "prove it again"
+    return "replace the fleet: machines, role or key are to be others"
 
 
 def _production(approval: str) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import pytest
 from botocore.validate import validate_parameters
+from rich.table import Table
 
-from pipelines import alarms, delivery, endpoints, names, registry, rollout, status
+from pipelines import alarms, delivery, endpoints, names, prices, registry, rollout, status
 from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import (
@@ -327,3 +328,34 @@ def test_a_production_that_serves_something_unknown_is_not_touched(production, m
 def test_a_production_that_serves_something_unknown_makes_no_first_release(model):
     with pytest.raises(MLOpsError, match="nobody knows"):
         registry.champion(make_aws(sagemaker=strange(model)), "income-model", "income-model")
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        pytest.param(1, "prove it again", id="as it is"),
+        pytest.param(3, "replace the fleet", id="more machines: a whole rollout"),
+    ],
+)
+def test_a_plan_tells_proving_again_from_a_rollout_to_other_machines(make_settings, count, says):
+    client = packages("Approved", serving=1)
+    run = make_run(make_settings(), sagemaker=client)
+    serving = registry.describe(run.aws, f"{GROUP}/1")
+    live = rollout.config_name(run, "production", serving)
+    client.answers["describe_endpoint"] = SERVING | {"EndpointConfigName": live}
+    wanted = make_run(make_settings(**{"environments.production.instance_count": count}), sagemaker=client)
+    assert status._again(wanted, serving).startswith(says)
+
+
+@pytest.mark.parametrize(("there", "says"), [([], "stop: there is no alarm mine"), (["mine"], "go back")])
+def test_a_plan_looks_for_the_alarms_that_a_release_would_miss(make_settings, monkeypatch, there, says):
+    monkeypatch.setattr(prices, "sentence", lambda *_: "price unknown")
+    found = {"MetricAlarms": [{"AlarmName": name, "StateValue": "OK"} for name in there]}
+    run = make_run(
+        make_settings(**{"environments.production.rollout": {"alarms": ["mine"]}}),
+        cloudwatch=Client(describe_alarms=found),
+    )
+    table = Table("what", "is", "a release would")
+    status._costs(table, run.settings.environments, run.aws)
+    told = dict(zip(table.columns[0].cells, table.columns[2].cells, strict=True))
+    assert str(told["alarms"]).startswith(says)
