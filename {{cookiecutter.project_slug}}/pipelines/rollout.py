@@ -189,8 +189,8 @@ def same_machines(run: Run, old: str, new: str) -> bool:
 
 def machine_count(run: Run, config: str, running: dict[str, Any] | None) -> int:
     """Return how many machines the new fleet will have: as many as are running, or as its config asks for."""
-    kept = [each.get("DesiredInstanceCount") for each in (running or {}).get("ProductionVariants", [])]
-    return (kept and kept[0]) or variant(run, config).get("InitialInstanceCount", 1)
+    kept = [each.get("DesiredInstanceCount", 0) for each in (running or {}).get("ProductionVariants", [])]
+    return next(filter(None, kept), 0) or variant(run, config).get("InitialInstanceCount", 1)
 
 
 def variant(run: Run, config: str) -> dict[str, Any]:
