@@ -152,7 +152,9 @@ def definition(context: typer.Context, write: Write = False, check: Check = Fals
     run: Run = context.obj
     text = definitions.build(run.settings)
     if write:
+        before = definitions.GOLDEN.read_text("utf-8") if definitions.GOLDEN.exists() else ""
         definitions.GOLDEN.write_text(text, encoding="utf-8")
+        run.story.say(definitions.difference(before, text) or f"{definitions.GOLDEN} is as it was")
     elif check:
         definitions.check(text)
     else:
