@@ -151,6 +151,6 @@ def test_the_gate_knows_the_same_metrics_as_training():
 
 
 def test_a_misspelt_key_is_named_before_the_one_that_is_missing_for_it(make_settings):
-    with pytest.raises(SettingsError, match="training.hiden") as refused:
+    with pytest.raises(SettingsError, match="hiden") as refused:
         make_settings(**{"training.hiden": 64, "training.hidden": None})
     assert "did you mean 'hidden'" in refused.value.why
