@@ -37,7 +37,7 @@ Environment = Annotated[str, typer.Option("--env", help="staging or production")
 Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejected earlier")]
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
-ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do")]
+ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; else the working tree's")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
 
@@ -83,11 +83,27 @@ def release(context: typer.Context, retry: Retry = False, keep: Keep = False) ->
 
 
 @app.command()
-def promote(context: typer.Context, release_id: ReleaseId) -> None:
-    """Approve a release that waits, and bring it to production."""
+def pipeline(context: typer.Context, retry: Retry = False) -> None:
+    """The first third of a release: data, validation, training, evaluation, gate, registry."""
+    run: Run = context.obj
+    with run.shown("pipeline"):
+        releases.registered(run, tree.read(run.settings), retry=retry)
+
+
+@app.command()
+def stage(context: typer.Context, keep: Keep = False) -> None:
+    """The second third: prove the registered release on staging; approve it where the gate decides."""
+    run: Run = context.obj
+    with run.shown("stage"):
+        releases.stage(run, releases.of(run, tree.read(run.settings)), keep=keep)
+
+
+@app.command()
+def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
+    """The last third: bring a release that staging has proven to production; approve one that waits."""
     run: Run = context.obj
     with run.shown("promote"):
-        delivery.promote(run, release_id)
+        delivery.promote(run, release_id or tree.read(run.settings).ids.release_id)
 
 
 @app.command()
@@ -136,7 +152,9 @@ def definition(context: typer.Context, write: Write = False, check: Check = Fals
     run: Run = context.obj
     text = definitions.build(run.settings)
     if write:
+        before = definitions.GOLDEN.read_text("utf-8") if definitions.GOLDEN.exists() else ""
         definitions.GOLDEN.write_text(text, encoding="utf-8")
+        run.story.say(definitions.difference(before, text) or f"{definitions.GOLDEN} is as it was")
     elif check:
         definitions.check(text)
     else:

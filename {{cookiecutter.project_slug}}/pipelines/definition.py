@@ -9,6 +9,7 @@ Run:  python -m pipelines definition --write
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -67,6 +68,13 @@ def build(settings: Settings) -> str:
     del made["MlflowConfig"]  # the SDK's, always null; tracking is a hyperparameter here
     made["Metadata"] = {"settings_sha256": settings.digest()}
     return json.dumps(made, indent=2, sort_keys=True) + "\n"
+
+
+def difference(before: str, after: str) -> str:
+    """Return how a definition changes, as a unified diff; empty where it does not."""
+    name = str(GOLDEN)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=1)
+    return "\n".join(lines)
 
 
 def check(text: str, path: Path = GOLDEN) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
@@ -120,16 +121,25 @@ def translate(error: BaseException) -> MLOpsError | None:
                 {error}
                 log in (aws configure, aws sso login), or run it here without AWS: make local-test""")
         case boto.HTTPClientError() | boto.ConnectionError():
-            return AccessError(f"""E603 AWS cannot be reached
-                {getattr(error, "kwargs", {}).get("endpoint_url", "AWS")}
-                {type(error).__name__}
-                check network, proxy, region and AWS_ENDPOINT_URL, then repeat""")
+            return _unreachable(error)
         case boto.BotoCoreError():
             return AccessError(f"""E604 boto3 could not make the request
                 the AWS configuration of this machine
                 {error}
                 correct it and repeat""")
     return None
+
+
+def _unreachable(error: boto.BotoCoreError) -> MLOpsError:
+    """Return our error for an AWS, or an emulator, that does not answer."""
+    where = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
+    todo = "check network, proxy, region and AWS_ENDPOINT_URL, then repeat"
+    if urlsplit(where).hostname in ("127.0.0.1", "localhost"):
+        todo = "no emulator runs there: make local-up (it starts empty), or unset AWS_ENDPOINT_URL"
+    return AccessError(f"""E603 AWS cannot be reached
+        {where}
+        {type(error).__name__}
+        {todo}""")
 
 
 def _refused(error: boto.ClientError, where: str) -> MLOpsError:

@@ -21,6 +21,12 @@ from pipelines.tree import Tree
 
 def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) -> Package:
     """Bring the working tree to production, or raise what stopped it."""
+    package = stage(run, registered(run, work, retry=retry), keep=keep)
+    return delivery.to_production(run, package) if package.approval == "Approved" else package
+
+
+def registered(run: Run, work: Tree, *, retry: bool = False) -> Package:
+    """Return the working tree's package: the one that is there, or what the pipeline registers now."""
     data.check(work.lock, work.root, run.story)
     digests = images.require(run.aws, run.stack, work.ids.code_id)
     run.story.facts["ids"] = work.ids.__dict__
@@ -29,14 +35,29 @@ def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) ->
         package and "story_sha256" in package.metadata
     ):  # else it was registered, but cut off before it was whole
         reuse(run, package, retry)
-    else:
-        package = produce(run, work, digests, retry)
-    if package.approval != "Approved":
-        package = delivery.prove_on_staging(run, package, keep)
-        if run.settings.project.approval != "gate":
-            return delivery.hold(run, package)
-        package = delivery.approve(run, package, "proven on staging, the gate decides")
-    return delivery.to_production(run, package)
+        return package
+    return produce(run, work, digests, retry)
+
+
+def stage(run: Run, package: Package, *, keep: bool = False) -> Package:
+    """Prove a package on staging; approve it where the gate alone decides, else leave it to somebody."""
+    if package.approval == "Approved":
+        return package
+    package = delivery.prove_on_staging(run, package, keep)
+    if run.settings.project.approval != "gate":
+        return delivery.hold(run, package)
+    return delivery.approve(run, package, "proven on staging, the gate decides")
+
+
+def of(run: Run, work: Tree) -> Package:
+    """Return the working tree's package; raise SettingsError E508 where the pipeline has registered none."""
+    package = registry.find(run.aws, run.stack.group, work.ids.release_id)
+    if package is None or "story_sha256" not in package.metadata:
+        raise SettingsError(f"""E508 this release is not registered
+            release {names.short(work.ids.release_id)}
+            registry group {run.stack.group} has no whole package of it
+            run the pipeline first: python -m pipelines pipeline""")
+    return package
 
 
 def reuse(run: Run, package: Package, retry: bool) -> None:

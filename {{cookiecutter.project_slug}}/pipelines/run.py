@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.stack import Stack
 from pipelines.story import Story
 
-TOLD = ("release", "promote", "rollback", "report", "local-test")
+TOLD = ("release", "pipeline", "stage", "promote", "rollback", "report", "local-test")
 
 
 @dataclass

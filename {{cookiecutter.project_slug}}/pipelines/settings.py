@@ -47,8 +47,12 @@ class Data(Table):
     lock: str = "data.lock"
     key: str
     label: str
-    slices_only: tuple[str, ...] = ()
-    splits: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)  # train, validation, test
+    slices_only: Annotated[tuple[str, ...], Field(strict=False)] = ()  # TOML knows lists only
+    splits: Annotated[tuple[Share, Share, Share], Field(strict=False)] = (
+        0.7,
+        0.15,
+        0.15,
+    )  # train, validation, test
 
     @model_validator(mode="after")
     def _splits_make_a_whole(self) -> Data:
@@ -188,7 +192,9 @@ def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
     try:
         return Settings.model_validate(tables)
     except ValidationError as error:
-        (key, value, wanted), *others = [_complaint(tables, item) for item in error.errors()]
+        # An unknown key first: where it is a misspelt one, that is also why another is missing.
+        found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        (key, value, wanted), *others = [_complaint(tables, item) for item in found]
         more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
         raise SettingsError(f"""E501 {source}: {key} is {value}
             {source}, key {key}

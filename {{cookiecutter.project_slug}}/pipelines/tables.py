@@ -29,9 +29,9 @@ WAITS = {
 
 
 class Table(BaseModel):
-    """A table of mlops.toml: frozen, and no key that we do not know."""
+    """A table of mlops.toml: frozen, no key that we do not know, no number in quotation marks."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Rollout(Table):
@@ -46,7 +46,9 @@ class Rollout(Table):
     shadow_minutes: Minutes = 0  # before it: copies of real requests only; 0: no shadow
     max_error_rate: Annotated[float, Field(gt=0, le=1)] = 0.01  # 5xx answers of all answers in a minute
     max_latency_ratio: Annotated[float, Field(gt=1, le=100)] = 3.0  # to the old fleet, in the same minutes
-    alarms: Annotated[tuple[str, ...], Field(max_length=7)] = ()  # SageMaker takes 10, three are ours
+    alarms: Annotated[
+        tuple[str, ...], Field(max_length=7, strict=False)
+    ] = ()  # SageMaker takes 10, three are ours
 
     @model_validator(mode="before")
     @classmethod

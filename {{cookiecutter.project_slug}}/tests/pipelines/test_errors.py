@@ -64,3 +64,16 @@ def test_an_unknown_region_is_refused_before_anyone_is_asked():
     with pytest.raises(SettingsError, match="'eu-wets-1' is not a region") as refused:
         aws.connect("eu-wets-1")
     assert refused.value.why == "did you mean eu-west-1?"
+
+
+@pytest.mark.parametrize(
+    ("url", "todo"),
+    [
+        pytest.param("http://127.0.0.1:5566/", "make local-up", id="an emulator that is down"),
+        pytest.param("https://sts.eu-west-1.amazonaws.com/", "check network", id="AWS"),
+    ],
+)
+def test_who_cannot_reach_aws_is_told_what_to_do_about_this_one(url, todo):
+    told = errors.translate(boto.EndpointConnectionError(endpoint_url=url))
+    assert told is not None
+    assert (told.code, todo in told.todo, url == told.where) == ("E603", True, True)

@@ -32,6 +32,7 @@ def test_the_file_in_this_repository_is_right(tmp_path):
         pytest.param("gats", {}, "no such key; did you mean 'gate'", id="a misspelt table"),
         pytest.param("training.epochs", 0, "greater than or equal to 1", id="no epochs"),
         pytest.param("training.epochs", "many", "valid integer", id="a word for a number"),
+        pytest.param("training.epochs", "64", "valid integer", id="a number in quotation marks"),
         pytest.param(
             "training.task", "ranking", "'binary', 'multiclass' or 'regression'", id="an unknown task"
         ),
@@ -147,3 +148,9 @@ def test_only_what_steers_the_jobs_moves_the_digest(make_settings, key, value, s
 
 def test_the_gate_knows_the_same_metrics_as_training():
     assert {task: metrics.directions(task) for task in metrics.METRICS} == settings.TASKS
+
+
+def test_a_misspelt_key_is_named_before_the_one_that_is_missing_for_it(make_settings):
+    with pytest.raises(SettingsError, match="hiden") as refused:
+        make_settings(**{"training.hiden": 64, "training.hidden": None})
+    assert "did you mean 'hidden'" in refused.value.why
