@@ -18,7 +18,7 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, proof, prune, stack, status, tree
+from pipelines import delivery, errors, images, promotion, proof, prune, stack, status, tree
 from pipelines import release as releases
 from pipelines import settings as facts
 from pipelines.errors import MLOpsError, SettingsError
@@ -37,7 +37,7 @@ Environment = Annotated[str, typer.Option("--env", help="staging or production")
 Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejected earlier")]
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
-ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; else the working tree's")]
+ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
 
@@ -100,10 +100,14 @@ def stage(context: typer.Context, keep: Keep = False) -> None:
 
 @app.command()
 def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
-    """The last third: bring a release that staging has proven to production; approve one that waits."""
+    """The last third: bring to production what staging has proven and the settings let in; or RELEASE_ID."""
     run: Run = context.obj
     with run.shown("promote"):
-        delivery.promote(run, release_id or tree.read(run.settings).ids.release_id)
+        work = tree.read(run.settings)
+        if release_id:
+            delivery.promote(run, release_id, commit=work.ids.commit_sha)
+        else:
+            promotion.promote(run, work, releases.of(run, work))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-from pipelines import data, definition, delivery, execution, images, names, proof, registry
+from pipelines import data, definition, delivery, execution, images, names, promotion, proof, registry
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
@@ -22,7 +22,7 @@ from pipelines.tree import Tree
 def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) -> Package:
     """Bring the working tree to production, or raise what stopped it."""
     package = stage(run, registered(run, work, retry=retry), keep=keep)
-    return delivery.to_production(run, package) if package.approval == "Approved" else package
+    return promotion.to_production(run, work, package) if package.approval == "Approved" else package
 
 
 def registered(run: Run, work: Tree, *, retry: bool = False) -> Package:
