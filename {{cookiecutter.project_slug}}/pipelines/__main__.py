@@ -18,10 +18,10 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, promotion, proof, prune, stack, status, tree
+from pipelines import delivery, errors, images, promotion, proof, prune, rehearsal, stack, status, tree
 from pipelines import release as releases
 from pipelines import settings as facts
-from pipelines.errors import MLOpsError, SettingsError
+from pipelines.errors import MLOpsError
 from pipelines.run import Run
 from pipelines.story import Story, make_console
 
@@ -39,6 +39,7 @@ Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endp
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
+Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
 
 
@@ -175,24 +176,12 @@ def push_data(context: typer.Context) -> None:
 
 
 @app.command("local-test")
-def local_test(context: typer.Context) -> None:
+def local_test(context: typer.Context, base: Base = "") -> None:
     """Run stack, image, release and request against AWS_ENDPOINT_URL; leave build/local-test.json."""
     run: Run = context.obj
-    if not os.environ.get("AWS_ENDPOINT_URL"):  # nobody does this to a real account by accident
-        raise SettingsError("""E507 local-test runs against an emulator only
-            the variable AWS_ENDPOINT_URL
-            it is empty: this would create and change things in an AWS account
-            run: make local-test""")
+    rehearsal.refuse_aws()
     with run.shown("local-test"):
-        work = tree.read(run.settings)
-        locked.check(work.lock, work.root, Story(Console(quiet=True)))
-        with run.story.step("stack") as step:
-            stack.apply(run.aws, run.project, step)
-        with run.story.step("image") as step:
-            images.publish(run.aws, run.stack, work.ids.code_id, step)
-        releases.release(run, work)
-        if run.settings.project.approval == "gate":  # else nothing serves yet: promote is somebody's decision
-            proof.request(run, "production")
+        rehearsal.rehearse(run, base)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -29,7 +29,7 @@ class Live:
     serving: Package | None = None
     endpoint: dict[str, Any] | None = None
     config: str = ""  # that the desired release should have
-    outcome: str = ""  # recorded for the newest commit
+    outcome: str = ""  # recorded for the newest commit; empty where a runner died before it was said
     active: bool | None = None  # a workflow run of the newest commit goes on
     executing: bool = False  # its pipeline runs
     definition: bool | None = None  # the pipeline's definition is the newest commit's

@@ -15,7 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines import errors
 from pipelines.aws import Aws
 
-VERBS = ("image", "pipeline", "stage", "promote", "rollback")
+# The job that runs each verb: the last two are one to whoever calls deploy.yml.
+JOBS = {"image": "image", "pipeline": "pipeline", "stage": "deploy", "promote": "deploy", "rollback": "deploy"}
+VERBS = tuple(JOBS)
 
 
 def address(bucket: str, verb: str, environ: Mapping[str, str]) -> str | None:
@@ -51,3 +53,15 @@ def read(aws: Aws, bucket: str, environ: Mapping[str, str] = os.environ) -> dict
             if not errors.missing(error):
                 raise
     return found
+
+
+def joined(needs: str, told: Mapping[str, dict[str, Any]]) -> str:
+    """Return GitHub's toJSON(needs) with each verb's story among the outputs of its job."""
+    try:
+        jobs = json.loads(needs)
+    except ValueError:
+        jobs = {}
+    for verb, story in told.items():
+        job = jobs.setdefault(JOBS[verb], {"result": ""})
+        job["outputs"] = {**(job.get("outputs") or {}), verb: json.dumps(story)}
+    return json.dumps(jobs)
