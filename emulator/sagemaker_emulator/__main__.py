@@ -9,7 +9,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from sagemaker_emulator import clock
+from sagemaker_emulator import access, clock
 
 PORT = 5566
 HOME = Path(".emulator")
@@ -23,6 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     if getattr(args, "minute", None):
         os.environ[clock.VARIABLE] = str(args.minute)
+    if getattr(args, "iam", False):
+        os.environ[access.VARIABLE] = "enforce"
     # Imports wait until they are needed: moto takes a second, `status` and `docker` need none of it.
     if args.verb == "docker":
         from sagemaker_emulator.images import docker
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("rest", nargs=argparse.REMAINDER, metavar="-- CMD")
     for verb in (up, serve, run):
         text = "seconds that stand for a minute of AWS's mere waiting (default: 1s)"
+        verb.add_argument("--iam", action="store_true", help="enforce IAM: deny what policies do not allow")
         verb.add_argument("--minute", type=clock.parse_minute, metavar="SECONDS", help=text)
     verbs.add_parser(
         "coverage", help="say what runs here, what only answers, what is refused and what differs"

@@ -4,7 +4,7 @@ The emulator speaks plain http on 127.0.0.1. A policy that denies everything whi
 false guards against exactly that on AWS, where every SDK speaks https; refusing the emulator's own wire would
 say nothing about the policy. So `aws:SecureTransport` is true and `s3:TlsVersion` is 1.3 here, always. A
 statement with a condition on any other key is left out (moto, instead, lets every conditional statement
-deny).
+deny). All of that holds without --iam; with it, policies are evaluated in full (access/), TLS as here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.iam.access_control import PermissionResult
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import access, seams
 
 SECURE, TLS = "aws:securetransport", "s3:tlsversion"
 TLS_VERSION = 1.3
@@ -30,6 +30,8 @@ def is_action_permitted(
 ) -> Any:
     """Judge one statement; without known values for its condition, decide what can be decided."""
     document = statement._statement
+    if access.enforced():
+        return PermissionResult.PERMITTED  # decided on the wire, with everything that is known there
     if incoming_condition_values is not None or not document.get("Condition"):
         return original(statement, action, resource, principal, incoming_condition_values)
     if not all(_holds(operator, rule) for operator, rule in document["Condition"].items()):

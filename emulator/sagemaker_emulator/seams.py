@@ -21,12 +21,13 @@ How to wrap any other function or method of moto: @seams.wrap("moto.s3.models", 
 imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs
 `function()` when the emulator stops, newest first: end your processes and threads there. `seams.home()` is
 the state folder (images/, jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a
-boto3 client of the emulator itself. `seams.url()` is its address. All of it is moto's internals, hence moto
-is pinned and tests/test_server.py names each seam.
+boto3 client of the emulator itself, as whom the thread is `acting`. `seams.url()` is its address. All of it
+is moto's internals, hence moto is pinned and tests/test_server.py names each seam.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -35,7 +36,7 @@ import os
 import secrets
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ log = logging.getLogger(__name__)
 ACCOUNT = "123456789012"
 # In the user agent of our own clients: what they ask is neither recorded nor hit by faults.
 INTERNAL = f"emulator-internal/{secrets.token_hex(8)}"
+VIA = "emulator-via/"
+MOST_CLIENTS = 256
 MODULES = (
     "sagemaker_emulator.constraints",
     "sagemaker_emulator.tags",
@@ -70,6 +73,7 @@ MODULES = (
 LATER = {
     "cloudformation": ("sagemaker_emulator.stacks",),
     "events": ("sagemaker_emulator.monitoring.rules",),
+    "sts": ("sagemaker_emulator.access.trust",),
 }
 
 
@@ -114,6 +118,7 @@ _checks: list[Check] = []
 _shutdown: list[Callable[[], None]] = []
 _where: dict[str, str] = {}
 _client_lock = threading.Lock()
+_thread = threading.local()
 _installed: set[tuple[str, str]] = set()
 _started = False
 
@@ -196,19 +201,55 @@ def backend(service: str, account: str, region: str) -> Any:
     return get_backend(service)[account][region]  # type: ignore[call-overload]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """The keys that our own calls are signed with, and the service on whose behalf they are made."""
+
+    key: str
+    secret: str = "test"  # noqa: S105 (what everybody knows)
+    token: str | None = None
+    via: str | None = None
+
+
+def root(account: str) -> Identity:
+    """Return the root user of an account."""
+    return Identity("test" if account == ACCOUNT else account)
+
+
+@contextlib.contextmanager
+def acting(identity: Identity) -> Iterator[None]:
+    """Make this thread's own calls, and the processes it starts, those of `identity`."""
+    before = _identity()
+    _thread.identity = identity
+    try:
+        yield
+    finally:
+        _thread.identity = before
+
+
+def _identity() -> Identity:
+    return getattr(_thread, "identity", None) or root(ACCOUNT)
+
+
 def credentials() -> dict[str, str]:
-    """Return the test credentials that jobs, containers and our own clients use."""
-    return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    """Return the credentials of whom this thread acts as; jobs, containers and our own clients use them."""
+    found = _identity()
+    token = {"AWS_SESSION_TOKEN": found.token} if found.token else {}
+    return {"AWS_ACCESS_KEY_ID": found.key, "AWS_SECRET_ACCESS_KEY": found.secret, **token}
 
 
-@functools.cache
 def client(service: str, region: str = "us-east-1") -> Any:
-    """Return a boto3 client of the emulator itself (over its wire, so every rule applies); one per region."""
+    """Return a client of the emulator itself (over its wire, so every rule applies); one per identity."""
+    return _client(service, region, _identity(), url())
+
+
+@functools.lru_cache(maxsize=MOST_CLIENTS)
+def _client(service: str, region: str, identity: Identity, address: str) -> Any:
     with _client_lock:  # making one is not thread-safe, using it is
-        return _new_client(service, region)
+        return _new_client(service, region, identity, address)
 
 
-def _new_client(service: str, region: str) -> Any:
+def _new_client(service: str, region: str, identity: Identity, address: str) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -217,11 +258,17 @@ def _new_client(service: str, region: str) -> Any:
         retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
         max_pool_connections=50,
-        user_agent_extra=INTERNAL,
+        user_agent_extra=f"{INTERNAL} {VIA}{identity.via}" if identity.via else INTERNAL,
     )
-    keys = {name.lower(): value for name, value in credentials().items()}
-    session = boto3.session.Session(region_name=region, **keys)
-    return session.client(service, endpoint_url=url(), config=config)
+    session = boto3.session.Session(identity.key, identity.secret, identity.token, region_name=region)
+    return session.client(service, endpoint_url=address, config=config)
+
+
+def via(user_agent: str) -> str | None:
+    """Return the service on whose behalf one of our own calls is made; nobody else can say that."""
+    if INTERNAL not in user_agent or VIA not in user_agent:
+        return None
+    return user_agent.partition(VIA)[2].split()[0]
 
 
 def load_all() -> None:

@@ -23,6 +23,12 @@ def drop(arn: str) -> None:
         _tags.pop(arn, None)
 
 
+def of(arn: str) -> dict[str, str]:
+    """Return the tags of a resource that is kept here."""
+    with _lock:
+        return dict(_tags.get(arn, {}))
+
+
 @seams.operation("AddTags")
 def add_tags(call: seams.Call) -> Any:
     """Add or change tags."""

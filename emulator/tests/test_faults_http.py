@@ -126,7 +126,10 @@ def test_a_fault_that_cannot_be_is_refused_by_its_member(request_, member, words
 def test_other_paths_and_methods_say_what_there_is():
     assert ask("GET", "/_emulator/nothing") == (
         404,
-        {"message": "no /_emulator/nothing; there are /_emulator/faults and /_emulator/calls"},
+        {
+            "message": "no /_emulator/nothing; there are /_emulator/faults, /_emulator/calls, /_emulator/iam/decisions, "
+            "/_emulator/oidc/jobs"
+        },
     )
     assert ask("PUT", "/_emulator/faults", "{}")[0] == 405
     assert ask("POST", "/_emulator/calls", "{}")[0] == 405

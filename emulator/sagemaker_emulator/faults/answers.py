@@ -25,30 +25,31 @@ class Answer:
 def throttled(asked: Asked) -> Answer:
     """Return what a caller hears that called too often."""
     if asked.service == "s3":
-        return _answer(asked, 503, "Service Unavailable", "SlowDown", "Please reduce your request rate.")
+        return worded(asked, 503, "Service Unavailable", "SlowDown", "Please reduce your request rate.")
     if asked.protocol == "ec2":
-        return _answer(asked, 503, "Service Unavailable", "RequestLimitExceeded", "Request limit exceeded.")
+        return worded(asked, 503, "Service Unavailable", "RequestLimitExceeded", "Request limit exceeded.")
     code = "Throttling" if asked.protocol == "query" else "ThrottlingException"
-    return _answer(asked, 400, "Bad Request", code, "Rate exceeded")
+    return worded(asked, 400, "Bad Request", code, "Rate exceeded")
 
 
 def broken(asked: Asked) -> Answer:
     """Return what a caller hears of a failure inside the service."""
     if asked.service == "s3":
         text = "We encountered an internal error. Please try again."
-        return _answer(asked, 500, "Internal Server Error", "InternalError", text)
+        return worded(asked, 500, "Internal Server Error", "InternalError", text)
     code = "InternalError" if asked.protocol == "ec2" else "InternalFailure"
-    return _answer(asked, 500, "Internal Server Error", code, INTERNAL)
+    return worded(asked, 500, "Internal Server Error", code, INTERNAL)
 
 
 def unsigned() -> Answer:
     """Return what a REST API answers to a request without a signature."""
     asked = Asked("sagemaker-runtime", "InvokeEndpoint", "rest-json")
     text = "Missing Authentication Token"
-    return _answer(asked, 403, "Forbidden", "MissingAuthenticationTokenException", text)
+    return worded(asked, 403, "Forbidden", "MissingAuthenticationTokenException", text)
 
 
-def _answer(asked: Asked, status: int, phrase: str, code: str, message: str) -> Answer:
+def worded(asked: Asked, status: int, phrase: str, code: str, message: str) -> Answer:
+    """Return an error in the form of the protocol."""
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
     if asked.protocol == "smithy-rpc-v2-cbor":

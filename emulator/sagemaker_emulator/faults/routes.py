@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sagemaker_emulator.access import decisions
 from sagemaker_emulator.faults import calls, registry
 
 PREFIX = "/_emulator/"
@@ -15,6 +16,7 @@ PHRASES = {
     201: "Created",
     204: "No Content",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
 }
@@ -40,7 +42,14 @@ def _decided(environ: dict[str, Any]) -> Answer:
         return _faults(method, body)
     if name == "calls" and not rest:
         return _calls(method)
-    return 404, {"message": f"no {environ['PATH_INFO']}; there are {PREFIX}faults and {PREFIX}calls"}
+    if (name, rest) == ("iam", "decisions"):
+        return _decisions(method)
+    if name == "oidc":
+        from sagemaker_emulator.access import issuer  # makes keys: only where it is wanted
+
+        return issuer.answer(method, rest, environ, body)
+    listed = ", ".join(f"{PREFIX}{each}" for each in ("faults", "calls", "iam/decisions", "oidc/jobs"))
+    return 404, {"message": f"no {environ['PATH_INFO']}; there are {listed}"}
 
 
 def _faults(method: str, body: bytes) -> Answer:
@@ -73,6 +82,15 @@ def _calls(method: str) -> Answer:
         return 200, {"calls": calls.listed()}
     if method == "DELETE":
         calls.clear()
+        return 204, None
+    return _no(method, "GET, DELETE")
+
+
+def _decisions(method: str) -> Answer:
+    if method == "GET":
+        return 200, {"decisions": decisions.listed()}
+    if method == "DELETE":
+        decisions.clear()
         return 204, None
     return _no(method, "GET, DELETE")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import access, seams
 from sagemaker_emulator.faults import answers, calls, registry
 from sagemaker_emulator.faults.calls import Recorded
 from sagemaker_emulator.faults.identify import Asked, identify
@@ -16,6 +17,7 @@ from sagemaker_emulator.faults.registry import Fault
 StartResponse = Callable[..., Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 RUNTIME = "sagemaker-runtime"
+ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
 # What moto serves besides AWS.
 NOT_CALLS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 
@@ -26,7 +28,10 @@ class ConnectionDropped(ConnectionError):
 
 def guarded(app: App, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request by `app`, unless a fault was asked for. Raises ConnectionDropped."""
-    if seams.INTERNAL in environ.get("HTTP_USER_AGENT", "") or environ["PATH_INFO"].startswith(NOT_CALLS):
+    if environ["PATH_INFO"].startswith(NOT_CALLS):
+        return app(environ, start_response)
+    app = _authorized(app) if access.enforced() else _of_account(app)
+    if seams.INTERNAL in environ.get("HTTP_USER_AGENT", ""):
         return app(environ, start_response)
     asked = identify(environ)
     call = calls.begin(asked.service, asked.operation)
@@ -38,6 +43,35 @@ def guarded(app: App, environ: dict[str, Any], start_response: StartResponse) ->
     if asked.service == RUNTIME and asked.operation and not _signed(environ):
         return _send(answers.unsigned(), environ, start)
     return app(environ, start)
+
+
+def _authorized(app: App) -> App:
+    """Return `app` behind IAM: what the caller may not do is answered before it."""
+
+    def decide(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        from sagemaker_emulator.access import gate  # with what it needs of moto, only where it is wanted
+
+        refusal = gate.stopped(environ, identify(environ))
+        if refusal is not None:
+            return _send(refusal, environ, start)
+        with seams.acting(gate.on_behalf(environ)):
+            return app(environ, start)
+
+    return decide
+
+
+def _of_account(app: App) -> App:
+    """Return `app`, told of the account where the access key is an account's number."""
+
+    def tell(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        found = ACCOUNT_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if found is None:
+            return app(environ, start)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = found[1]
+        with seams.acting(seams.root(found[1])):
+            return app(environ, start)
+
+    return tell
 
 
 def _faulty(

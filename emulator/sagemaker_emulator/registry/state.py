@@ -36,6 +36,12 @@ class State:
         with cls._lock:
             return cls._all.setdefault((call.account, call.region), cls())
 
+    @classmethod
+    def known(cls, account: str, region: str) -> State | None:
+        """Return the registry of an account and region, None where nobody has made anything yet."""
+        with cls._lock:
+            return cls._all.get((account, region))
+
     def __enter__(self) -> State:
         self._lock.acquire()
         return self

@@ -1,0 +1,101 @@
+"""A request on its way in: who sent it, what it needs, whether it may, and in whose account it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sagemaker_emulator import seams
+from sagemaker_emulator.access import callers, directory, parse, wording
+from sagemaker_emulator.access.authorize import Denied, Moment, require
+from sagemaker_emulator.access.directory import ANYBODY, Caller
+from sagemaker_emulator.access.needs import Call, Need, UnknownCall, needed
+from sagemaker_emulator.faults.answers import Answer
+from sagemaker_emulator.faults.identify import Asked
+from sagemaker_emulator.policies import UnsupportedPolicy
+
+ACCOUNT_HEADER = "HTTP_X_MOTO_ACCOUNT_ID"  # moto's own way to be told whose state a request is about
+KEYS = "emulator.keys"
+REGION = "us-east-1"
+FOR_THE_CALLER = ("cloudformation",)  # does with the caller's permissions what it is asked for
+OPEN = ("AssumeRoleWithWebIdentity",)  # needs no credentials: the token is checked instead
+
+
+def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
+    """Return why a request may not pass, None where it may; it is then told whose state it is about."""
+    environ.pop(ACCOUNT_HEADER, None)
+    try:
+        content = parse.body(environ, asked)
+        caller = callers.caller(environ, content)
+        if caller is ANYBODY and asked.service != "s3" and asked.operation not in OPEN:
+            raise callers.Refused("unsigned")
+        needs = _needs(environ, asked, content, caller)
+        require(caller, needs, _moment(environ))
+    except callers.Refused as refused:
+        return wording.credentials(asked, str(refused))
+    except Denied as denial:
+        return wording.denied(asked, _words(asked, denial))
+    except UnknownCall as unknown:
+        return wording.not_known(asked, str(unknown))
+    except parse.Unreadable as unreadable:
+        return wording.not_known(asked, str(unreadable))
+    except UnsupportedPolicy as unsupported:
+        return wording.not_known(asked, str(unsupported))
+    environ[ACCOUNT_HEADER] = _about(caller, needs)
+    environ[KEYS] = _identity(environ, asked, caller)
+    return None
+
+
+def on_behalf(environ: dict[str, Any]) -> seams.Identity:
+    """Return whose keys the emulator's own calls bear while it answers this request."""
+    return environ[KEYS]
+
+
+def _identity(environ: dict[str, Any], asked: Asked, caller: Caller) -> seams.Identity:
+    via = f"{asked.service}.amazonaws.com" if asked.service in FOR_THE_CALLER else None
+    if caller.type == "Account" or caller is ANYBODY:
+        return replace(seams.root(caller.account or seams.ACCOUNT), via=via)
+    signed = callers.signed(environ)
+    assert signed is not None
+    known = directory.session_of(signed.key) or directory.user_of(signed.key)
+    assert known is not None
+    return seams.Identity(signed.key, known[1].secret or "", known[1].token, via)
+
+
+def _needs(environ: dict[str, Any], asked: Asked, content: bytes | None, caller: Caller) -> list[Need]:
+    if not asked.operation:
+        raise UnknownCall(f"{asked.service} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+    params = parse.parameters(environ, asked, content)
+    headers = {"user-agent": environ.get("HTTP_USER_AGENT", "")}
+    return needed(Call(asked.service, asked.operation, params, caller, _region(environ), headers))
+
+
+def _moment(environ: dict[str, Any]) -> Moment:
+    agent = environ.get("HTTP_USER_AGENT", "")
+    return Moment(_region(environ), agent, seams.via(agent))
+
+
+def _region(environ: dict[str, Any]) -> str:
+    found = callers.signed(environ)
+    return found.region if found is not None and found.region != "aws-global" else REGION
+
+
+def _about(caller: Caller, needs: list[Need]) -> str:
+    """Return the account whose state the call reads and changes: that of its first resource."""
+    own = caller.account or seams.ACCOUNT
+    if not needs or needs[0].action == "iam:PassRole":
+        return own
+    parts = needs[0].resource.split(":", 5)
+    owner = needs[0].owner or (parts[4] if len(parts) == 6 else "")
+    return owner if callers.ROOT.fullmatch(owner) else own
+
+
+def _words(asked: Asked, denial: Denied) -> str:
+    """Return the message; S3 tells a stranger of another account nothing, and puts resources in quotes."""
+    if denial.need.action == "sts:AssumeRole":
+        return str(denial).removesuffix(f" {denial.decision.why}")
+    if asked.service != "s3":
+        return str(denial)
+    if denial.need.owner not in (None, denial.caller.account):
+        return "Access Denied"
+    return str(denial).replace(f"resource: {denial.need.resource}", f'resource: "{denial.need.resource}"')
