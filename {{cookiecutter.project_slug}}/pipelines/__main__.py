@@ -18,10 +18,11 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, promotion, proof, prune, rehearsal, stack, status, tree
+from pipelines import delivery, errors, images, live, promotion, proof, prune, rehearsal, stack, status, tree
 from pipelines import release as releases
 from pipelines import settings as facts
 from pipelines.errors import MLOpsError
+from pipelines.github import after, planned
 from pipelines.run import Run
 from pipelines.story import Story, make_console
 
@@ -39,6 +40,8 @@ Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endp
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
+PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
+Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
 Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
 
@@ -50,9 +53,14 @@ def read_settings(context: typer.Context, path: SettingsFile = Path("mlops.toml"
 
 
 @app.command()
-def plan(context: typer.Context) -> None:
+def plan(context: typer.Context, pull_request: PullRequest = False) -> None:
     """Show what a release of the working tree would do; change nothing."""
     run: Run = context.obj
+    if pull_request:
+        text = planned.plan(run)
+        planned.leave(text)
+        print(text)  # noqa: T201 - what was asked for
+        return
     work = tree.read(run.settings)
     locked.check(work.lock, work.root, run.story)
     run.story.console.print(status.plan(run, work))
@@ -117,6 +125,29 @@ def rollback(context: typer.Context, environment: Environment = "production") ->
     run: Run = context.obj
     with run.shown("rollback"):
         delivery.rollback(run, environment)
+
+
+@app.command("comment")
+def post_plan(context: typer.Context) -> None:
+    """Post a pull request's plan as its one comment (PLAN, NUMBER, GITHUB_TOKEN)."""
+    run: Run = context.obj
+    run.story.say(planned.post())
+
+
+@app.command("outcome")
+def tell_outcome(context: typer.Context) -> None:
+    """The last job of a release: record how it ended, show it, open what main needs (NEEDS, GITHUB_TOKEN)."""
+    run: Run = context.obj
+    ended = after.conclude(run, after.with_stories(run))
+    run.story.say(f"{run.project}: {ended.kind}")
+
+
+@app.command("reconcile")
+def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
+    """Compare main's history with what is live; --heal, or reconcile.heal in mlops.toml, mends it."""
+    run: Run = context.obj
+    with run.shown("reconcile"):
+        live.compare(run, tree.read(run.settings), heal or run.settings.reconcile.heal)
 
 
 @app.command("prune")

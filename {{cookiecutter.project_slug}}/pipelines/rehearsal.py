@@ -6,6 +6,7 @@ Out:  a release that serves; build/local-test.json here and, of the merge base, 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines import data, history, images, names, proof, release, stack, tree
+from pipelines import data, history, images, names, proof, release, report, stack, tree
 from pipelines.errors import SettingsError
 from pipelines.run import Run
 from pipelines.story import Story
@@ -35,6 +36,8 @@ def refuse_aws() -> None:
 def rehearse(run: Run, base: str = "") -> None:
     """Release the working tree where nothing can be harmed."""
     work = tree.read(run.settings)
+    for name in report.LEFT:  # a run that stops early must not show the last one's numbers
+        (report.BUILD / name).unlink(missing_ok=True)
     data.check(work.lock, work.root, Story(Console(quiet=True)))
     if base:
         release_base(run, base, work.root)
@@ -49,7 +52,6 @@ def rehearse(run: Run, base: str = "") -> None:
 
 def release_base(run: Run, commit: str, root: Path) -> None:
     """Release where `commit` and HEAD parted, by its own code, as the champion; go on where that fails."""
-    env = {name: value for name, value in os.environ.items() if name not in OURS}
     with run.story.step("base") as step:
         parted = history.git(root, "merge-base", "HEAD", commit)
         shutil.rmtree(root / BASE, ignore_errors=True)
@@ -58,11 +60,21 @@ def release_base(run: Run, commit: str, root: Path) -> None:
             step.verdict, step.note = "failed", f"git has no commit {names.short(commit)} to compare with"
             return
         step.note = f"{names.short(parted)} released first, as the champion"
-        command = [sys.executable, "-m", "pipelines", "local-test"]
-        done = subprocess.run(command, cwd=root / BASE, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("✗")]
-            step.verdict = "failed"
-            step.note = (
-                f"{names.short(parted)} cannot be released itself: {(lines or ['no reason given'])[-1][:160]}"
+        why = failed(root, "local-test")
+        if not why and run.settings.project.approval != "gate":  # nobody is there to let it in
+            told = json.loads((root / BASE / "build/local-test.json").read_text("utf-8"))
+            why = failed(root, "promote", told["ids"]["release_id"])
+        if why:
+            step.verdict, step.note = (
+                "failed",
+                f"{names.short(parted)} cannot be released itself: {why[:160]}",
             )
+
+
+def failed(root: Path, *verb: str) -> str:
+    """Run a verb of the merge base by its own code; return why it failed, or nothing."""
+    env = {name: value for name, value in os.environ.items() if name not in OURS}
+    command = [sys.executable, "-m", "pipelines", *verb]
+    done = subprocess.run(command, cwd=root / BASE, env=env, capture_output=True, text=True, check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("✗")]
+    return (lines or ["no reason given"])[-1] if done.returncode else ""

@@ -21,7 +21,7 @@ def create(
 
 @seams.wrap("moto.iam.models", "Role.update_from_cloudformation_json")
 def update(original: Any, cls: Any, **given: Any) -> Any:
-    """Change trust, policies, description and duration; moto changes the description only."""
+    """Change trust, policies, boundary, description and duration; moto changes the description only."""
     role, properties = given["original_resource"], given["cloudformation_json"]["Properties"]
     if properties.get("RoleName", role.name) != role.name:
         raise ValueError("sagemaker-emulator does not implement renaming a role: delete it first")
@@ -38,6 +38,10 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
         {item["PolicyName"]: _text(item["PolicyDocument"]) for item in properties.get("Policies", [])},
     )
     _managed(iam, role.name, set(properties.get("ManagedPolicyArns", [])))
+    if boundary := properties.get("PermissionsBoundary"):
+        iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=boundary)
+    else:
+        iam.delete_role_permissions_boundary(RoleName=role.name)
     return role
 
 

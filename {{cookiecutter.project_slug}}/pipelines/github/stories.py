@@ -16,7 +16,13 @@ from pipelines import errors
 from pipelines.aws import Aws
 
 # The job that runs each verb: the last two are one to whoever calls deploy.yml.
-JOBS = {"image": "image", "pipeline": "pipeline", "stage": "deploy", "promote": "deploy", "rollback": "deploy"}
+JOBS = {
+    "image": "image",
+    "pipeline": "pipeline",
+    "stage": "deploy",
+    "promote": "deploy",
+    "rollback": "deploy",
+}
 VERBS = tuple(JOBS)
 
 
