@@ -1,7 +1,7 @@
-"""A project's workflows as act can run them: what it does not know is rewritten, what it ignores is acted out.
+"""A project's workflows as act can run them: what it does not know is rewritten, what it ignores acted out.
 
-act 0.2.89 knows no `$/` references and no `queue:`; it hands out no OIDC tokens and no environments. A job that
-GitHub would give a token gets the address of one, and its claims are those that GitHub would write into it.
+act 0.2.89 knows no `$/` references and no `queue:`; it hands out no OIDC tokens and no environments. A job
+that GitHub would give a token gets the address of one; its claims are those that GitHub would write into it.
 """
 
 from __future__ import annotations

@@ -60,7 +60,15 @@ def run(
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "event.json").write_text(json.dumps(payload), "utf-8")
     words = [str(ACT), event, "-W", str(rewrite.WORKFLOWS / workflow), "-e", str(scratch / "event.json")]
-    words += ["-P", "ubuntu-24.04=-self-hosted", "--container-daemon-socket", "-", "--json", "--no-cache-server", "--action-offline-mode"]
+    words += [
+        "-P",
+        "ubuntu-24.04=-self-hosted",
+        "--container-daemon-socket",
+        "-",
+        "--json",
+        "--no-cache-server",
+        "--action-offline-mode",
+    ]
     words += ["--action-cache-path", str(scratch / "cache"), *stand_ins(root, scratch)]
     for option, given in (("--var", variables), ("--env", environment), ("-s", secrets)):
         words += [word for name, value in given.items() for word in (option, f"{name}={value}")]

@@ -7,6 +7,7 @@ Exit codes: 0 done, 2 data refused, 3 gate refused, 4 rolled back or not proven,
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -18,7 +19,20 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, live, promotion, proof, prune, rehearsal, stack, status, tree
+from pipelines import (
+    delivery,
+    errors,
+    images,
+    live,
+    newdata,
+    promotion,
+    proof,
+    prune,
+    rehearsal,
+    stack,
+    status,
+    tree,
+)
 from pipelines import release as releases
 from pipelines import settings as facts
 from pipelines.errors import MLOpsError
@@ -41,6 +55,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
+Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
 Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
 Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
@@ -92,11 +107,11 @@ def release(context: typer.Context, retry: Retry = False, keep: Keep = False) ->
 
 
 @app.command()
-def pipeline(context: typer.Context, retry: Retry = False) -> None:
+def pipeline(context: typer.Context, retry: Retry = False, minutes: Minutes = math.inf) -> None:
     """The first third of a release: data, validation, training, evaluation, gate, registry."""
     run: Run = context.obj
     with run.shown("pipeline"):
-        releases.registered(run, tree.read(run.settings), retry=retry)
+        releases.registered(run, tree.read(run.settings), retry=retry, minutes=minutes)
 
 
 @app.command()
@@ -204,6 +219,14 @@ def push_data(context: typer.Context) -> None:
     lock = locked.read_lock(Path(run.settings.data.lock))
     with run.shown("data"), run.story.step("data") as step:
         locked.push(run.aws, run.stack.bucket, lock, Path(), step)
+
+
+@data.command("propose")
+def propose_data(context: typer.Context) -> None:
+    """Lock what is new in the bucket; in a workflow, as a pull request that moves data.lock."""
+    run: Run = context.obj
+    with run.shown("data propose"):
+        run.story.say(f"  {newdata.propose(run)}")
 
 
 @app.command("local-test")

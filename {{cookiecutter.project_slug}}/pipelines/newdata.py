@@ -7,9 +7,10 @@ Out:  the files in the working tree, data.lock moved, and what has changed in co
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from pipelines import data
 from pipelines.aws import Aws
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
+from pipelines.github import api, proposal
+from pipelines.run import Run
 from pipelines.story import Step
 
 
@@ -107,6 +110,27 @@ def note_versions(aws: Aws, bucket: str, path: Path) -> None:
         head = aws.s3.head_object(Bucket=bucket, Key=f"{told['prefix']}/{file['key']}")
         file["version_id"] = head.get("VersionId")
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.environ) -> str:
+    """Bring what is new in the bucket into data.lock and a pull request; return what was done, in words."""
+    path = root / run.settings.data.lock
+    before = data.read_lock(path)
+    with run.story.step("data") as step:
+        difference = look(run.aws, run.stack.bucket, before, root)
+        if not difference:
+            step.verdict, step.note = "reused", f"nothing new below {before.prefix}"
+            return "data.lock is as the bucket is"
+        after = bring(run.aws, run.stack.bucket, before, path, difference, step)
+    repository = api.repository(environ)
+    if repository is None:
+        return f"{path} has moved: look at it, commit it, open a pull request"
+    title = f"New data: {after.rows:,} rows, {after.rows - before.rows:+,}"
+    # One branch: what is newer replaces what nobody has merged.
+    text = path.read_text("utf-8")
+    return proposal.files(
+        repository, "data/new", title, told(before, after, difference), {path.name: text}
+    ).note
 
 
 def told(before: Lock, after: Lock, difference: Difference) -> str:

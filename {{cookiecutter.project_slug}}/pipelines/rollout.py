@@ -95,6 +95,7 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
     """Have the endpoint serve what is ready, and prove that it does."""
     aws, endpoint, config = run.aws, ready.endpoint, ready.config
     before = endpoints.describe(aws, endpoint)
+    same = before is not None and not unlike(before, config)
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
         ready.asked = True
         endpoints.delete(aws, endpoint)
@@ -111,6 +112,8 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
         if before and endpoint == run.endpoint("production"):
             answered += afterwards(run, ready)
+    if same and ready.package.metadata.get(ready.environment) == "proven":
+        step.verdict = "reused"
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
 
 

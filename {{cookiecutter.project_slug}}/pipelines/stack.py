@@ -103,8 +103,9 @@ def parameters(described: dict[str, Any] | None) -> dict[str, str]:
 def resources(aws: Aws, name: str, kind: str = "") -> dict[str, str]:
     """Return what a stack made: its id in AWS by its name in the template; `kind` is a type, or all."""
     told = found(aws.cloudformation.describe_stack_resources, StackName=name) or {"StackResources": []}
-    mine = [item for item in told["StackResources"] if kind in ("", item["ResourceType"])]
-    return {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in mine}
+    made = [item for item in told["StackResources"] if item.get("PhysicalResourceId")]
+    mine = [item for item in made if kind in ("", item.get("ResourceType"))]
+    return {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in mine}
 
 
 def keeping(wanted: Wanted, there: dict[str, Any] | None) -> Wanted:
@@ -112,7 +113,6 @@ def keeping(wanted: Wanted, there: dict[str, Any] | None) -> Wanted:
     body, named = wanted.template.read_text("utf-8"), {"Project", *wanted.parameters}
     known = [key for key in parameters(there) if re.search(rf"(?m)^  {key}:", body)]
     return replace(wanted, kept=tuple(key for key in known if key not in named))
-
 
 
 def apply(

@@ -85,10 +85,12 @@ def identify(run: Run, github: GitHub, owner_id: str, repository_id: str) -> Ide
         owner_id, repository_id = owner_id or last["OwnerId"], repository_id or last["RepositoryId"]
     if owner_id.isdecimal() and repository_id.isdecimal():
         return Identity(github.repository, owner_id, repository_id)
+    page, again = f"https://api.github.com/repos/{github.repository}", "python -m pipelines connect"
+    again += " --owner-id N --repository-id N"
     raise SettingsError(f"""E509 connect needs the two numbers that GitHub gave {github.repository}
         {github.absent}, so nobody can ask for them
         the roles trust them: a name can change hands, a number cannot
-        gh auth login and repeat; or read owner.id and id at https://api.github.com/repos/{github.repository}, then: python -m pipelines connect --owner-id N --repository-id N""")
+        gh auth login and repeat; or with owner.id and id from {page}: {again}""")
 
 
 def refuse_another_account(github: GitHub, where: Account) -> None:
@@ -100,7 +102,7 @@ def refuse_another_account(github: GitHub, where: Account) -> None:
                 raise AccessError(f"""E606 {github.repository} is connected to another {wrong}
                     variable {name} of the {place}: {value}
                     these credentials open account {where.number}, mlops.toml says {where.region}
-                    log in to the right account, or delete the variable if that one is given up; nothing was changed""")
+                    log in there, or delete the variable if that one is given up; nothing was changed""")
 
 
 def _wrong(name: str, value: str, where: Account) -> str:
@@ -135,7 +137,7 @@ def _refuse_leftovers(run: Run, where: Account) -> None:
         raise SettingsError(f"""E512 an earlier {run.project} has left data in this account
             {", ".join(f"{kind} {name}" for kind, name in left.items())}
             no stack owns them, and CloudFormation makes nothing whose name is taken
-            delete them and what they hold: python -m pipelines destroy --data; or choose another project.slug""")
+            delete them and what they hold: python -m pipelines destroy --data; or take another slug""")
 
 
 def missing(run: Run, github: GitHub, repository: str) -> list[Command]:

@@ -19,7 +19,7 @@ def logs(run: Run, which: str = "", *, whole: bool = False) -> None:
     """Show the last failed job's log, else the last job's; or an endpoint's, where `which` is an environment.
 
     `whole` shows every line of the tail; else libraries' lines, which can quote the data, are counted only.
-    Raises SettingsError E501 for an unknown environment, E508 where there is nothing to show.
+    Raises SettingsError E501 for an unknown environment, E515 where there is nothing to show.
     """
     if which:
         run.settings.environment(which)
@@ -53,7 +53,7 @@ def _execution(run: Run, whole: bool) -> None:
 
 
 def last(aws: Aws, project: str) -> dict[str, Any]:
-    """Return the newest execution that failed, else the newest; raise SettingsError E508 where there is none."""
+    """Return the newest execution that failed, else the newest; raise E515 where there is none."""
     request = {"PipelineName": project, "SortBy": "CreationTime", "SortOrder": "Descending"}
     listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", **request)
     executions = found(lambda: list(listed)) or []

@@ -69,10 +69,12 @@ def provider(aws: Aws, name: str) -> str:
         arn
         and AUDIENCE not in aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ClientIDList"]
     ):
+        add = "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn"
+        add += f" {arn} --client-id {AUDIENCE}"
         raise SettingsError(f"""E513 GitHub's provider in this account lets nobody in who asks for {AUDIENCE}
             {arn}
             its client ids lack {AUDIENCE}; somebody else made it
-            aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {AUDIENCE}""")
+            {add}""")
     return arn
 
 
@@ -114,4 +116,7 @@ def leftovers(aws: Aws, project: str, where: Account) -> dict[str, str]:
             found(aws.sagemaker.describe_model_package_group, ModelPackageGroupName=group),
         ),
     }
-    return {kind: name for kind, (name, answer) in there.items() if answer}
+    left = {kind: name for kind, (name, answer) in there.items() if answer}
+    log = f"/aws/sagemaker/Endpoints/{project}-production"
+    groups = aws.logs.describe_log_groups(logGroupNamePrefix=log)["logGroups"]
+    return left | ({"log": log} if any(group["logGroupName"] == log for group in groups) else {})

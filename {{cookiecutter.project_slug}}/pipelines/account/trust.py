@@ -53,7 +53,7 @@ def tokens(
 
 
 def refusal(policy: dict[str, Any], claims: dict[str, str]) -> Mismatch | None:
-    """Return the claim over which a trust policy refuses a token, None where one of its statements takes it."""
+    """Return the claim over which a trust policy refuses a token, None where a statement takes it."""
     reasons = []
     for statement in policy["Statement"]:
         federated = statement.get("Principal", {}).get("Federated", "")

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import errors
+from pipelines import errors, names, promotion
 from pipelines.errors import MLOpsError
-from pipelines.github import api, issue, outcome, revert, stories, summary
+from pipelines.github import api, issue, outcome, proposal, revert, stories, summary
 from pipelines.github.look import Look, look, named
 from pipelines.github.markup import link, text
 from pipelines.github.outcome import Outcome, Work
+from pipelines.github.proposal import Proposal
 from pipelines.run import Run
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
             repository, ended, "A later release is in production, proven: nothing is to be taken back."
         )
         return [f"closed: #{number}" for number in issue.settle(repository, ended)]
+    if ended.kind == outcome.WAITING and run.settings.project.approval == "pull-request":
+        return ask_to_promote(repository, ended, seen)
     if not ended.taken_back or not ended.release_id:
         return []
     bucket = "" if seen.trouble else run.stack.bucket
@@ -95,7 +98,25 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
     return [link(f"issue {made.number}", made.html_url), *([link("revert", done.url)] if done.url else [])]
 
 
-def propose(run: Run, repository: Repository, ended: Outcome, seen: Look, number: int) -> revert.Revert:
+def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[str]:
+    """Propose that production.lock names a release that waits; whoever merges it lets the release in."""
+    package = next((item for item in seen.packages if item.release_id == ended.release_id), None)
+    if package is None:
+        return []
+    short = names.short(package.release_id)
+    body = "\n".join([
+        f"Staging has proven version {package.version} ({text(package.metadata.get('metric', 'no metric'))}).",
+        f"{seen.now().capitalize()}. Merging this lets release `{short}` into production, by the same rollout",
+        "that takes a bad release back. Closing it keeps production as it is; the release stays registered.",
+    ])  # fmt: skip
+    title = f"Promote version {package.version} to production"
+    done = proposal.files(
+        repository, "promote/production", title, body, {str(promotion.LOCK): promotion.lock(package)}
+    )
+    return [link("promotion", done.url)]
+
+
+def propose(run: Run, repository: Repository, ended: Outcome, seen: Look, number: int) -> Proposal:
     """Propose the revert; the outcomes on S3 say which commits have the release that serves."""
     serving = seen.serving
 

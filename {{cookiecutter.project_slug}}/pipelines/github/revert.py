@@ -13,35 +13,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines import names
-from pipelines.github import api
+from pipelines.github import api, proposal
 from pipelines.github.markup import link, text
 from pipelines.github.outcome import Outcome
+from pipelines.github.proposal import MAIN, Proposal
 from pipelines.registry import Package
 
 if TYPE_CHECKING:
     from github.Commit import Commit
     from github.GitCommit import GitCommit
     from github.GitTree import GitTree
-    from github.PullRequest import PullRequest
     from github.Repository import Repository
 
-MAIN = "main"
 KEPT = ".github"  # a token of Actions may not change workflows
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MARKER = "<!-- revert of release {} commit {} -->"
 OURS = re.compile(r"<!-- revert of release ([0-9a-f]{64}) commit ([0-9a-f]{40,64}) -->\s*\Z")
 SHOWN = 50  # commits in the list
-SETTING = "Allow GitHub Actions to create and approve pull requests"
 Serves = Callable[[str], bool]  # whether a commit's own release was proven in production, and serves
-
-
-@dataclass(frozen=True)
-class Revert:
-    """What was done about main: a pull request, a branch without one, or nothing; and why."""
-
-    note: str  # Markdown, one paragraph
-    url: str = ""
-    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,27 +44,27 @@ class Way:
 
 def propose(
     repository: Repository, outcome: Outcome, serving: Package | None, serves: Serves, issue: int
-) -> Revert:
+) -> Proposal:
     """Open the pull request unless one is open; say why where there is none.
 
     Raises:
         AccessError: E605, GitHub refused, and not only the pull request.
     """
     with api.asking("make the revert of a release", repository):
-        if there := opened(repository, branch(outcome)):
-            return Revert(
-                f"{link(f'#{there.number}', there.html_url)} takes it back.", there.html_url, there.number
+        if there := proposal.opened(repository, branch(outcome)):
+            return Proposal(
+                f"{link(f'#{there.number}', there.html_url)} is open.", there.html_url, there.number
             )
         why = unfit(serving, outcome)
         way = along(repository, serving, serves) if serving and not why else why
         if isinstance(way, str):
-            return Revert(f"No revert is proposed: {way}")
+            return Proposal(f"No revert is proposed: {way}")
         head = repository.get_git_commit(way.head)
         tree = earlier(repository, repository.get_git_commit(way.target), head)
         if tree.sha == head.tree.sha:
-            return Revert(f"No revert is needed: {MAIN} is as release {short(serving)} was.")
-        push(repository, branch(outcome), tree, head, message(outcome, serving, way))
-        return ask(repository, outcome, body(outcome, serving, way, issue), serving)
+            return Proposal(f"No revert is needed: {MAIN} is as release {short(serving)} was.")
+        proposal.push(repository, branch(outcome), tree, head, message(outcome, serving, way))
+        return proposal.ask(repository, branch(outcome), title(serving), body(outcome, serving, way, issue))
 
 
 def branch(outcome: Outcome) -> str:
@@ -86,13 +75,6 @@ def branch(outcome: Outcome) -> str:
 def short(package: Package | None) -> str:
     """Return the first digits of a package's release."""
     return names.short(package.release_id) if package else "none"
-
-
-def opened(repository: Repository, branch: str) -> PullRequest | None:
-    """Return the open pull request of a branch of this repository, or None."""
-    owner = api.name(repository).split("/")[0]
-    listed = repository.get_pulls(state="open", base=MAIN, head=f"{owner}:{branch}")
-    return next((pull for pull in listed if pull.head.ref == branch), None)
 
 
 def unfit(serving: Package | None, outcome: Outcome) -> str:
@@ -155,49 +137,6 @@ def kept(repository: Repository, commit: GitCommit) -> str | None:
     return next(
         (item.sha for item in repository.get_git_tree(commit.tree.sha).tree if item.path == KEPT), None
     )
-
-
-def push(repository: Repository, branch: str, tree: GitTree, head: GitCommit, message: str) -> None:
-    """Have a branch point at one commit on HEAD with this tree; a branch that does already stays."""
-    from github import GithubException, UnknownObjectException
-
-    try:
-        ref = repository.get_git_ref(f"heads/{branch}")
-        there = repository.get_git_commit(ref.object.sha)
-        if there.tree.sha == tree.sha and [parent.sha for parent in there.parents] == [head.sha]:
-            return
-    except UnknownObjectException:
-        ref = None
-    commit = repository.create_git_commit(message, tree, [head])  # signed by GitHub, in the token's name
-    if ref:
-        ref.edit(commit.sha, force=True)
-        return
-    try:
-        repository.create_git_ref(f"refs/heads/{branch}", commit.sha)
-    except GithubException as error:
-        if error.status != 422:  # somebody else was quicker to make it
-            raise
-        repository.get_git_ref(f"heads/{branch}").edit(commit.sha, force=True)
-
-
-def ask(repository: Repository, outcome: Outcome, body: str, serving: Package | None) -> Revert:
-    """Open the pull request; where Actions may not, say how a person does."""
-    from github import GithubException
-
-    name = branch(outcome)
-    try:
-        pull = repository.create_pull(MAIN, name, title=title(serving), body=body)
-    except GithubException as error:
-        if error.status != 403:
-            raise
-        url = f"{outcome.work.url.split('/actions/runs/')[0]}/compare/{MAIN}...{name}?expand=1"
-        return Revert(
-            f"The branch `{name}` holds the revert, but GitHub did not let this job open its pull request: "
-            f"{text(api.message(error))} {link('Open it by hand', url)}. For the next time, an administrator "
-            f'turns on "{SETTING}" (Settings, Actions, General), or gives the job the token of a GitHub App.',
-            url,
-        )
-    return Revert(f"{link(f'#{pull.number}', pull.html_url)} takes it back.", pull.html_url, pull.number)
 
 
 def title(serving: Package | None) -> str:

@@ -1,4 +1,4 @@
-"""Ways to lay data, models and their traces open that linters let pass, by the rule that must see each."""
+"""Ways to weaken what protects data, models and their traces, by the rule that must see each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from tests.infra.weakening import Table, added, condition, member, placed, witho
 
 TABLE: Table = {
     rules.data_stays: {
-        "the bucket goes with its stack": placed("stack", "Bucket", "DeletionPolicy"),
+        "the bucket goes with its stack": placed("stack", "Bucket", "DeletionPolicy", value="Delete"),
         "the key goes when it is replaced": placed("stack", "Key", "UpdateReplacePolicy", value="Delete"),
-        "the provider goes, and other projects with it": placed("github", "GitHub", "DeletionPolicy"),
+        "the provider goes, and other projects with it": placed(
+            "github", "GitHub", "DeletionPolicy", value="Delete"
+        ),
     },
     rules.nothing_goes_unencrypted: {
         "no TLS": without("stack", "BucketPolicy", "OnlyOverTls"),
@@ -79,7 +81,11 @@ TABLE: Table = {
     rules.the_network_has_no_way_out: {
         "a way to the internet": added("network", "Out", "AWS::EC2::InternetGateway"),
         "any bucket from the network": member(
-            "network", "S3", "TheProjectsBucketAndNoOther", "Resource", "*"
+            "network",
+            "S3",
+            "TheProjectsBucketAndNoOther",
+            "Resource",
+            [{"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"}, "*"],
         ),
         "the doors take anybody": placed(
             "network",

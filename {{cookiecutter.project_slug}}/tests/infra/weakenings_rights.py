@@ -1,4 +1,4 @@
-"""Ways to weaken what roles may do that cfn-lint and checkov let pass, by the rule that must see each."""
+"""Ways to weaken what roles may do, by the rule that must see each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TABLE: Table = {
             "Resource",
             {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"},
         ),
-        "endpoints without their configs, and one too much": member(
+        "executions that are a role: an ARN of another kind": member(
             "github",
             PIPELINE,
             "FollowExecutions",

@@ -1,4 +1,4 @@
-"""Ways to weaken who may act that cfn-lint and checkov let pass, by the rule that must see each."""
+"""Ways to weaken who may act, by the rule that must see each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TABLE: Table = {
             DEPLOY,
             "DeploymentsOfMain",
             "Principal",
-            {"Federated": "arn:${AWS::Partition}:iam::1:oidc-provider/x"},
+            {"Federated": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:oidc-provider/x"}},
         ),
         "every machine may run as the execution role": member(
             "stack",

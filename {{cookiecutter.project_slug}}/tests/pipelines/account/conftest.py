@@ -1,4 +1,4 @@
-"""An emulator, a project with a git repository, and a GitHub that `gh` shows; each test begins with none of its own."""
+"""An emulator, a project in a git repository, and a GitHub that `gh` shows; a slug for each test."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ Answer = tuple[int, Any]
 TOKEN = "a-token-of-actions"
 IDENTITY = {"GIT_AUTHOR_NAME": "github-actions[bot]", "GIT_AUTHOR_EMAIL": "bot@example.com"}
 IDENTITY |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in IDENTITY.items()}
+BOT = {"login": "github-actions[bot]", "type": "Bot"}  # whoever uses the token of a job
 FORBIDDEN = "GitHub Actions is not permitted to create or approve pull requests."
 
 
@@ -49,6 +50,7 @@ class GitHub:
         self.issues: dict[int, dict[str, Any]] = {}  # pull requests too, as on GitHub
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.labels: dict[str, dict[str, Any]] = {}
+        self.runs: list[dict[str, Any]] = []  # id, head_sha, status
         self.requests: list[tuple[str, str, Any]] = []  # method, path without the repository, body
         self.refusals: list[tuple[str, str, int, str, int]] = []
         self.lock = threading.RLock()
@@ -153,7 +155,7 @@ class GitHub:
 
     def comment(self, number: str, body: dict[str, Any]) -> Answer:
         id = sum(map(len, self.comments.values())) + 1
-        made = {"id": id, "body": body["body"], "url": f"{self.api}/issues/comments/{id}"}
+        made = {"id": id, "body": body["body"], "url": f"{self.api}/issues/comments/{id}", "user": dict(BOT)}
         self.comments[int(number)].append(made)
         return 201, made
 
@@ -207,6 +209,12 @@ class GitHub:
             "base": sides[base],
         }
         return 201, self._new("pulls", facts)
+
+    # Runs of workflows
+
+    def list_runs(self, workflow: str, query: dict[str, str]) -> Answer:
+        runs = [run for run in self.runs if query.get("head_sha") in (None, run["head_sha"])]
+        return 200, {"total_count": len(runs), "workflow_runs": runs}
 
     # Git data
 
@@ -373,6 +381,7 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", r"pulls/(\d+)", GitHub.get_issue),
     ("PATCH", r"pulls/(\d+)", GitHub.edit_issue),
     ("GET", r"branches/(.+)", GitHub.get_branch),
+    ("GET", r"actions/workflows/([\w.]+)/runs", GitHub.list_runs),
     ("GET", r"git/ref/(.+)", GitHub.get_ref),
     ("POST", r"git/refs", GitHub.create_ref),
     ("PATCH", r"git/refs/(.+)", GitHub.edit_ref),
