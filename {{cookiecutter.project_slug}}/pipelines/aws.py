@@ -49,7 +49,7 @@ class Aws:
     def _client(self, service: str, attempts: int = RETRIES, seconds: float = READ_SECONDS) -> Any:
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
         config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=seconds)
-        inner = botocore.session.get_session()
+        inner: Any = botocore.session.get_session()
         if self._credentials:
             inner._credentials = self._credentials
         session: Any = boto3.Session(botocore_session=inner, region_name=self.region)

@@ -222,7 +222,7 @@ def act(run: Run, github: GitHub, plan: Plan) -> None:
 
 
 def filled(run: Run, plan: Plan, shown: ChangeSet) -> ChangeSet:
-    """Return the roles' change set with what the first stack made; raise E504 if it would do more than shown."""
+    """Return the roles' change set with what the first made; raise E504 if it would do more than shown."""
     made = stack.outputs(run.aws, run.project)
     wanted = roles.wanted(run.aws, run.project, plan.identity, made)
     if stack.keeping(wanted, stack.describe(run.aws, wanted.name)) == shown.wanted:

@@ -103,11 +103,12 @@ def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[s
     package = next((item for item in seen.packages if item.release_id == ended.release_id), None)
     if package is None:
         return []
-    short = names.short(package.release_id)
+    metric = text(package.metadata.get("metric", "no metric"))
     body = "\n".join([
-        f"Staging has proven version {package.version} ({text(package.metadata.get('metric', 'no metric'))}).",
-        f"{seen.now().capitalize()}. Merging this lets release `{short}` into production, by the same rollout",
-        "that takes a bad release back. Closing it keeps production as it is; the release stays registered.",
+        f"Staging has proven version {package.version} ({metric}). {seen.now().capitalize()}.",
+        "",
+        f"Merging this lets release `{names.short(package.release_id)}` into production, by the same rollout that",
+        "takes a bad release back. Closing it keeps production as it is; the release stays registered.",
     ])  # fmt: skip
     title = f"Promote version {package.version} to production"
     done = proposal.files(

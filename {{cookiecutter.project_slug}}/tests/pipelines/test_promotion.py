@@ -33,7 +33,7 @@ def main(tmp_path):
 
 @pytest.fixture
 def promoted(make_settings, main, monkeypatch):
-    """Return a function: promote the newest package from a commit; what it brought to production, its steps."""
+    """Return a function: promote the newest package from a commit; what it brought there, its steps."""
     root, _, git = main
 
     def call(commit: str, asked_by: str, approval: str = "gate", serving: int = 1):

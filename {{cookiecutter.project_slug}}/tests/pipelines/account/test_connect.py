@@ -40,9 +40,9 @@ def trusted(project: Project) -> dict[str, Any]:
 def test_it_makes_both_stacks_and_tells_github(project: Project):
     connect(project)
     assert project.stacks() == project.both()
+    role = f"arn:aws:iam::{ACCOUNT}:role/{project.slug}-eu-west-1"
     assert project.github.variables == {"AWS_REGION": "eu-west-1"} | {
-        f"AWS_{kind.upper().replace('-', '_')}_ROLE": f"arn:aws:iam::{ACCOUNT}:role/{project.slug}-eu-west-1-{kind}"
-        for kind in roles.roles()
+        f"AWS_{kind.upper().replace('-', '_')}_ROLE": f"{role}-{kind}" for kind in roles.roles()
     }
     made = project.github.environments
     assert {name: item["branches"] for name, item in made.items()} == {
