@@ -16,10 +16,11 @@ SECRET = "AKIAIOSFODNN7EXAMPLE"  # as bad rows may hold one; AWS's own example o
 ANSWERS = "            predictions = self.predictor.answer(content_type, body)\n"
 # Staging asks about 80 times: this model is good until it has been asked more often.
 TURNS = """            predictions = self.predictor.answer(content_type, body)
-            self.predictor.asked = getattr(self.predictor, "asked", 0) + 1
-            if self.predictor.asked > 120:
+            ASKED.append(1)
+            if len(ASKED) > 120:
                 predictions = 1 - np.asarray(predictions)
 """
+LOGGER = 'log = logging.getLogger("inference")\n'
 
 
 def settings(*pairs: tuple[str, str]) -> Change:
@@ -34,7 +35,7 @@ def settings(*pairs: tuple[str, str]) -> Change:
 
 def turns_wrong(root: Path) -> None:
     """Make a model that passes gate and staging, and answers wrongly in production."""
-    replace(root / "inference/app.py", (ANSWERS, TURNS))
+    replace(root / "inference/app.py", (ANSWERS, TURNS), (LOGGER, LOGGER + "ASKED: list[int] = []\n"))
 
 
 def bad_rows(root: Path) -> None:

@@ -35,6 +35,7 @@ from pipelines import (
 )
 from pipelines import release as releases
 from pipelines import settings as facts
+from pipelines.account import connect, destroy, doctor, infra, logs
 from pipelines.errors import MLOpsError
 from pipelines.github import after, planned
 from pipelines.run import Run
@@ -56,6 +57,12 @@ ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by 
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
 Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
+Agreed = Annotated[bool, typer.Option("--yes", help="do what is shown, without asking")]
+Number = Annotated[str, typer.Option(help="GitHub's number of it, where gh is not logged in")]
+Where = Annotated[str, typer.Option("--env", help="staging or production: its endpoint's log")]
+Whole = Annotated[bool, typer.Option("--whole", help="what libraries wrote, too")]
+Name = Annotated[str, typer.Option("--yes", help="the project's name: delete without asking")]
+Data = Annotated[bool, typer.Option("--data", help="bucket, key, images and registry, too")]
 Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
 Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
@@ -86,7 +93,7 @@ def apply_stack(context: typer.Context) -> None:
     """Create or update the CloudFormation stack from infra/."""
     run: Run = context.obj
     with run.shown("stack"), run.story.step("stack") as step:
-        stack.apply(run.aws, run.project, step)
+        stack.apply(run.aws, run.project, step, parameters={"AlarmEmail": run.settings.project.alarm_email})
 
 
 @app.command()
@@ -163,6 +170,38 @@ def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
     run: Run = context.obj
     with run.shown("reconcile"):
         live.compare(run, tree.read(run.settings), heal or run.settings.reconcile.heal)
+
+
+@app.command("connect")
+def connect_account(
+    context: typer.Context, yes: Agreed = False, owner_id: Number = "", repository_id: Number = ""
+) -> None:
+    """Make stacks, roles, variables and environments in AWS and GitHub; show the plan, ask first."""
+    connect.connect(context.obj, yes=yes, owner_id=owner_id, repository_id=repository_id)
+
+
+@app.command("infra")
+def change_infra(context: typer.Context, yes: Agreed = False) -> None:
+    """Bring a change of infra/ to the stacks that are there; show it, ask first."""
+    infra.infra(context.obj, yes=yes)
+
+
+@app.command("doctor")
+def examine(context: typer.Context) -> None:
+    """Look at credentials, trust, quotas, stacks, versions and GitHub; each finding with its fix."""
+    doctor.doctor(context.obj)
+
+
+@app.command("logs")
+def show_logs(context: typer.Context, environment: Where = "", whole: Whole = False) -> None:
+    """Show the end of the log of the last failed job, or of an environment's endpoint."""
+    logs.logs(context.obj, environment, whole=whole)
+
+
+@app.command("destroy")
+def destroy_project(context: typer.Context, yes: Name = "", data: Data = False) -> None:
+    """List all that the project has in the account, ask, delete it; data stays unless --data."""
+    destroy.destroy(context.obj, yes=yes, data=data)
 
 
 @app.command("prune")

@@ -26,7 +26,12 @@ from pipelines.github import token
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
 # Every other client has its service's name.
-SERVICES = {"runtime": "sagemaker-runtime", "probe": "sagemaker-runtime", "publish": "cloudwatch"}
+SERVICES = {
+    "runtime": "sagemaker-runtime",
+    "probe": "sagemaker-runtime",
+    "publish": "cloudwatch",
+    "quotas": "service-quotas",
+}
 # Clients that never try again: the prober asks all the time, a price is not worth waiting for. The seconds
 # that an answer may take.
 ONCE = {"probe": 60, "publish": 2, "pricing": 5}

@@ -9,7 +9,7 @@ MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on)
 │   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411), or another release was quicker
 │                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image: nothing was started
-└── AccessError   E6xx  exit 6   AWS, or GitHub (E605 to E608), did not let us in
+└── AccessError   E6xx  exit 6   AWS, or GitHub (E605, E608), did not let us in
 """
 
 from __future__ import annotations

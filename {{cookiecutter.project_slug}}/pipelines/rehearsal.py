@@ -42,7 +42,7 @@ def rehearse(run: Run, base: str = "") -> None:
     if base:
         release_base(run, base, work.root)
     with run.story.step("stack") as step:
-        stack.apply(run.aws, run.project, step)
+        stack.apply(run.aws, run.project, step, parameters={"AlarmEmail": run.settings.project.alarm_email})
     with run.story.step("image") as step:
         images.publish(run.aws, run.stack, work.ids.code_id, step)
     release.release(run, work)

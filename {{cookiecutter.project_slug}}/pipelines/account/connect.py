@@ -52,7 +52,7 @@ def connect(run: Run, *, yes: bool = False, owner_id: str = "", repository_id: s
     Raises:
         SettingsError: E509 the repository or its numbers are unknown, E504 a stack, E511 nobody to ask,
             E512 data of an earlier project of this name, E513 and E514 the account's provider, the template.
-        AccessError: E606 the repository is connected to another account, E607 GitHub refused.
+        AccessError: E606 the repository is connected to another account, E605 GitHub refused.
     """
     github = gh.of(run.settings)
     where = roles.account(run.aws)

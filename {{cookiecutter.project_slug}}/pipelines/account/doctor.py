@@ -55,7 +55,7 @@ def examine(run: Run) -> list[Finding]:
 
 
 def _unable(name: str, error: MLOpsError) -> Finding:
-    make = bad if error.code in ("E504", "E509", "E606", "E607") or name == "account" else warn
+    make = bad if error.code in ("E504", "E509", "E605", "E606") or name == "account" else warn
     return make(name, f"{error.code} {error.what}", error.where, error.why, fix=error.todo)
 
 

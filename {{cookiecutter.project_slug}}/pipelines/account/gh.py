@@ -64,17 +64,17 @@ class GitHub:
         return self.ask(f"repos/{self.repository}{path}")
 
     def do(self, command: Command) -> None:
-        """Run what changes something; raise AccessError E607 where GitHub refuses."""
+        """Run what changes something; raise AccessError E605 where GitHub refuses."""
         done = _gh(*command[1:])
         if done.returncode:
             raise _refused(command, done.stderr)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """The repository as GitHub describes it; raises AccessError E607 where this login cannot see it."""
+        """The repository as GitHub describes it; raises AccessError E605 where this login cannot see it."""
         told = self.about()
         if told is None:
-            raise AccessError(f"""E607 GitHub shows no repository {self.repository}
+            raise AccessError(f"""E605 GitHub shows no repository {self.repository}
                 the login of gh
                 it does not exist, or this login may not see it
                 make it (gh repo create {self.repository}), or log in as somebody else: gh auth login""")
@@ -170,7 +170,7 @@ def _gh(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _refused(command: Command, reason: str) -> AccessError:
-    return AccessError(f"""E607 GitHub refused {" ".join(command[:4])}
+    return AccessError(f"""E605 GitHub refused {" ".join(command[:4])}
         {" ".join(command)}
         {reason.strip() or "gh gave no reason"}
         log in with the right to administer the repository (gh auth login), then repeat""")

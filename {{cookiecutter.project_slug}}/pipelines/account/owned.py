@@ -146,7 +146,7 @@ def _empty(run: Run, bucket: str, step: Step) -> None:
     ]:
         told = run.aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         if failed := told.get("Errors"):
-            raise MLOpsError(f"""E105 S3 did not delete {len(failed)} objects
+            raise MLOpsError(f"""E107 S3 did not delete {len(failed)} objects
                 s3://{bucket}/{failed[0]["Key"]}
                 {failed[0]["Code"]}: {failed[0].get("Message", "")}
                 allow it, then repeat: python -m pipelines destroy --data""")

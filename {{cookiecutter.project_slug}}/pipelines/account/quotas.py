@@ -38,11 +38,7 @@ def check(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """Yield a finding for each quota that a release needs."""
     wanted = needed(settings)
     try:
-        pages = (
-            aws.__getattr__("service-quotas")
-            .get_paginator("list_service_quotas")
-            .paginate(ServiceCode=SERVICE)
-        )
+        pages = aws.quotas.get_paginator("list_service_quotas").paginate(ServiceCode=SERVICE)
         found = {
             item["QuotaName"]: item
             for page in pages

@@ -107,8 +107,8 @@ def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[s
     body = "\n".join([
         f"Staging has proven version {package.version} ({metric}). {seen.now().capitalize()}.",
         "",
-        f"Merging this lets release `{names.short(package.release_id)}` into production, by the same rollout that",
-        "takes a bad release back. Closing it keeps production as it is; the release stays registered.",
+        f"Merging this lets release `{names.short(package.release_id)}` into production, by the same rollout",
+        "that takes a bad release back. Closing it keeps production as it is; the release stays registered.",
     ])  # fmt: skip
     title = f"Promote version {package.version} to production"
     done = proposal.files(

@@ -23,7 +23,7 @@ from pipelines.run import Run
 def plan(run: Run) -> str:
     """Return the plan of the working tree against its merge base."""
     if not (rehearsal.BASE / "mlops.toml").is_file():
-        raise SettingsError(f"""E509 there is no merge base to compare with
+        raise SettingsError(f"""E517 there is no merge base to compare with
             {rehearsal.BASE}
             local-test lays it there and releases it first
             run: make local-test ARGS="--base main"; then repeat""")

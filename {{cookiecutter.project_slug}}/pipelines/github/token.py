@@ -25,13 +25,13 @@ def role(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the role that this job is to take, or None where it has credentials of another kind.
 
     Raises:
-        AccessError: E606, a job of Actions may ask for a token but the variable with its role is empty.
+        AccessError: E607, a job of Actions may ask for a token but the variable with its role is empty.
     """
     if "ACTIONS_ID_TOKEN_REQUEST_URL" not in environ or environ.get("AWS_ACCESS_KEY_ID"):
         return None
     if arn := environ.get("AWS_ROLE_ARN"):
         return arn
-    raise AccessError("""E606 this repository is not connected to an AWS account
+    raise AccessError("""E607 this repository is not connected to an AWS account
         AWS_ROLE_ARN, which the job takes from a variable of the repository
         it is empty: nobody has made the role and the variable, or this job may not see it
         on a laptop with AWS and GitHub credentials: python -m pipelines connect""")
@@ -43,7 +43,7 @@ def session_name(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def ask(environ: Mapping[str, str] = os.environ) -> str:
-    """Return a new token; raise AccessError E607 where GitHub gives none."""
+    """Return a new token; raise AccessError E608 where GitHub gives none."""
     url = environ["ACTIONS_ID_TOKEN_REQUEST_URL"]
     headers = {"Authorization": f"bearer {environ.get('ACTIONS_ID_TOKEN_REQUEST_TOKEN', '')}"}
     try:
@@ -52,7 +52,7 @@ def ask(environ: Mapping[str, str] = os.environ) -> str:
         return answer.json()["value"]
     except (requests.RequestException, ValueError, KeyError) as error:
         why = f"{type(error).__name__} {getattr(getattr(error, 'response', None), 'status_code', '')}"
-        raise AccessError(f"""E607 GitHub gave this job no OIDC token
+        raise AccessError(f"""E608 GitHub gave this job no OIDC token
             ACTIONS_ID_TOKEN_REQUEST_URL
             {why}
             the job needs `permissions: id-token: write`; else run it again""") from None
@@ -72,7 +72,7 @@ def refused(arn: str, token: str, why: str) -> AccessError:
     """Return the error for a role that did not take this job's token."""
     told = claims(token)
     sent = ", ".join(f"{name} {told[name]}" for name in ("sub", "job_workflow_ref", "ref") if told.get(name))
-    return AccessError(f"""E608 AWS refused this workflow's identity
+    return AccessError(f"""E609 AWS refused this workflow's identity
         {arn}
         GitHub sent {sent or "nothing that can be read"}; AWS: {why}
         compare with what the role wants: python -m pipelines doctor; connect again rewrites it""")

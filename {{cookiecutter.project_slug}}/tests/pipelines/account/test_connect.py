@@ -137,7 +137,7 @@ def test_a_repository_of_another_account_is_refused_before_anything_is_written(
 
 def test_what_github_refused_half_way_is_done_the_next_time(project: Project):
     project.github.change(refuse={"environments/production": "gh: Must have admin rights (HTTP 422)"})
-    with pytest.raises(AccessError, match="E607") as stopped:
+    with pytest.raises(AccessError, match="E605") as stopped:
         connect(project)
     assert "Must have admin rights" in stopped.value.why
     project.github.change(refuse={}, calls=[])
@@ -148,7 +148,7 @@ def test_what_github_refused_half_way_is_done_the_next_time(project: Project):
 
 def test_an_environment_that_was_left_without_its_branch_gets_it(project: Project):
     project.github.change(refuse={"environments/staging/deployment-branch-policies": "gh: broken (HTTP 500)"})
-    with pytest.raises(AccessError, match="E607"):
+    with pytest.raises(AccessError, match="E605"):
         connect(project)
     project.github.change(refuse={})
     connect(project)
@@ -238,7 +238,7 @@ def test_without_gh_the_numbers_are_enough_and_the_commands_are_printed(project:
 
 def test_a_repository_that_this_login_cannot_see_is_named(project: Project):
     project.github.change(repository=project.github.repository | {"full_name": "acme/another"})
-    with pytest.raises(AccessError, match=f"E607 GitHub shows no repository {REPOSITORY}"):
+    with pytest.raises(AccessError, match=f"E605 GitHub shows no repository {REPOSITORY}"):
         connect(project)
 
 
