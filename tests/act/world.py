@@ -26,10 +26,12 @@ from act.rewrite import Job
 from act.runner import Done
 
 sys.path.insert(0, str(INNER))
+from tests.pipelines.account.conftest import GITHUB
 from tests.pipelines.github.server import TOKEN, GitHub
 
 REPOSITORY, REPOSITORY_ID, OWNER_ID = "acme/demo", "345", "12"
 ACCOUNT = "123456789012"
+FAKE_GH = INNER / "tests/pipelines/account/fake_gh.py"
 WHO = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 
 
@@ -47,11 +49,11 @@ class World:
         command = ["git", "-C", str(self.root), *WHO, *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def verb(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a verb in the developer's clone as the account's administrator."""
-        command = [sys.executable, "-m", "pipelines", *words]
+    def verb(self, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb in the developer's clone as the account's administrator, with `more` variables."""
+        command, environment = [sys.executable, "-m", "pipelines", *words], os.environ | self.aws | more
         done = subprocess.run(
-            command, cwd=self.root, env=os.environ | self.aws, text=True, capture_output=True, check=False
+            command, cwd=self.root, env=environment, text=True, capture_output=True, check=False
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
@@ -111,9 +113,15 @@ class World:
             "TERM": "dumb",
         }
         done = runner.run(
-            checkout, workflow, event, {"ref": ref, **payload},
-            scratch=scratch / "act", variables=self.variables, environment=given, secrets={"GITHUB_TOKEN": TOKEN},
-        )  # fmt: skip
+            checkout,
+            workflow,
+            event,
+            {"ref": ref, **payload},
+            scratch=scratch / "act",
+            variables=self.variables,
+            environment=given,
+            secrets={"GITHUB_TOKEN": TOKEN},
+        )
         (scratch / "log.txt").write_text(done.output, "utf-8")
         runner.clean(scratch / "act")
         return done
@@ -140,31 +148,23 @@ class World:
         command = ["git", "-C", str(folder), *WHO, *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def connect(self) -> None:
-        """Make the stacks and the variables, as `python -m pipelines connect` does."""
-        self.verb("stack")
-        cloudformation = self.client("cloudformation")
-        made = self._outputs(self.slug)
-        given = {
-            "Project": self.slug, "Repository": REPOSITORY, "OwnerId": OWNER_ID, "RepositoryId": REPOSITORY_ID,
-            "Bucket": made["BucketName"], "Key": made["KeyArn"], "ExecutionRole": made["ExecutionRoleArn"],
-        }  # fmt: skip
-        cloudformation.create_stack(
-            StackName=f"{self.slug}-github",
-            TemplateBody=(self.root / "infra/github.yml").read_text("utf-8"),
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=f"{self.slug}-github", WaiterConfig={"Delay": 1}
-        )
-        roles = self._outputs(f"{self.slug}-github")
-        kinds = {"PULL_REQUEST": "PullRequest", "PIPELINE": "Pipeline", "DEPLOY": "Deploy", "INFRA": "Infra"}
-        self.variables = {f"AWS_{name}_ROLE": roles[f"{kind}RoleArn"] for name, kind in kinds.items()}
+    def connect(self) -> str:
+        """Connect the project to this AWS and this GitHub by its own verb; return what it printed.
 
-    def _outputs(self, stack: str) -> dict[str, str]:
-        told = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        return {item["OutputKey"]: item["OutputValue"] for item in told["Outputs"]}
+        `gh` is the generated project's own test double: GitHub's settings lie in a file.
+        """
+        gh = self.folder / "gh"
+        gh.mkdir()
+        (gh / "gh").write_text(f'#!/bin/sh\nexec {sys.executable} {FAKE_GH} "$@"\n', "utf-8")
+        (gh / "gh").chmod(0o755)
+        repository = GITHUB["repository"] | {"full_name": REPOSITORY, "id": int(REPOSITORY_ID)}
+        repository["owner"] = {"id": int(OWNER_ID), "login": REPOSITORY.split("/")[0], "type": "Organization"}
+        state = gh / "state.json"
+        state.write_text(json.dumps(GITHUB | {"repository": repository}), "utf-8")
+        path = f"{gh}{os.pathsep}{os.environ['PATH']}"
+        done = self.verb("connect", "--yes", PATH=path, GH_STATE=str(state))
+        self.variables = json.loads(state.read_text("utf-8"))["variables"]
+        return done.stdout
 
     def issues(self) -> list[dict[str, Any]]:
         """Return the issues, open or not."""
@@ -172,7 +172,8 @@ class World:
 
     def pulls(self) -> list[dict[str, Any]]:
         """Return the open pull requests."""
-        return [each for each in self.github.issues.values() if "head" in each and each["state"] == "open"]
+        listed = self.github.issues.values()
+        return [each for each in listed if "head" in each and each["state"] == "open"]
 
     def merge_pull(self, pull: dict[str, Any]) -> str:
         """Press a pull request's button; return the merge commit."""

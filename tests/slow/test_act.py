@@ -12,14 +12,17 @@ import threading
 import pytest
 from act import changes, world
 
+from tools import bake as tool
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 QUICK = changes.settings(("epochs = 12\n", "epochs = 3\n"))
 
 
 @pytest.fixture(scope="module")
-def github(default_bake, tmp_path_factory):
+def github(template, tmp_path_factory):
     """A project on GitHub, connected to an AWS, with nothing released yet."""
-    with world.made(tmp_path_factory.mktemp("act"), default_bake) as made:
+    project = tool.bake(template, tmp_path_factory.mktemp("bake"), {"github_repository": world.REPOSITORY})
+    with world.made(tmp_path_factory.mktemp("act"), project) as made:
         made.connect()
         yield made
 
