@@ -34,29 +34,27 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
     iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
     _inline(
         iam,
-        role.name,
+        role,
         {item["PolicyName"]: _text(item["PolicyDocument"]) for item in properties.get("Policies", [])},
     )
-    _managed(iam, role.name, set(properties.get("ManagedPolicyArns", [])))
+    _managed(iam, role, set(properties.get("ManagedPolicyArns", [])))
     return role
 
 
-def _inline(iam: Any, role: str, wanted: dict[str, str]) -> None:
-    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+def _inline(iam: Any, role: Any, wanted: dict[str, str]) -> None:
+    for name in list(role.policies):
         if name not in wanted:
-            iam.delete_role_policy(RoleName=role, PolicyName=name)
+            iam.delete_role_policy(RoleName=role.name, PolicyName=name)
     for name, policy in wanted.items():
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
+        iam.put_role_policy(RoleName=role.name, PolicyName=name, PolicyDocument=policy)
 
 
-def _managed(iam: Any, role: str, wanted: set[str]) -> None:
-    attached = {
-        item["PolicyArn"] for item in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    }
+def _managed(iam: Any, role: Any, wanted: set[str]) -> None:
+    attached = set(role.managed_policies)
     for arn in sorted(attached - wanted):
-        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.detach_role_policy(RoleName=role.name, PolicyArn=arn)
     for arn in sorted(wanted - attached):
-        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.attach_role_policy(RoleName=role.name, PolicyArn=arn)
 
 
 def _text(document: Any) -> str:
