@@ -7,8 +7,24 @@ import urllib.error
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from roles_by_hand import ACCOUNT, AUDIENCE, CLAIM, GITHUB, JOB, OTHER, RELEASE, REGION
-from roles_by_hand import ask, decisions, make_provider, make_role, of_credentials, root, token, trusting
+from roles_by_hand import (
+    ACCOUNT,
+    AUDIENCE,
+    CLAIM,
+    GITHUB,
+    JOB,
+    OTHER,
+    REGION,
+    RELEASE,
+    ask,
+    decisions,
+    make_provider,
+    make_role,
+    of_credentials,
+    root,
+    token,
+    trusting,
+)
 
 from sagemaker_emulator.access import issuer
 
@@ -132,7 +148,7 @@ def test_clocks_may_differ_by_five_minutes(role, changes):
 def test_what_is_no_token_is_said_to_be_none(role):
     for text in ("nonsense", "a.b.c", token() + ".more"):
         assert refusal(role, text)[0] == "InvalidIdentityToken"
-    head, claims, signature = token().split(".")
+    head, _, signature = token().split(".")
     other = token(ref="refs/heads/other").split(".")[1]
     assert refusal(role, f"{head}.{other}.{signature}")[0] == "InvalidIdentityToken"
 

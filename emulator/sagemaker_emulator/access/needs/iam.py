@@ -22,6 +22,11 @@ ON_A_USER = (
     *("DetachUserPolicy", "CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "ListAttachedUserPolicies"),
     *("ListUserPolicies", "GetUserPolicy", "UpdateAccessKey"),
 )
+ON_A_GROUP = (
+    *("CreateGroup", "GetGroup", "DeleteGroup", "AddUserToGroup", "RemoveUserFromGroup", "PutGroupPolicy"),
+    *("DeleteGroupPolicy", "GetGroupPolicy", "ListGroupPolicies", "AttachGroupPolicy", "DetachGroupPolicy"),
+    "ListAttachedGroupPolicies",
+)
 ON_A_PROVIDER = (
     *("GetOpenIDConnectProvider", "DeleteOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint"),
     *("AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"),
@@ -60,6 +65,12 @@ def _user(call: Call) -> Iterable[Need]:
     yield Need(f"iam:{call.operation}", _arn(call, f"user{path}{call.params.get('UserName', '*')}"))
 
 
+@rule("iam", *ON_A_GROUP)
+def _group(call: Call) -> Iterable[Need]:
+    path = call.params.get("Path", "/")
+    yield Need(f"iam:{call.operation}", _arn(call, f"group{path}{call.params.get('GroupName', '*')}"))
+
+
 @rule("iam", "CreateOpenIDConnectProvider")
 def _create_provider(call: Call) -> Iterable[Need]:
     name = call.params.get("Url", "").removeprefix("https://")
@@ -76,7 +87,7 @@ on(
     (
         *("ListRoles", "ListPolicies", "ListUsers", "ListOpenIDConnectProviders", "GetAccountSummary"),
         *("GetAccountAuthorizationDetails", "ListAccountAliases", "ListInstanceProfiles"),
-        "SimulateCustomPolicy",
+        *("ListGroups", "SimulateCustomPolicy"),
     ),
 )
 
