@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pytest
@@ -26,6 +29,7 @@ from roles_by_hand import (
     trusting,
 )
 
+from sagemaker_emulator.images import docker
 from sagemaker_emulator.policies import Request, evaluate
 from sagemaker_emulator.refused import NEVER_RAN
 
@@ -290,6 +294,29 @@ def test_the_key_of_volumes_must_be_lent(role, unique):
     role(*base, lent).client("sagemaker").create_training_job(**request)
     shown = decisions(action="sagemaker:CreateTrainingJob", allowed=True)[-1]["context"]
     assert shown["sagemaker:VolumeKmsKey"] == key and shown["sagemaker:MaxRuntimeInSeconds"] == 60
+
+
+def test_a_push_needs_the_permissions_for_layers_as_well(role, make_image, monkeypatch, capsys, unique):
+    root().client("ecr").create_repository(repositoryName=unique)
+    arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{unique}"
+    uri = f"{REGISTRY}/{unique}:1"
+
+    def push(*actions):
+        keys = role(allow([f"ecr:{each}" for each in actions], arn)).get_credentials()
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_key)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", keys.token)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        return docker.main(["push", uri]), capsys.readouterr().err
+
+    folder = Path(os.environ["SAGEMAKER_EMULATOR_HOME"]) / unique
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    assert docker.main(["build", "--tag", uri, str(folder)]) == 0
+    code, said = push("PutImage")
+    assert code == 1 and "not authorized to perform: ecr:BatchCheckLayerAvailability" in said
+    layers = ("BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload")
+    assert push("PutImage", *layers)[0] == 0
 
 
 # --- S3
@@ -621,6 +648,60 @@ def test_an_endpoint_serves_with_its_models_role(unique, runner, make_image, rol
     answer = caller.client("sagemaker-runtime").invoke_endpoint(EndpointName=unique, Body=b"x" * 100)
     assert answer["Body"].read().startswith(b"ASIA")
     sagemaker.delete_endpoint(EndpointName=unique)
+
+
+def test_an_update_whose_alarms_the_role_may_not_see_goes_back(unique, runner, make_image):
+    dockerfile = 'FROM python:3\nWORKDIR /app\nCOPY serve.py .\nENTRYPOINT ["python", "serve.py"]\n'
+    image = make_image(dockerfile=dockerfile, files={"serve.py": SERVER})
+    sagemaker, arn = root().client("sagemaker"), runner()
+    root().client("cloudwatch").put_metric_alarm(
+        AlarmName=unique, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+    )  # fmt: skip
+    sagemaker.create_model(ModelName=unique, PrimaryContainer={"Image": image}, ExecutionRoleArn=arn)
+    variant = {
+        "VariantName": "v",
+        "ModelName": unique,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    for name in ("a", "b"):
+        sagemaker.create_endpoint_config(EndpointConfigName=f"{unique}-{name}", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=unique, EndpointConfigName=f"{unique}-a")
+    settled(sagemaker, unique)
+    watched = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60},
+            "TerminationWaitInSeconds": 60,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": unique}]},
+    }
+    sagemaker.update_endpoint(EndpointName=unique, EndpointConfigName=f"{unique}-b", DeploymentConfig=watched)
+    described = settled(sagemaker, unique)
+    assert described["EndpointConfigName"] == f"{unique}-a"
+    assert (
+        "is not authorized to perform: cloudwatch:DescribeAlarms on resource: " in described["FailureReason"]
+    )
+    alarm = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{unique}"
+    root().client("iam").put_role_policy(
+        RoleName=arn.split("/")[-1],
+        PolicyName="p",
+        PolicyDocument=policy(READ_IMAGES, allow("cloudwatch:DescribeAlarms", alarm)),
+    )
+    sagemaker.update_endpoint(EndpointName=unique, EndpointConfigName=f"{unique}-b", DeploymentConfig=watched)
+    assert settled(sagemaker, unique)["EndpointConfigName"] == f"{unique}-b"
+    sagemaker.delete_endpoint(EndpointName=unique)
+
+
+def settled(sagemaker, name, seconds=30.0):
+    """Return what an endpoint is once it is in service."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = sagemaker.describe_endpoint(EndpointName=name)
+        if found["EndpointStatus"] in ("InService", "Failed"):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found["EndpointStatus"])
 
 
 def test_model_data_that_the_role_may_not_read_makes_no_model(unique, runner, make_image, bucket):

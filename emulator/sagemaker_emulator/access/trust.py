@@ -47,6 +47,14 @@ def assume_role_with_web_identity(call: seams.Call) -> Any:
     return seams.original(call)
 
 
+@seams.operation("AssumeRole", service="sts")
+def assume_role(call: seams.Call) -> Any:
+    """Give a session of a role, not a longer one than it allows. Who may is decided on the wire."""
+    if access.enforced():
+        _check_duration(call.params["RoleArn"], call.params.get("DurationSeconds"))
+    return seams.original(call)
+
+
 def service_session(role_arn: str, service: str, account: str, source: str, region: str) -> seams.Identity:
     """Return the keys of a service that acts as a role, for `source` (an ARN). Raises NotTrusted.
 
