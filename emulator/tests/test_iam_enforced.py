@@ -147,6 +147,12 @@ def test_a_managed_policy_counts_as_it_is_now(unique, role):
     assert denied(sagemaker.list_models, "sagemaker:ListModels")
 
 
+def test_awss_own_policies_belong_to_every_account(role):
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert root(OTHER).client("iam").get_policy(PolicyArn=arn)["Policy"]["Arn"] == arn
+    role(allow("iam:GetPolicy", arn)).client("iam").get_policy(PolicyArn=arn)
+
+
 # --- denials in each service's words
 
 JSON, XML = "AccessDeniedException", "AccessDenied"
@@ -463,6 +469,10 @@ def test_anothers_model_packages_need_both_sides(unique):
     grant["Resource"] = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{unique}/*"
     mine.put_model_package_group_policy(ModelPackageGroupName=unique, ResourcePolicy=policy(grant))
     assert theirs.describe_model_package(ModelPackageName=arn)["ModelPackageArn"] == arn
+    passed = make_role(f"{unique}-runs", trust=trusting(SAGEMAKER), account=OTHER)
+    request = {"ModelName": unique, "ExecutionRoleArn": passed, "PrimaryContainer": {"ModelPackageName": arn}}
+    hosts = session(make_role(f"{unique}-hosts", allow("*"), account=OTHER), OTHER).client("sagemaker")
+    assert denied(hosts.create_model, "sagemaker:CreateModel", **request)
 
 
 def test_a_role_of_another_account_is_assumed_with_both_sides(role, unique):

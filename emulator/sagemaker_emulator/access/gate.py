@@ -78,6 +78,8 @@ def _stack_role(call: Call) -> str | None:
     stack = (call.caller.account, call.region, str(call.params.get("StackName", "")).split("/")[-2:][0])
     if call.params.get("RoleARN"):
         _stack_roles[stack] = call.params["RoleARN"]
+    elif call.operation == "CreateStack":
+        _stack_roles.pop(stack, None)
     return _stack_roles.get(stack)
 
 
