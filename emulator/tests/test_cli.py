@@ -284,7 +284,7 @@ def test_a_crash_leaves_no_lock(home):
 STRANGER = """
 import boto3, botocore.exceptions
 try:
-    boto3.client("sagemaker", aws_access_key_id="AKIASTRANGER").list_models()
+    boto3.client("sagemaker", aws_access_key_id="AKIASTRANGER", aws_secret_access_key="x").list_models()
     print("welcome")
 except botocore.exceptions.ClientError as error:
     print(error.response["Error"]["Code"])
