@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sagemaker_emulator import access, seams
@@ -68,7 +68,7 @@ def refuse_untrusting(call: seams.Call, role: str | None, source: str) -> None:
         ) from None
 
 
-def require(region: str, action: str, resource: str = "*", **context: Any) -> None:
+def require(region: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None) -> None:
     """Return when whom this thread acts for may do something. Raises Refused."""
     if not access.enforced():
         return
@@ -76,18 +76,17 @@ def require(region: str, action: str, resource: str = "*", **context: Any) -> No
     from sagemaker_emulator.access.needs import Need
 
     whom = seams.identity()
-    keys = {name.replace("_", ":", 1): value for name, value in context.items()}
     try:
         moment = authorize.Moment(region, called_via=whom.via)
-        authorize.require(callers.of_key(whom.key), [Need(action, resource, keys)], moment)
+        authorize.require(callers.of_key(whom.key), [Need(action, resource, dict(context or {}))], moment)
     except authorize.Denied as denied:
         raise Refused(str(denied)) from None
 
 
-def may(region: str, action: str, resource: str = "*", **context: Any) -> bool:
+def may(region: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None) -> bool:
     """Whether whom this thread acts for may do something."""
     try:
-        require(region, action, resource, **context)
+        require(region, action, resource, context)
     except Refused:
         return False
     return True

@@ -744,6 +744,45 @@ def test_a_stack_is_made_with_its_callers_permissions(role, unique):
     assert listed["StackStatus"] == "DELETE_FAILED" and "s3:DeleteBucket" in listed["StackStatusReason"]
 
 
+def boxed(unique, *actions, description="one"):
+    """Return the resources of a stack with a role inside a boundary."""
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/{unique}-boundary"
+    rights = {"PolicyName": "p", "PolicyDocument": json.loads(policy(allow(list(actions))))}
+    properties = {
+        "RoleName": f"{unique}-inside",
+        "Description": description,
+        "PermissionsBoundary": arn,
+        "AssumeRolePolicyDocument": json.loads(trusting({"AWS": ACCOUNT})),
+        "Policies": [rights],
+    }
+    return {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}
+
+
+def test_a_stacks_update_asks_for_what_it_changes_and_sees_the_boundary(role, unique):
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/{unique}-boundary"
+    root().client("iam").create_policy(PolicyName=f"{unique}-boundary", PolicyDocument=policy(allow("s3:*")))
+    inside = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{unique}-inside"
+    client = role(
+        allow("cloudformation:*"), allow(["iam:CreateRole", "iam:PutRolePolicy"], arn, Condition=inside)
+    ).client("cloudformation")
+    named = {"StackName": unique, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+
+    def status(call, resources):
+        call(**named, TemplateBody=json.dumps({"Resources": resources}))
+        found = client.describe_stacks(StackName=unique)["Stacks"][0]
+        return found["StackStatus"], found.get("StackStatusReason", "")
+
+    assert status(client.create_stack, boxed(unique, "s3:GetObject"))[0] == "CREATE_COMPLETE"
+    assert status(client.update_stack, boxed(unique, "s3:PutObject"))[0] == "UPDATE_COMPLETE"
+    described = status(client.update_stack, boxed(unique, "s3:PutObject", description="two"))
+    assert described[0] == "UPDATE_ROLLBACK_COMPLETE" and "iam:UpdateRole" in described[1]
+    other = boxed(unique, "s3:PutObject")
+    other["Role"]["Properties"].pop("PermissionsBoundary")
+    widened = status(client.update_stack, other)
+    assert widened[0] == "UPDATE_ROLLBACK_COMPLETE" and "DeleteRolePermissionsBoundary" in widened[1]
+
+
 def test_a_stack_with_a_role_is_made_with_that_one(role, unique):
     service = trusting({"Service": "cloudformation.amazonaws.com"})
     arn = make_role(f"{unique}-makes", allow("sagemaker:*"), trust=service)

@@ -26,7 +26,8 @@ class Metrics:
 
     def begin(self) -> None:
         """See whether the job's role may publish metrics; without, they are in the job's record only."""
-        self._published = acting.may(self._region, "cloudwatch:PutMetricData", cloudwatch_namespace=NAMESPACE)
+        known = {"cloudwatch:namespace": NAMESPACE}
+        self._published = acting.may(self._region, "cloudwatch:PutMetricData", "*", known)
 
     def see(self, line: str) -> bool:
         """Take what matches in one line; return whether anything did."""

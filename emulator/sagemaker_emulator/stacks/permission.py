@@ -59,7 +59,7 @@ TYPES: dict[str, Type] = {
         "arn:aws:iam::{account}:role/{name}",
         ("iam:CreateRole",),
         ("iam:DeleteRole",),
-        ("iam:UpdateRole",),
+        (),  # its changes are calls of the API (role.py)
         (("Policies", "iam:PutRolePolicy"), ("Tags", "iam:TagRole")),
     ),
     "AWS::IAM::ManagedPolicy": Type(
@@ -138,7 +138,7 @@ def to_make(model: type, document: dict[str, Any], name: str, account: str, regi
         return
     properties = document.get("Properties", {})
     besides = tuple(action for member, action in found.optional if properties.get(member))
-    _require((*found.make, *besides), found.arn, name, account, region)
+    _require((*found.make, *besides), found.arn, name, account, region, _keys(properties))
 
 
 def to_change(model: type, document: dict[str, Any], name: str, account: str, region: str) -> None:
@@ -164,7 +164,25 @@ def _known(model: type, kind: str) -> Type | None:
     return TYPES[kind]
 
 
-def _require(actions: tuple[str, ...], arn: str, name: str, account: str, region: str) -> None:
+def _keys(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the condition keys that the properties of a new resource show."""
+    boundary = properties.get("PermissionsBoundary")
+    tags = properties.get("Tags") or []
+    pairs = {str(each["Key"]): str(each["Value"]) for each in tags} if isinstance(tags, list) else tags
+    shown = {f"aws:RequestTag/{key}": value for key, value in pairs.items()}
+    if pairs:
+        shown["aws:TagKeys"] = list(pairs)
+    return {**shown, "iam:PermissionsBoundary": boundary} if boundary else shown
+
+
+def _require(
+    actions: tuple[str, ...],
+    arn: str,
+    name: str,
+    account: str,
+    region: str,
+    keys: dict[str, Any] | None = None,
+) -> None:
     resource = name if name.startswith("arn:") else arn.format(name=name, account=account, region=region)
     for action in actions:
-        acting.require(region, action, "*" if action in ANYWHERE else resource)
+        acting.require(region, action, "*" if action in ANYWHERE else resource, keys)

@@ -46,8 +46,9 @@ def _role(call: Call) -> Iterable[Need]:
     context = {**tags(call.params)}
     if call.params.get("PolicyArn"):
         context["iam:PolicyARN"] = call.params["PolicyArn"]
-    if call.params.get("PermissionsBoundary"):
-        context["iam:PermissionsBoundary"] = call.params["PermissionsBoundary"]
+    boundary = call.params.get("PermissionsBoundary") or getattr(found, "permissions_boundary_arn", None)
+    if boundary:
+        context["iam:PermissionsBoundary"] = boundary
     yield Need(f"iam:{call.operation}", _arn(call, f"role{path}{name}"), context)
     if call.operation == "CreateRole" and call.params.get("Tags"):
         yield Need("iam:TagRole", _arn(call, f"role{path}{name}"), context)
