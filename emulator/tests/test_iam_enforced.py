@@ -315,7 +315,9 @@ def test_a_push_needs_the_permissions_for_layers_as_well(role, make_image, monke
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         return docker.main(["push", uri]), capsys.readouterr().err
 
-    folder = Path(os.environ["SAGEMAKER_EMULATOR_HOME"]) / unique
+    home = Path(os.environ["SAGEMAKER_EMULATOR_HOME"])
+    (home / "docker-login").unlink(missing_ok=True)  # nobody is logged in
+    folder = home / unique
     folder.mkdir()
     (folder / "Dockerfile").write_text("FROM scratch\n")
     assert docker.main(["build", "--tag", uri, str(folder)]) == 0

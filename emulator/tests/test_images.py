@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 
@@ -237,3 +239,21 @@ def test_a_container_finds_its_code_in_its_working_directory(process, make_image
     assert job["ProcessingJobStatus"] == "Completed"
     assert line.startswith("found /") and "/opt/program/data " in line
     assert os.path.basename(line.split()[-1]).startswith("python")
+
+
+def test_who_logs_in_with_an_ecr_password_pushes_without_credentials_in_the_environment(
+    aws, tmp_path, capsys, monkeypatch
+):
+    repository = aws.ecr.create_repository(repositoryName="logged-in")["repository"]["repositoryUri"]
+    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    assert docker.main(["build", "--tag", f"{repository}:1", str(tmp_path)]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(password))
+    assert docker.main(["login", "--username", user, "--password-stdin", repository]) == 0
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert docker.main(["push", f"{repository}:1"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password of somebody's own"))
+    assert docker.main(["login", "--username", user, "--password-stdin", repository]) == 1
+    assert "login attempt failed" in capsys.readouterr().err

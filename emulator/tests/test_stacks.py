@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -262,6 +263,120 @@ def test_a_role_has_its_managed_policies_and_an_update_changes_all_of_it(aws, cr
     assert stack(aws, unique)["StackStatus"] == "UPDATE_COMPLETE", stack(aws, unique).get("StackStatusReason")
     assert aws.iam.list_role_policies(RoleName=unique)["PolicyNames"] == ["b"]
     assert aws.iam.list_attached_role_policies(RoleName=unique)["AttachedPolicies"] == []
+
+
+ALLOW = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+
+
+def test_a_boundary_is_a_managed_policy_that_is_changed_in_place(aws, create, unique):
+    def boundary(action):
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        properties = {"ManagedPolicyName": unique, "PolicyDocument": document}
+        return {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}
+
+    bounded = role(RoleName=unique, PermissionsBoundary={"Ref": "P"})
+    made = create(
+        {"P": boundary("s3:GetObject"), "R": bounded}, template={"Outputs": {"P": {"Value": {"Ref": "P"}}}}
+    )
+    arn = made["Outputs"][0]["OutputValue"]
+    assert aws.iam.get_role(RoleName=unique)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
+    template = {"Resources": {"P": boundary("s3:PutObject"), "R": role(RoleName=unique)}}
+    aws.cloudformation.update_stack(
+        StackName=unique, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    assert stack(aws, unique)["StackStatus"] == "UPDATE_COMPLETE", stack(aws, unique).get("StackStatusReason")
+    (version,) = aws.iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    document = aws.iam.get_policy_version(PolicyArn=arn, VersionId=version["VersionId"])["PolicyVersion"][
+        "Document"
+    ]
+    assert document["Statement"][0]["Action"] == "s3:PutObject"
+    assert "PermissionsBoundary" not in aws.iam.get_role(RoleName=unique)["Role"]
+    aws.cloudformation.delete_stack(StackName=unique)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        aws.iam.get_policy(PolicyArn=arn)
+
+
+def test_a_keys_policy_and_rotation_are_changed_in_place(aws, create, unique):
+    def key(**properties):
+        return {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": ALLOW, **properties}}
+
+    outputs = {"Outputs": {"Id": {"Value": {"Ref": "K"}}}}
+    made = create({"K": key(Description="one", EnableKeyRotation=True)}, template=outputs)
+    assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
+    number = made["Outputs"][0]["OutputValue"]
+    assert aws.kms.get_key_rotation_status(KeyId=number)["KeyRotationEnabled"]
+    other = {"Version": "2012-10-17", "Statement": []}
+    template = {"Resources": {"K": key(Description="two", KeyPolicy=other)}, **outputs}
+    aws.cloudformation.update_stack(StackName=unique, TemplateBody=json.dumps(template))
+    assert stack(aws, unique)["Outputs"][0]["OutputValue"] == number
+    assert json.loads(aws.kms.get_key_policy(KeyId=number, PolicyName="default")["Policy"]) == other
+    assert not aws.kms.get_key_rotation_status(KeyId=number)["KeyRotationEnabled"]
+    aws.cloudformation.delete_stack(StackName=unique)
+    assert aws.kms.describe_key(KeyId=number)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
+def test_a_budget_is_made_changed_and_deleted(aws, create, unique):
+    def budget(amount):
+        limit = {"BudgetName": unique, "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+        limit["BudgetLimit"] = {"Amount": amount, "Unit": "USD"}
+        notification = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": "80"}
+        told = {
+            "Notification": notification,
+            "Subscribers": [{"SubscriptionType": "EMAIL", "Address": "a@b.c"}],
+        }
+        properties = {"Budget": limit, "NotificationsWithSubscribers": [told]}
+        return {"Type": "AWS::Budgets::Budget", "Properties": properties}
+
+    made = create({"B": budget(50)})
+    assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
+    aws.cloudformation.update_stack(
+        StackName=unique, TemplateBody=json.dumps({"Resources": {"B": budget(70)}})
+    )
+    budgets, account = boto3.client("budgets"), "123456789012"
+    found = budgets.describe_budget(AccountId=account, BudgetName=unique)["Budget"]
+    assert found["BudgetLimit"]["Amount"] == "70"
+    aws.cloudformation.delete_stack(StackName=unique)
+    with pytest.raises(ClientError, match="NotFound"):
+        budgets.describe_budget(AccountId=account, BudgetName=unique)
+
+
+def test_no_value_takes_an_item_out_of_a_list(aws, create, unique):
+    branch = {"Fn::If": ["Never", {"Key": "b", "Value": "2"}, {"Ref": "AWS::NoValue"}]}
+    create(
+        {"B": bucket(unique, Tags=[{"Key": "a", "Value": "1"}, branch])},
+        template={"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}},
+    )
+    assert aws.s3.get_bucket_tagging(Bucket=unique)["TagSet"] == [{"Key": "a", "Value": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [
+        pytest.param({"Fn::Select": [1, {"Fn::GetAZs": ""}]}, "us-east-1b", id="zones of this region"),
+        pytest.param(
+            {"Fn::Select": [1, {"Fn::GetAZs": {"Ref": "AWS::Region"}}]},
+            "us-east-1b",
+            id="zones of a named region",
+        ),
+        pytest.param(
+            {"Fn::Join": [" ", {"Fn::Cidr": ["10.0.0.0/24", 2, 6]}]}, "10.0.0.0/26 10.0.0.64/26", id="blocks"
+        ),
+    ],
+)
+def test_functions_are_resolved(create, function, value):
+    made = create({"T": {"Type": "AWS::SNS::Topic"}}, template={"Outputs": {"V": {"Value": function}}})
+    assert made["Outputs"][0]["OutputValue"] == value
+
+
+def test_a_block_too_small_fails_the_stack(create):
+    name = {"Fn::Select": [0, {"Fn::Cidr": ["10.0.0.0/24", 5, 6]}]}
+    made = create({"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}}})
+    assert made["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "has no 5 blocks of 6 bits" in made["StackStatusReason"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Exit codes: 0 done, 2 data refused, 3 gate refused, 4 rolled back or not proven,
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -18,10 +19,25 @@ from rich.console import Console
 
 from pipelines import data as locked
 from pipelines import definition as definitions
-from pipelines import delivery, errors, images, proof, prune, stack, status, tree
+from pipelines import (
+    delivery,
+    errors,
+    images,
+    live,
+    newdata,
+    promotion,
+    proof,
+    prune,
+    rehearsal,
+    stack,
+    status,
+    tree,
+)
 from pipelines import release as releases
 from pipelines import settings as facts
-from pipelines.errors import MLOpsError, SettingsError
+from pipelines.account import connect, destroy, doctor, infra, logs
+from pipelines.errors import MLOpsError
+from pipelines.github import after, planned
 from pipelines.run import Run
 from pipelines.story import Story, make_console
 
@@ -37,8 +53,18 @@ Environment = Annotated[str, typer.Option("--env", help="staging or production")
 Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejected earlier")]
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
-ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; else the working tree's")]
+ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
+PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
+Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
+Agreed = Annotated[bool, typer.Option("--yes", help="do what is shown, without asking")]
+Number = Annotated[str, typer.Option(help="GitHub's number of it, where gh is not logged in")]
+Where = Annotated[str, typer.Option("--env", help="staging or production: its endpoint's log")]
+Whole = Annotated[bool, typer.Option("--whole", help="what libraries wrote, too")]
+Name = Annotated[str, typer.Option("--yes", help="the project's name: delete without asking")]
+Data = Annotated[bool, typer.Option("--data", help="bucket, key, images and registry, too")]
+Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
+Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
 
 
@@ -49,9 +75,14 @@ def read_settings(context: typer.Context, path: SettingsFile = Path("mlops.toml"
 
 
 @app.command()
-def plan(context: typer.Context) -> None:
+def plan(context: typer.Context, pull_request: PullRequest = False) -> None:
     """Show what a release of the working tree would do; change nothing."""
     run: Run = context.obj
+    if pull_request:
+        text = planned.plan(run)
+        planned.leave(text)
+        print(text)  # noqa: T201 - what was asked for
+        return
     work = tree.read(run.settings)
     locked.check(work.lock, work.root, run.story)
     run.story.console.print(status.plan(run, work))
@@ -62,7 +93,7 @@ def apply_stack(context: typer.Context) -> None:
     """Create or update the CloudFormation stack from infra/."""
     run: Run = context.obj
     with run.shown("stack"), run.story.step("stack") as step:
-        stack.apply(run.aws, run.project, step)
+        stack.apply(run.aws, run.project, step, parameters={"AlarmEmail": run.settings.project.alarm_email})
 
 
 @app.command()
@@ -83,11 +114,11 @@ def release(context: typer.Context, retry: Retry = False, keep: Keep = False) ->
 
 
 @app.command()
-def pipeline(context: typer.Context, retry: Retry = False) -> None:
+def pipeline(context: typer.Context, retry: Retry = False, minutes: Minutes = math.inf) -> None:
     """The first third of a release: data, validation, training, evaluation, gate, registry."""
     run: Run = context.obj
     with run.shown("pipeline"):
-        releases.registered(run, tree.read(run.settings), retry=retry)
+        releases.registered(run, tree.read(run.settings), retry=retry, minutes=minutes)
 
 
 @app.command()
@@ -100,10 +131,14 @@ def stage(context: typer.Context, keep: Keep = False) -> None:
 
 @app.command()
 def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
-    """The last third: bring a release that staging has proven to production; approve one that waits."""
+    """The last third: bring to production what staging has proven and the settings let in; or RELEASE_ID."""
     run: Run = context.obj
     with run.shown("promote"):
-        delivery.promote(run, release_id or tree.read(run.settings).ids.release_id)
+        work = tree.read(run.settings)
+        if release_id:
+            delivery.promote(run, release_id, commit=work.ids.commit_sha)
+        else:
+            promotion.promote(run, work, releases.of(run, work))
 
 
 @app.command()
@@ -112,6 +147,61 @@ def rollback(context: typer.Context, environment: Environment = "production") ->
     run: Run = context.obj
     with run.shown("rollback"):
         delivery.rollback(run, environment)
+
+
+@app.command("comment")
+def post_plan(context: typer.Context) -> None:
+    """Post a pull request's plan as its one comment (PLAN, NUMBER, GITHUB_TOKEN)."""
+    run: Run = context.obj
+    run.story.say(planned.post())
+
+
+@app.command("outcome")
+def tell_outcome(context: typer.Context) -> None:
+    """The last job of a release: record how it ended, show it, open what main needs (NEEDS, GITHUB_TOKEN)."""
+    run: Run = context.obj
+    ended = after.conclude(run, after.with_stories(run))
+    run.story.say(f"{run.project}: {ended.kind}")
+
+
+@app.command("reconcile")
+def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
+    """Compare main's history with what is live; --heal, or reconcile.heal in mlops.toml, mends it."""
+    run: Run = context.obj
+    with run.shown("reconcile"):
+        live.compare(run, tree.read(run.settings), heal or run.settings.reconcile.heal)
+
+
+@app.command("connect")
+def connect_account(
+    context: typer.Context, yes: Agreed = False, owner_id: Number = "", repository_id: Number = ""
+) -> None:
+    """Make stacks, roles, variables and environments in AWS and GitHub; show the plan, ask first."""
+    connect.connect(context.obj, yes=yes, owner_id=owner_id, repository_id=repository_id)
+
+
+@app.command("infra")
+def change_infra(context: typer.Context, yes: Agreed = False) -> None:
+    """Bring a change of infra/ to the stacks that are there; show it, ask first."""
+    infra.infra(context.obj, yes=yes)
+
+
+@app.command("doctor")
+def examine(context: typer.Context) -> None:
+    """Look at credentials, trust, quotas, stacks, versions and GitHub; each finding with its fix."""
+    doctor.doctor(context.obj)
+
+
+@app.command("logs")
+def show_logs(context: typer.Context, environment: Where = "", whole: Whole = False) -> None:
+    """Show the end of the log of the last failed job, or of an environment's endpoint."""
+    logs.logs(context.obj, environment, whole=whole)
+
+
+@app.command("destroy")
+def destroy_project(context: typer.Context, yes: Name = "", data: Data = False) -> None:
+    """List all that the project has in the account, ask, delete it; data stays unless --data."""
+    destroy.destroy(context.obj, yes=yes, data=data)
 
 
 @app.command("prune")
@@ -170,25 +260,21 @@ def push_data(context: typer.Context) -> None:
         locked.push(run.aws, run.stack.bucket, lock, Path(), step)
 
 
+@data.command("propose")
+def propose_data(context: typer.Context) -> None:
+    """Lock what is new in the bucket; in a workflow, as a pull request that moves data.lock."""
+    run: Run = context.obj
+    with run.shown("data propose"):
+        run.story.say(f"  {newdata.propose(run)}")
+
+
 @app.command("local-test")
-def local_test(context: typer.Context) -> None:
+def local_test(context: typer.Context, base: Base = "") -> None:
     """Run stack, image, release and request against AWS_ENDPOINT_URL; leave build/local-test.json."""
     run: Run = context.obj
-    if not os.environ.get("AWS_ENDPOINT_URL"):  # nobody does this to a real account by accident
-        raise SettingsError("""E507 local-test runs against an emulator only
-            the variable AWS_ENDPOINT_URL
-            it is empty: this would create and change things in an AWS account
-            run: make local-test""")
+    rehearsal.refuse_aws()
     with run.shown("local-test"):
-        work = tree.read(run.settings)
-        locked.check(work.lock, work.root, Story(Console(quiet=True)))
-        with run.story.step("stack") as step:
-            stack.apply(run.aws, run.project, step)
-        with run.story.step("image") as step:
-            images.publish(run.aws, run.stack, work.ids.code_id, step)
-        releases.release(run, work)
-        if run.settings.project.approval == "gate":  # else nothing serves yet: promote is somebody's decision
-            proof.request(run, "production")
+        rehearsal.rehearse(run, base)
 
 
 def main(argv: list[str] | None = None) -> int:

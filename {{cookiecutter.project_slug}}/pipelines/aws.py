@@ -7,23 +7,31 @@ otherwise: the one exception is `local-test`, which refuses to run where no AWS_
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import boto3
+import botocore.credentials
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipelines import errors, names
 from pipelines.errors import SettingsError
+from pipelines.github import token
 
 RETRIES = 10  # throttled or broken answers, with the standard mode's growing pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 70  # an endpoint may think for 60
 # Every other client has its service's name.
-SERVICES = {"runtime": "sagemaker-runtime", "probe": "sagemaker-runtime", "publish": "cloudwatch"}
+SERVICES = {
+    "runtime": "sagemaker-runtime",
+    "probe": "sagemaker-runtime",
+    "publish": "cloudwatch",
+    "quotas": "service-quotas",
+}
 # Clients that never try again: the prober asks all the time, a price is not worth waiting for. The seconds
 # that an answer may take.
 ONCE = {"probe": 60, "publish": 2, "pricing": 5}
@@ -34,6 +42,7 @@ class Aws:
 
     def __init__(self, region: str) -> None:
         self.region = region
+        self._credentials = _github_role(region)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -45,7 +54,10 @@ class Aws:
     def _client(self, service: str, attempts: int = RETRIES, seconds: float = READ_SECONDS) -> Any:
         retries: Any = {"mode": "standard", "total_max_attempts": attempts}
         config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=seconds)
-        session: Any = boto3.Session(region_name=self.region)
+        inner: Any = botocore.session.get_session()
+        if self._credentials:
+            inner._credentials = self._credentials
+        session: Any = boto3.Session(botocore_session=inner, region_name=self.region)
         return session.client(service, config=config)
 
     def account(self) -> str:
@@ -82,6 +94,31 @@ class Aws:
             yield from page[member]
 
 
+def _github_role(region: str) -> Any:
+    """Return credentials of the role that a job of GitHub Actions takes, renewed while it runs; or None."""
+    arn, sent = token.role(), [""]
+    if arn is None:
+        return None
+
+    def load() -> str:
+        sent[0] = token.ask()
+        return sent[0]
+
+    def fetch() -> Any:
+        try:
+            return fetcher.fetch_credentials()
+        except ClientError as error:
+            raise token.refused(arn, sent[0], str(error)) from None
+
+    fetcher = botocore.credentials.AssumeRoleWithWebIdentityCredentialFetcher(
+        client_creator=functools.partial(botocore.session.get_session().create_client, region_name=region),
+        web_identity_token_loader=load,
+        role_arn=arn,
+        extra_args={"RoleSessionName": token.session_name()},
+    )
+    return botocore.credentials.DeferredRefreshableCredentials(fetch, "github-actions")
+
+
 def connect(region: str) -> tuple[Aws, str]:
     """Return the clients and the account; raise SettingsError E506 or AccessError E6xx."""
     known = regions()
@@ -111,7 +148,7 @@ def found(call: Callable[..., Any], **request: Any) -> Any:
         raise
 
 
-@cache
+@functools.cache
 def regions() -> frozenset[str]:
     """Return the regions that botocore knows SageMaker in; asks nobody."""
     session = boto3.Session(region_name="us-east-1")

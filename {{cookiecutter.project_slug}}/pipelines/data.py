@@ -21,6 +21,7 @@ class LockedFile:
     key: str
     size: int
     sha256: str  # hex
+    version_id: str = ""  # of the object that these bytes were read from; no part of an identity
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ def read_lock(path: Path) -> Lock:
     try:
         text = path.read_bytes()
         facts = json.loads(text)
-        files = tuple(LockedFile(item["key"], item["size"], item["sha256"]) for item in facts["files"])
+        files = tuple(
+            LockedFile(item["key"], item["size"], item["sha256"], item.get("version_id") or "")
+            for item in facts["files"]
+        )
         if files:
             return Lock(facts["prefix"].strip("/"), facts["key"], facts["rows"], files, text)
         what, why = f"{path} names no file", "a release needs data"
@@ -111,9 +115,19 @@ def missing(aws: Aws, bucket: str, lock: Lock) -> list[str]:
     return [file.key for file in lock.files if not _same(_head(aws, bucket, lock, file), file)]
 
 
+def holds(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> bool:
+    """Say whether the bucket holds the locked file."""
+    return _same(_head(aws, bucket, lock, file), file)
+
+
 def _same(head: dict[str, Any], file: LockedFile) -> bool:
-    """Say whether an object is the locked file; its sha256 was written beside it when it was uploaded."""
-    return head.get("ContentLength") == file.size and head.get("Metadata", {}).get("sha256") == file.sha256
+    """Say whether an object is the locked file.
+
+    By the sha256 that our upload wrote beside it, or by the locked version, whose bytes S3 never changes.
+    """
+    known = head.get("Metadata", {}).get("sha256") == file.sha256
+    locked = bool(file.version_id) and head.get("VersionId") == file.version_id
+    return head.get("ContentLength") == file.size and (known or locked)
 
 
 def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]:

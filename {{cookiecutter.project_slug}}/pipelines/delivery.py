@@ -52,8 +52,10 @@ def hold(run: Run, package: Package) -> Package:
     return package
 
 
-def to_production(run: Run, package: Package) -> Package:
+def to_production(run: Run, package: Package, commit: str = "") -> Package:
     """Serve an approved release in production and prove it; else put back what served.
+
+    `commit` is the one that asks for it: none that came before it in git will replace it.
 
     Raises:
         DeployFailed: not proven; E405 before anything is touched, E406 where putting back failed too.
@@ -76,8 +78,9 @@ def to_production(run: Run, package: Package) -> Package:
         if ready:
             undo(run, serving, config, ready, error)
         raise
-    if package.metadata.get("production") != "proven":
-        package = registry.annotate(run.aws, package, {"production": "proven"})
+    proven = {"production": "proven"} | ({"asked_by": commit} if commit else {})
+    if package.metadata | proven != package.metadata:
+        package = registry.annotate(run.aws, package, proven)
     run.story.facts["package"] = package.facts()
     return package
 
@@ -138,7 +141,7 @@ def somebody_elses(run: Run, endpoint: str, config: str, failed: Ready, step: St
     return live not in (config, failed.config)
 
 
-def promote(run: Run, release_id: str) -> Package:
+def promote(run: Run, release_id: str, why: str = "promoted by hand", commit: str = "") -> Package:
     """Approve a release that was proven on staging and bring it to production."""
     package = registry.find(run.aws, run.stack.group, release_id)
     if package is None or package.metadata.get("staging") != "proven" or package.approval == "Rejected":
@@ -148,8 +151,8 @@ def promote(run: Run, release_id: str) -> Package:
             {state or "no package, or not exactly one release, begins with these digits (12 at least)"}
             release it first: python -m pipelines release""")
     if package.approval != "Approved":
-        package = approve(run, package, "promoted by hand")
-    return to_production(run, package)
+        package = approve(run, package, why)
+    return to_production(run, package, commit)
 
 
 def rollback(run: Run, environment: str = "production") -> Package:

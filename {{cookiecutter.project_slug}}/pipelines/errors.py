@@ -1,14 +1,15 @@
 """Everything that can stop a verb, as one tree; every message has four lines and ends with the next step.
 
-MLOpsError        E1xx  exit 1   a job or AWS failed; its log is named
+MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on); its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained
 ├── ModelRefused  E3xx  exit 3   the gate said no: nothing was registered
-├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405)
+├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405),
+│   │                             not as git has it (E415)
 │   ├── WrongRelease     exit 4   rolled back (E401, E412) or answered wrongly (E402): its package is rejected
 │   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411), or another release was quicker
 │                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image: nothing was started
-└── AccessError   E6xx  exit 6   AWS did not let us in
+└── AccessError   E6xx  exit 6   AWS, or GitHub (E605, E608), did not let us in
 """
 
 from __future__ import annotations

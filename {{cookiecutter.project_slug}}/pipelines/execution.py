@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -158,10 +159,17 @@ def refusal(listed: list[dict[str, Any]]) -> dict[str, Any] | None:
     return next((step for step in listed if "Fail" in step.get("Metadata", {})), None)
 
 
-def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dict[str, Any]]:
-    """Show the steps until the execution is over, return them; raise MLOpsError E101 where a job failed."""
+def follow(
+    aws: Aws, execution: Execution, story: Story, tell: Tell, minutes: float = math.inf
+) -> list[dict[str, Any]]:
+    """Show the steps until the execution is over; return them.
+
+    Raises:
+        MLOpsError: E101, a job failed; E106, after so many minutes it still runs.
+    """
     shown: dict[str, Step] = {}
     changed, before = time.monotonic(), []
+    until = changed + minutes * 60
     while True:
         # Status first: what steps say afterwards can only be newer.
         status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)
@@ -172,6 +180,11 @@ def follow(aws: Aws, execution: Execution, story: Story, tell: Tell) -> list[dic
             show(listed, shown, story, tell)
         if status["PipelineExecutionStatus"] in OVER:
             break
+        if time.monotonic() > until:
+            raise MLOpsError(f"""E106 the pipeline runs on
+                {execution.arn}
+                it has not ended within {minutes:g} minutes; nothing is lost, nothing was stopped
+                the same verb goes on from there; in GitHub reconcile.yml does that""")
         time.sleep(pause(time.monotonic() - changed))
     if status["PipelineExecutionStatus"] != "Succeeded" and refusal(listed) is None:
         raise results.failure(aws, execution.arn, status, listed)

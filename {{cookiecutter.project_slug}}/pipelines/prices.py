@@ -20,9 +20,9 @@ LIST = "us-east-1"  # and about all others
 SERVICE, COMPONENT = "AmazonSageMaker", "Hosting"  # machines of real-time endpoints
 
 
-def request(instance_type: str, region: str) -> dict[str, Any]:
-    """Return the GetProducts request for an endpoint's machine."""
-    wanted = {"instanceName": instance_type, "component": COMPONENT, "regionCode": region}
+def request(instance_type: str, region: str, component: str = COMPONENT) -> dict[str, Any]:
+    """Return the GetProducts request for a machine that does one thing: Hosting, Training, Processing."""
+    wanted = {"instanceName": instance_type, "component": component, "regionCode": region}
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     return {"ServiceCode": SERVICE, "Filters": filters}
 

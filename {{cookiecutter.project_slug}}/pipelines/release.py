@@ -7,10 +7,11 @@ Each part starts from what is there: running it again attaches, retries or reuse
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
-from pipelines import data, definition, delivery, execution, images, names, proof, registry
+from pipelines import data, definition, delivery, execution, images, names, promotion, proof, registry
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
@@ -22,10 +23,10 @@ from pipelines.tree import Tree
 def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) -> Package:
     """Bring the working tree to production, or raise what stopped it."""
     package = stage(run, registered(run, work, retry=retry), keep=keep)
-    return delivery.to_production(run, package) if package.approval == "Approved" else package
+    return promotion.to_production(run, work, package) if package.approval == "Approved" else package
 
 
-def registered(run: Run, work: Tree, *, retry: bool = False) -> Package:
+def registered(run: Run, work: Tree, *, retry: bool = False, minutes: float = math.inf) -> Package:
     """Return the working tree's package: the one that is there, or what the pipeline registers now."""
     data.check(work.lock, work.root, run.story)
     digests = images.require(run.aws, run.stack, work.ids.code_id)
@@ -36,7 +37,7 @@ def registered(run: Run, work: Tree, *, retry: bool = False) -> Package:
     ):  # else it was registered, but cut off before it was whole
         reuse(run, package, retry)
         return package
-    return produce(run, work, digests, retry)
+    return produce(run, work, digests, retry, minutes)
 
 
 def stage(run: Run, package: Package, *, keep: bool = False) -> Package:
@@ -74,7 +75,9 @@ def reuse(run: Run, package: Package, retry: bool) -> None:
     run.story.facts |= {"validation": results.validation, "evaluation": results.evaluation, **results.facts()}
 
 
-def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -> Package:
+def produce(
+    run: Run, work: Tree, digests: dict[str, str | None], retry: bool, minutes: float = math.inf
+) -> Package:
     """Run the pipeline for a release that has no package, and complete what it registered."""
     aws, made, story = run.aws, run.stack, run.story
     with run.story.step("data") as step:
@@ -85,7 +88,7 @@ def produce(run: Run, work: Tree, digests: dict[str, str | None], retry: bool) -
     story.facts["execution"] = running.arn
     results = Results(aws, made.bucket, work.ids.release_id, running.id)
     try:
-        steps = execution.follow(aws, running, story, results.of)
+        steps = execution.follow(aws, running, story, results.of, minutes)
     finally:
         story.facts |= results.facts()
     execution.require(aws, running.arn, sent)

@@ -1,7 +1,8 @@
 """build/report.html and the job summary: what happened, on one page that needs nothing else.
 
 In:   the steps and facts of a story
-Out:  build/report.html, build/<verb>.json, and a table for $GITHUB_STEP_SUMMARY where there is one
+Out:  build/report.html, build/<verb>.json; in GitHub a short table for $GITHUB_STEP_SUMMARY, and the facts
+      that the run's outcome rests on as the output `story`
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Any
 import jinja2
 
 from pipelines.errors import MLOpsError
+from pipelines.github.markup import table, text
 from pipelines.settings import Settings
 from pipelines.story import Story
 
 BUILD = Path("build")
+LEFT = ("evaluation.json", "validation.json")  # as the jobs wrote them, for the plan of a pull request
+NOTE, LINE = 200, 1000  # characters: the stories of a run are one variable, and Linux takes 128 KiB
 PAGE = Path(__file__).with_name("report.html")
 # Brackets instead of braces: the repository is itself made by a template that reads braces.
 BRACKETS = {
@@ -35,9 +39,15 @@ def write(
     facts, page = outcome(story, verb, error), folder / "report.html"
     _replace(folder / f"{verb}.json", json.dumps(facts, indent=2) + "\n")
     _replace(page, render(story, settings, facts))
+    for name in LEFT:
+        if fact := story.facts.get(name.removesuffix(".json")):
+            _replace(folder / name, json.dumps(fact, indent=2) + "\n")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(markdown(facts, settings))
+            stream.write(markdown(facts))
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a", encoding="utf-8") as stream:
+            stream.write(f"story={told(facts)}\n")
     return page
 
 
@@ -79,22 +89,32 @@ def number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else f"{value:,}"
 
 
-def markdown(facts: dict[str, Any], settings: Settings) -> str:
-    """Return the job summary: a table of the steps, which a screen reader can read."""
-    lines = [f"## {_cell(settings.project.name)}: {facts['verb']} {facts['verdict']}", ""]
-    lines += ["```", *facts["error"]["lines"], "```", ""] if facts["error"] else []
-    lines += ["| step | verdict | time | |", "| --- | --- | ---: | --- |"]
-    for step in facts["steps"]:
-        lines.append(
-            f"| {step['name']} | {step['verdict']} | {step['seconds']:.1f} s | {_cell(step['note'])} |"
-        )
-    return "\n".join([*lines, "", ""])
+def markdown(facts: dict[str, Any]) -> str:
+    """Return a job's part of the summary: its steps. What came of the release is told by its outcome."""
+    code = f" ({facts['error']['code']})" if facts["error"] else ""
+    rows = [
+        (text(step["name"]), text(step["verdict"]), f"{step['seconds']:.1f} s", text(step["note"]))
+        for step in facts["steps"]
+    ]
+    return (
+        f"### {facts['verb']}: {facts['verdict']}{code}\n\n{table(['step', 'verdict', 'time', ''], rows)}\n\n"
+    )
 
 
-def _cell(text: str) -> str:
-    """Return text that stays in its table cell and is no markup."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
-    return " ".join(escaped.split())
+def told(facts: dict[str, Any]) -> str:
+    """Return the facts as one line for the jobs that come after: short, all of them share one variable."""
+    rollouts = [
+        {"package": each.get("package"), "alarms": {"fired": _cut(each.get("alarms", {}).get("fired", {}))}}
+        for each in facts["rollouts"] or ()
+    ]
+    steps = [step | {"note": step["note"][:NOTE]} for step in facts["steps"]]
+    error = facts["error"] and facts["error"] | {"lines": [line[:LINE] for line in facts["error"]["lines"]]}
+    short = facts | {"rollouts": rollouts, "steps": steps, "error": error, "request": None, "shadow": None}
+    return json.dumps(short, separators=(",", ":"))
+
+
+def _cut(fired: dict[str, str]) -> dict[str, str]:
+    return {name: why[:NOTE] for name, why in list(fired.items())[:10]}
 
 
 def _replace(path: Path, text: str) -> None:

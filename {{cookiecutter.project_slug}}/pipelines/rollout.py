@@ -95,6 +95,7 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
     """Have the endpoint serve what is ready, and prove that it does."""
     aws, endpoint, config = run.aws, ready.endpoint, ready.config
     before = endpoints.describe(aws, endpoint)
+    same, production = before and not unlike(before, config), endpoint == run.endpoint("production")
     if before and before["EndpointStatus"] == "Failed":  # can only be deleted
         ready.asked = True
         endpoints.delete(aws, endpoint)
@@ -109,8 +110,10 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
             endpoints.ask(aws, endpoint, aws.sagemaker.create_endpoint, EndpointConfigName=config)
         proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
-        if before and endpoint == run.endpoint("production"):
+        if before and production:
             answered += afterwards(run, ready)
+    if same and production and ready.package.metadata.get("production") == "proven":
+        step.verdict = "reused"
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pipelines import aws as door
 from pipelines import errors, names, report, stack
 from pipelines.aws import Aws
+from pipelines.github import stories
 from pipelines.settings import Settings
 from pipelines.stack import Stack
 from pipelines.story import Story
@@ -62,6 +63,15 @@ class Run:
             ended = errors.translate(error) or error
             raise
         finally:
-            if verb in TOLD and self.story.steps:  # else the last page stays: nothing has happened
-                page = report.write(self.story, self.settings, verb, ended)
-                self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
+            if self.story.steps:  # else the last page stays: nothing has happened
+                self._told(verb, ended)
+
+    def _told(self, verb: str, ended: BaseException | None) -> None:
+        """Leave what a verb has done where people and the workflow's last job look for it."""
+        if verb in TOLD:
+            page = report.write(self.story, self.settings, verb, ended)
+            self.story.say(f"  report: {page}   {self.story.seconds():.1f} s")
+        if verb in stories.VERBS and "stack" in self.__dict__:  # else no verb got as far as the bucket
+            facts = report.outcome(self.story, verb, ended)
+            if lost := stories.leave(self.aws, self.stack.bucket, verb, facts):
+                self.story.say(f"  {lost}")

@@ -121,6 +121,12 @@ class Jobs(Table):
     evaluate: Job
 
 
+class Reconcile(Table):
+    """What the comparison of git with what is live may do by itself."""
+
+    heal: bool = False
+
+
 class Settings(Table):
     """All of mlops.toml."""
 
@@ -130,6 +136,7 @@ class Settings(Table):
     gate: Gate
     jobs: Jobs
     environments: Environments
+    reconcile: Reconcile = Reconcile()
 
     @model_validator(mode="after")
     def _gate_fits_the_task(self) -> Settings:

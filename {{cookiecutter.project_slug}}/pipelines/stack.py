@@ -1,9 +1,14 @@
-"""The CloudFormation stack: create or update it, wait, explain a failure; and what it made, by name."""
+"""The CloudFormation stacks: what each is to be, how it is, what it made; create, update, delete, wait.
+
+PROJECT          infra/stack.yml    bucket, key, image repository, registry, execution role
+PROJECT-github   infra/github.yml   the trust in GitHub's tokens and the roles of its jobs
+"""
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +19,61 @@ from pipelines.aws import Aws, found
 from pipelines.errors import SettingsError
 from pipelines.story import Step, pause
 
-TEMPLATE = Path("infra/stack.yml")
+TEMPLATE, GITHUB_TEMPLATE = Path("infra/stack.yml"), Path("infra/github.yml")
 UNCHANGED = "No updates are to be performed"
+GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+# A creation that failed, or one that was only looked at: CloudFormation takes no other call but to delete it.
+EMPTY = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What the stack made."""
+    """What the project's stack made."""
 
     bucket: str
     key: str  # ARN
     role: str  # ARN
     repository: str  # account.dkr.ecr.region.amazonaws.com/name
     group: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one stack is to be."""
+
+    name: str
+    project: str
+    template: Path
+    parameters: dict[str, str] = field(default_factory=dict)
+    verb: str = "stack"  # that brings it there
+    kept: tuple[str, ...] = ()  # parameters that stay as the stack was given them
+
+    def request(self) -> dict[str, Any]:
+        """Return what CreateStack, UpdateStack and CreateChangeSet have in common."""
+        given = {**self.parameters, "Project": self.project}
+        return {
+            "StackName": self.name,
+            "TemplateBody": self.template.read_text("utf-8"),
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+            + [{"ParameterKey": key, "UsePreviousValue": True} for key in self.kept],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Tags": [{"Key": "project", "Value": self.project}],
+        }
+
+
+def of_project(project: str, template: Path = TEMPLATE, parameters: dict[str, str] | None = None) -> Wanted:
+    """Return the project's stack as infra/ wants it."""
+    return Wanted(project, project, template, parameters or {})
+
+
+def of_github(project: str, parameters: dict[str, str], template: Path = GITHUB_TEMPLATE) -> Wanted:
+    """Return the stack of GitHub's roles as infra/ wants it for these parameters."""
+    return Wanted(github_name(project), project, template, parameters, "connect")
+
+
+def github_name(project: str) -> str:
+    """Return the name of the stack of GitHub's roles."""
+    return f"{project}-github"
 
 
 def outputs(aws: Aws, project: str) -> Stack:
@@ -41,53 +88,75 @@ def outputs(aws: Aws, project: str) -> Stack:
     return Stack(*(made[key] for key in names.STACK_OUTPUTS))
 
 
-def describe(aws: Aws, project: str) -> dict[str, Any] | None:
+def describe(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the stack as CloudFormation describes it, or None."""
-    answer = found(aws.cloudformation.describe_stacks, StackName=project)
+    answer = found(aws.cloudformation.describe_stacks, StackName=name)
     return answer["Stacks"][0] if answer else None
 
 
-def apply(aws: Aws, project: str, step: Step, template: Path = TEMPLATE) -> None:
-    """Bring the stack to what the template says; raise SettingsError E504 with the resource that failed."""
-    wanted = {
-        "StackName": project,
-        "TemplateBody": template.read_text("utf-8"),
-        "Parameters": [{"ParameterKey": "Project", "ParameterValue": project}],
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Tags": [{"Key": "project", "Value": project}],
-    }
+def parameters(described: dict[str, Any] | None) -> dict[str, str]:
+    """Return the parameters that a stack was given."""
+    given = (described or {}).get("Parameters", [])
+    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in given}
+
+
+def resources(aws: Aws, name: str, kind: str = "") -> dict[str, str]:
+    """Return what a stack made: its id in AWS by its name in the template; `kind` is a type, or all."""
+    told = found(aws.cloudformation.describe_stack_resources, StackName=name) or {"StackResources": []}
+    made = [item for item in told["StackResources"] if item.get("PhysicalResourceId")]
+    mine = [item for item in made if kind in ("", item.get("ResourceType"))]
+    return {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in mine}
+
+
+def keeping(wanted: Wanted, there: dict[str, Any] | None) -> Wanted:
+    """Return the same, but what nobody names now stays as the stack was given it before."""
+    body, named = wanted.template.read_text("utf-8"), {"Project", *wanted.parameters}
+    known = [key for key in parameters(there) if re.search(rf"(?m)^  {key}:", body)]
+    return replace(wanted, kept=tuple(key for key in known if key not in named))
+
+
+def apply(
+    aws: Aws, project: str, step: Step, template: Path = TEMPLATE, parameters: dict[str, str] | None = None
+) -> None:
+    """Bring the project's stack to what the template says; raise SettingsError E504 with what failed."""
     there = describe(aws, project)
-    if there and there["StackStatus"] == "ROLLBACK_COMPLETE":  # a first creation that failed: only to delete
-        aws.cloudformation.delete_stack(StackName=project)
-        wait(aws, project, step)
+    wanted = keeping(of_project(project, template, parameters), there)
+    if there and there["StackStatus"] in EMPTY:
+        delete(aws, wanted, step)
         there = None
     try:
-        (aws.cloudformation.update_stack if there else aws.cloudformation.create_stack)(**wanted)
+        (aws.cloudformation.update_stack if there else aws.cloudformation.create_stack)(**wanted.request())
     except ClientError as error:
         if UNCHANGED not in str(error):
             raise
         step.note = f"{project} is as the template says"
     else:
-        wait(aws, project, step)
+        wait(aws, wanted, step)
 
 
-def wait(aws: Aws, project: str, step: Step) -> None:
+def delete(aws: Aws, wanted: Wanted, step: Step) -> None:
+    """Delete a stack and wait until it is gone; raise SettingsError E504 with what would not go."""
+    aws.cloudformation.delete_stack(StackName=wanted.name)
+    wait(aws, wanted, step)
+
+
+def wait(aws: Aws, wanted: Wanted, step: Step) -> None:
     """Wait until CloudFormation is done; raise SettingsError E504 unless it went well."""
     started = time.monotonic()
     while True:
-        there = describe(aws, project)
+        there = describe(aws, wanted.name)
         state = there["StackStatus"] if there else "DELETE_COMPLETE"
-        step.note = f"{project} {state}"
+        step.note = f"{wanted.name} {state}"
         if not state.endswith("_IN_PROGRESS"):
             break
         time.sleep(pause(time.monotonic() - started))
-    if state not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
-        events = aws.cloudformation.describe_stack_events(StackName=project)["StackEvents"]
+    if state not in (*GOOD, "DELETE_COMPLETE"):
+        events = aws.cloudformation.describe_stack_events(StackName=wanted.name)["StackEvents"]
         resource, reason = first_failure(events)
-        raise SettingsError(f"""E504 the stack '{project}' ended as {state}
+        raise SettingsError(f"""E504 the stack '{wanted.name}' ended as {state}
             resource {resource}
             {reason}
-            correct infra/stack.yml or the account, then repeat: python -m pipelines stack""")
+            correct {wanted.template} or the account, then repeat: python -m pipelines {wanted.verb}""")
 
 
 def first_failure(events: list[dict[str, Any]]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ MARKS = {
     "done": ("✓", "green"),
     "reused": ("↺", "green"),
     "waiting": ("◷", "yellow"),
+    "superseded": ("↷", "yellow"),
     "refused": ("✗", "red"),
     "failed": ("✗", "red"),
     "stopped": ("■", "yellow"),

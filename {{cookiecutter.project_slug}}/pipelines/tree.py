@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import data, definition
 from pipelines.data import Lock
+from pipelines.history import git
 from pipelines.settings import Settings
 
 CODE_FOLDERS = ("data_checks", "training", "inference")
@@ -78,17 +78,7 @@ def code_files(root: Path) -> Iterator[Path]:
 
 def commit_sha(root: Path) -> str:
     """Return the commit at HEAD, with "-dirty" where a tracked file differs; without git what CI says."""
-    head = _git(root, "rev-parse", "HEAD")
-    # A folder inside another repository must not carry that one's commit.
-    if head is None or not (root / ".git").exists():
+    head = git(root, "rev-parse", "HEAD")
+    if head is None:
         return os.environ.get("GITHUB_SHA", "uncommitted")
-    return head + ("-dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """Return what git prints, or None where it cannot say."""
-    try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # no git here
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return head + ("-dirty" if git(root, "status", "--porcelain", "--untracked-files=no") else "")

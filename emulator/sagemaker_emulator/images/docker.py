@@ -7,6 +7,7 @@ Set DOCKER="python -m sagemaker_emulator docker" and call `$DOCKER build --targe
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
         if args.verb == "build":
             _build(store, args)
         elif args.verb == "login":
-            sys.stdin.read()  # the password; ECR here asks for none, and nothing of it is kept
+            _login(sys.stdin.read().strip())
             print("Login Succeeded")
         else:
             _push(store, args.uri)
@@ -59,6 +60,28 @@ def _build(store: Store, args: argparse.Namespace) -> None:
         print(f"built {tag} sha256:{image.digest[:12]}")
 
 
+def _login(password: str) -> None:
+    """Keep what GetAuthorizationToken gave, as docker does, where only this user reads it."""
+    try:
+        json.loads(base64.b64decode(password, validate=True))
+    except ValueError:
+        raise PushRefused("login attempt failed with status: 400 Bad Request") from None
+    path = _logins()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(password)
+
+
+def _logins() -> Path:
+    return Path(os.environ.get("SAGEMAKER_EMULATOR_HOME", ".emulator")).resolve() / "docker-login"
+
+
+def _credentials() -> dict[str, str]:
+    """Return the credentials of whoever logged in; without a login those of the environment."""
+    path = _logins()
+    return json.loads(base64.b64decode(path.read_text())) if path.exists() else {}
+
+
 def _push(store: Store, uri: str) -> None:
     where = REGISTRY.fullmatch(uri)
     if where is None:
@@ -70,7 +93,8 @@ def _push(store: Store, uri: str) -> None:
     image = store.local(uri)
     manifest = _manifest(image)
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
-    ecr = boto3.client("ecr", region_name=where["region"], config=Config(user_agent_extra=USER_AGENT))
+    config = Config(user_agent_extra=USER_AGENT)
+    ecr = boto3.client("ecr", region_name=where["region"], config=config, **_credentials())
     try:
         _put(ecr, where, manifest, digest)
     except (BotoCoreError, ClientError) as error:
@@ -121,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("context", type=Path)
     push = verbs.add_parser("push", help="put a built image into ECR")
     push.add_argument("uri")
-    login = verbs.add_parser("login", help="accepted: the registry here asks for no password")
+    login = verbs.add_parser("login", help="push as whoever GetAuthorizationToken gave the password to")
     login.add_argument("--username", "-u", required=True)
     login.add_argument("--password-stdin", action="store_true", required=True)
     login.add_argument("registry", nargs="?")

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from typing import Any
+
+from moto.sts.models import sts_backends
 
 from sagemaker_emulator import seams
 from sagemaker_emulator.images.store import Store
+
+ACCESS_KEY = re.compile(r"Credential=([^/,]+)/")
+
+
+@seams.operation("GetAuthorizationToken", service="ecr")
+def get_authorization_token(call: seams.Call) -> Any:
+    """Return a password that stands for the caller: who logs in with it pushes as the caller."""
+    answer = seams.original(call)
+    data = answer.result if hasattr(answer, "result") else answer
+    password = base64.b64encode(json.dumps(_keys(call)).encode()).decode()
+    for item in data["authorizationData"]:
+        item["authorizationToken"] = base64.b64encode(f"AWS:{password}".encode()).decode()
+    return answer
+
+
+def _keys(call: seams.Call) -> dict[str, str]:
+    """Return the caller's credentials as boto3 takes them; those of a session are known to STS."""
+    found = ACCESS_KEY.search(call.headers.get("Authorization", ""))
+    key = found[1] if found else "test"
+    for regions in sts_backends.values():
+        for backend in regions.values():
+            for role in backend.assumed_roles:
+                if role.access_key_id == key:
+                    return {
+                        "aws_access_key_id": key,
+                        "aws_secret_access_key": role.secret_access_key,
+                        "aws_session_token": role.session_token,
+                    }
+    return {"aws_access_key_id": key, "aws_secret_access_key": "test"}
 
 
 @seams.operation("PutImage", service="ecr")

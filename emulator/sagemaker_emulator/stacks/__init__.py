@@ -2,6 +2,8 @@
 
 from sagemaker_emulator.stacks import bucket as bucket
 from sagemaker_emulator.stacks import failing as failing
+from sagemaker_emulator.stacks import functions as functions
+from sagemaker_emulator.stacks import guards as guards
 from sagemaker_emulator.stacks import hosting as hosting
 from sagemaker_emulator.stacks import operations as operations
 from sagemaker_emulator.stacks import repository as repository

@@ -104,21 +104,6 @@ def _checked(check: Callable[..., None]) -> Iterator[None]:
         _doing.check = before
 
 
-@seams.wrap("moto.cloudformation.parsing", "clean_json")
-def clean_json(original: Any, document: Any, resources: Any) -> Any:
-    """Resolve functions. Raises ValueError for what moto leaves out, and for a reference to nothing."""
-    try:
-        value = original(document, resources)
-    except KeyError as error:
-        if isinstance(document, dict) and "Ref" in document:
-            raise ValueError(f"Unresolved resource dependencies [{error.args[0]}] in the template") from None
-        raise
-    if value is None and isinstance(document, dict) and "Fn::GetAtt" in document:
-        name = document["Fn::GetAtt"]
-        raise ValueError(f"sagemaker-emulator does not implement Fn::GetAtt {'.'.join(map(str, name))}")
-    return value
-
-
 def _or_fail(logical_id: str, resource_type: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)

@@ -26,22 +26,12 @@ class Type:
     optional: tuple[tuple[str, str], ...] = ()  # a property, and the action that it needs besides
 
 
-ANYWHERE = ("kms:CreateKey",)  # knows no resource
-
-
 def _ec2(kind: str, make: str, unmake: str, change: tuple[str, ...] = ()) -> Type:
     return Type(f"arn:aws:ec2:{{region}}:{{account}}:{kind}/*", (f"ec2:{make}",), (f"ec2:{unmake}",), change)
 
 
 TYPES: dict[str, Type] = {
     "AWS::S3::Bucket": Type("arn:aws:s3:::{name}", ("s3:CreateBucket",), ("s3:DeleteBucket",)),
-    "AWS::KMS::Key": Type(
-        "arn:aws:kms:{region}:{account}:key/{name}",
-        ("kms:CreateKey",),
-        ("kms:ScheduleKeyDeletion",),
-        ("kms:PutKeyPolicy",),
-        (("EnableKeyRotation", "kms:EnableKeyRotation"), ("Tags", "kms:TagResource")),
-    ),
     "AWS::KMS::Alias": Type(
         "arn:aws:kms:{region}:{account}:{name}",
         ("kms:CreateAlias",),
@@ -61,12 +51,6 @@ TYPES: dict[str, Type] = {
         ("iam:DeleteRole",),
         (),  # its changes are calls of the API (role.py)
         (("Policies", "iam:PutRolePolicy"), ("Tags", "iam:TagRole")),
-    ),
-    "AWS::IAM::ManagedPolicy": Type(
-        "arn:aws:iam::{account}:policy/{name}",
-        ("iam:CreatePolicy",),
-        ("iam:DeletePolicy",),
-        ("iam:CreatePolicyVersion",),
     ),
     "AWS::SNS::Topic": Type(
         "arn:aws:sns:{region}:{account}:{name}",
@@ -94,12 +78,6 @@ TYPES: dict[str, Type] = {
         ("sqs:CreateQueue",),
         ("sqs:DeleteQueue",),
         ("sqs:SetQueueAttributes",),
-    ),
-    "AWS::Budgets::Budget": Type(
-        "arn:aws:budgets::{account}:budget/{name}",
-        ("budgets:ModifyBudget",),
-        ("budgets:ModifyBudget",),
-        ("budgets:ModifyBudget",),
     ),
     "AWS::ApplicationAutoScaling::ScalableTarget": Type(
         "arn:aws:application-autoscaling:{region}:{account}:scalable-target/*",
@@ -185,4 +163,4 @@ def _require(
 ) -> None:
     resource = name if name.startswith("arn:") else arn.format(name=name, account=account, region=region)
     for action in actions:
-        acting.require(region, action, "*" if action in ANYWHERE else resource, keys)
+        acting.require(region, action, resource, keys)

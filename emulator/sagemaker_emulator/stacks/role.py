@@ -21,7 +21,7 @@ def create(
 
 @seams.wrap("moto.iam.models", "Role.update_from_cloudformation_json")
 def update(original: Any, cls: Any, **given: Any) -> Any:
-    """Change trust, policies, description and duration; moto changes the description only."""
+    """Change trust, policies, boundary, description and duration; moto changes the description only."""
     role, properties = given["original_resource"], given["cloudformation_json"]["Properties"]
     if properties.get("RoleName", role.name) != role.name:
         raise ValueError("sagemaker-emulator does not implement renaming a role: delete it first")

@@ -141,10 +141,25 @@ def step(name: str, status: str, **more: object) -> dict[str, object]:
     }
 
 
-def follow(client: Client, story: Story) -> list[dict[str, object]]:
+def follow(client: Client, story: Story, minutes: float = 9) -> list[dict[str, object]]:
     return execution.follow(
-        make_aws(sagemaker=client, logs=client), made("Executing")[0], story, lambda name: ("done", name)
+        make_aws(sagemaker=client, logs=client),
+        made("Executing")[0],
+        story,
+        lambda name: ("done", name),
+        minutes,
     )
+
+
+def test_a_pipeline_that_outlives_its_runner_is_left_to_run_and_says_who_goes_on():
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Executing"},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": [step("Train", "Executing")]},
+    )
+    with pytest.raises(MLOpsError, match="the pipeline runs on") as stopped:
+        follow(client, Story(Console(quiet=True)), minutes=0)
+    assert (stopped.value.code, stopped.value.exit_code) == ("E106", 1)
+    assert "stop_pipeline_execution" not in client.operations()
 
 
 def test_each_step_is_shown_once_with_its_verdict_and_awss_own_seconds():

@@ -156,7 +156,42 @@ def test_the_job_summary_is_a_table_whose_cells_cannot_break_it(make_settings, t
     story = told()
     story.steps[0].note = "a | b\n<img>"
     report.write(story, make_settings(), "release", None, tmp_path)
-    assert "| validate | done | 0.0 s | a \\| b &lt;img> |" in (tmp_path / "summary.md").read_text()
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.startswith("### release: done\n\n| step |")
+    assert "| validate | done | 0.0 s | a \\| b &lt;img&gt; |" in summary
+
+
+def test_a_refusal_stands_in_the_job_summary_with_its_code(make_settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    report.write(told(), make_settings(), "pipeline", ModelRefused("E301 what\nwhere\nwhy\ntodo"), tmp_path)
+    assert (tmp_path / "summary.md").read_text().startswith("### pipeline: refused (E301)\n")
+
+
+def test_the_jobs_that_come_after_are_told_the_story_in_one_line(make_settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    refused = ModelRefused("E301 what\nwhere\nwhy\ntodo")
+    story = told(**WHOLE, rollouts=[ROLLOUT | {"alarms": {"fired": {"c-wrong": "1 datapoint"}}}])
+    story.steps[0].note = "two\nlines"
+    report.write(story, make_settings(), "promote", refused, tmp_path)
+    (line,) = (tmp_path / "output").read_text().splitlines()
+    facts = json.loads(line.removeprefix("story="))
+    assert (facts["verb"], facts["verdict"], facts["error"]["code"]) == ("promote", "refused", "E301")
+    assert len(facts["error"]["lines"]) == 4
+    assert [step["name"] for step in facts["steps"]] == ["validate", "train"]
+    assert facts["ids"] == WHOLE["ids"]
+    assert facts["rollouts"] == [{"package": {"version": 3}, "alarms": {"fired": {"c-wrong": "1 datapoint"}}}]
+    assert facts["request"] is None  # it holds an answer
+
+
+def test_the_stories_of_a_run_fit_into_one_variable(make_settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    story = told(
+        rollouts=[ROLLOUT | {"events": ROLLOUT["events"] * 5000, "alarms": {"fired": {"a": "x" * 9999}}}] * 2
+    )
+    for step in story.steps:
+        step.note = "x" * 100_000
+    report.write(story, make_settings(), "promote", ModelRefused(f"E301 {'x' * 100_000}\nx\nx\nx"), tmp_path)
+    assert len((tmp_path / "output").read_text()) < 128 * 1024 / 8  # five verbs, and quotes that are escaped
 
 
 def test_without_a_terminal_each_step_is_one_plain_line():

@@ -1,0 +1,75 @@
+"""What people merge in these stories: each a change of the working tree, as a person would make it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+Change = Callable[[Path], None]
+SECRET = "AKIAIOSFODNN7EXAMPLE"  # as bad rows may hold one; AWS's own example of a key
+ANSWERS = "            predictions = self.predictor.answer(content_type, body)\n"
+# Staging asks about 80 times: this model is good until it has been asked more often.
+TURNS = """            predictions = self.predictor.answer(content_type, body)
+            ASKED.append(1)
+            if len(ASKED) > 120:
+                predictions = 1 - np.asarray(predictions)
+"""
+LOGGER = 'log = logging.getLogger("inference")\n'
+
+
+def settings(*pairs: tuple[str, str]) -> Change:
+    """Replace texts of mlops.toml and write the pipeline's definition anew."""
+
+    def change(root: Path) -> None:
+        replace(root / "mlops.toml", *pairs)
+        verb(root, "pipelines", "definition", "--write")
+
+    return change
+
+
+def turns_wrong(root: Path) -> None:
+    """Make a model that passes gate and staging, and answers wrongly in production."""
+    replace(root / "inference/app.py", (ANSWERS, TURNS), (LOGGER, LOGGER + "ASKED: list[int] = []\n"))
+
+
+def bad_rows(root: Path) -> None:
+    """Lock data whose new rows break the contract, one of them with what looks like a key."""
+    path = root / "data/adult/batch=4/part-0.parquet"
+    table = pq.read_table(path)
+    wrong = pa.array([SECRET] * 50 + [None] * (len(table) - 50), pa.string())
+    column = pc.coalesce(wrong, table["workclass"])
+    pq.write_table(table.set_column(table.column_names.index("workclass"), "workclass", column), path)
+    verb(root, "data_checks.lock", "data/adult", "--key", "row_id")
+
+
+def fewer_rows(root: Path) -> None:
+    """Lock other data that is as good: the last two hundred rows are gone."""
+    path = root / "data/adult/batch=4/part-0.parquet"
+    pq.write_table(pq.read_table(path)[:-200], path)
+    verb(root, "data_checks.lock", "data/adult", "--key", "row_id")
+
+
+def prose(root: Path) -> None:
+    """Change what no release depends on."""
+    with (root / "README.md").open("a", encoding="utf-8") as stream:
+        stream.write("\nOne more sentence.\n")
+
+
+def replace(path: Path, *pairs: tuple[str, str]) -> None:
+    """Replace texts of a file, each of which must stand in it once."""
+    text = path.read_text("utf-8")
+    for old, new in pairs:
+        assert text.count(old) == 1, f"{path} has {text.count(old)} x {old!r}"
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
+
+
+def verb(root: Path, *words: str) -> None:
+    """Run `python -m WORDS` in the working tree."""
+    subprocess.run([sys.executable, "-m", *words], cwd=root, check=True, capture_output=True, text=True)

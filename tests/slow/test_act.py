@@ -1,0 +1,171 @@
+"""Every merge, run: the generated workflows under act, an AWS that enforces IAM, a GitHub of our own.
+
+act ignores permissions, concurrency, environments and triggers: those are held by tests/workflows. What it
+runs is real: verbs, roles by OIDC tokens, the registry, the endpoint, comments, issues, pull requests.
+The stories build on each other, as the history of one repository does.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from act import changes, world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+QUICK = changes.settings(("epochs = 12\n", "epochs = 3\n"))
+
+
+@pytest.fixture(scope="module")
+def github(default_bake, tmp_path_factory):
+    """A project on GitHub, connected to an AWS, with nothing released yet."""
+    with world.made(tmp_path_factory.mktemp("act"), default_bake) as made:
+        made.connect()
+        yield made
+
+
+def jobs(done):
+    return {name.rsplit("/", 1)[-1]: result for name, result in done.jobs.items()}
+
+
+def test_a_merge_is_released_and_its_one_outcome_recorded(github):
+    commit = github.merge("Train for three epochs", QUICK)
+    done = github.run("main.yml")
+    assert set(jobs(done).values()) == {"success"}, done.output
+    assert github.packages() == {1: "Approved"}
+    assert github.outcome(commit)["outcome"] == "released"
+    summary = "".join(done.summaries.values())
+    assert "Income model 1: in production" in summary
+    assert "flowchart LR" in summary
+
+
+def test_a_merge_of_prose_trains_nothing_and_releases_nothing_new(github):
+    before = github.trainings()
+    commit = github.merge("One more sentence", changes.prose)
+    done = github.run("main.yml")
+    assert done.code == 0, done.output
+    assert github.trainings() == before
+    assert github.outcome(commit)["outcome"] == "unchanged"
+
+
+def test_bad_data_is_refused_before_anything_is_trained_and_no_value_of_it_is_told(github):
+    before, served = github.trainings(), github.served()
+    commit = github.merge("New rows", changes.bad_rows)
+    done = github.run("main.yml")
+    assert done.code == 1
+    assert github.outcome(commit)["outcome"] == "data refused"
+    assert (github.trainings(), github.served()) == (before, served)
+    told = done.output + "".join(done.summaries.values()) + str(github.github.requests)
+    assert changes.SECRET not in told
+    github.git("revert", "--no-edit", "HEAD")
+    github.git("push", "--quiet", "origin", "HEAD:main")
+
+
+def test_a_model_that_the_gate_refuses_is_not_registered(github):
+    served = github.served()
+    commit = github.merge("Ask for the impossible", changes.settings(("minimum = 0.88 ", "minimum = 0.99 ")))
+    done = github.run("main.yml")
+    assert done.code == 1
+    assert github.outcome(commit)["outcome"] == "gate refused"
+    assert github.packages() == {1: "Approved"}
+    assert github.served() == served
+    github.git("revert", "--no-edit", "HEAD")
+    github.git("push", "--quiet", "origin", "HEAD:main")
+
+
+def test_a_model_that_is_broken_in_production_is_taken_back_with_an_issue_and_a_revert(github):
+    served = github.served()
+    commit = github.merge("Answer faster", changes.turns_wrong)
+    done = github.run("main.yml")
+    assert jobs(done)["Production"] == "failure", done.output
+    assert github.outcome(commit)["outcome"] == "rolled back"
+    assert github.served() == served
+    assert github.packages()[2] == "Rejected"
+    (issue,) = github.issues()
+    assert "revert" in issue["body"]
+    (pull,) = github.pulls()
+    assert pull["head"]["ref"].startswith("revert/")
+    summary = "".join(done.summaries.values())
+    assert "rolled back" in summary
+
+
+def test_merging_the_revert_serves_the_earlier_release_without_training(github):
+    before, served = github.trainings(), github.served()
+    (pull,) = github.pulls()
+    commit = github.merge_pull(pull)
+    done = github.run("main.yml")
+    assert done.code == 0, done.output
+    assert (github.trainings(), github.served()) == (before, served)
+    assert github.outcome(commit)["outcome"] == "unchanged"
+    assert [each["state"] for each in github.issues()] == ["closed"]
+
+
+def test_a_revert_after_new_data_has_landed_trains_nothing(github):
+    served = github.served()
+    github.merge("Fewer rows", changes.fewer_rows)
+    assert github.run("main.yml").code == 0
+    assert github.served() != served
+    before = github.trainings()
+    github.git("revert", "--no-edit", "HEAD")
+    github.git("push", "--quiet", "origin", "HEAD:main")
+    done = github.run("main.yml")
+    assert done.code == 0, done.output
+    assert (github.trainings(), github.served()) == (before, served)
+
+
+def test_merges_in_a_row_are_each_trained_once_and_the_newest_serves(github):
+    before = github.trainings()
+    first = github.merge("Two epochs", changes.settings(("epochs = 3\n", "epochs = 2\n")))
+    ahead = github.checkout()
+    second = github.merge("Four epochs", changes.settings(("epochs = 2\n", "epochs = 4\n")))
+    done = {}
+    runs = [
+        threading.Thread(target=lambda: done.update({first: github.run("main.yml", at=ahead)})),
+        threading.Thread(target=lambda: done.update({second: github.run("main.yml")})),
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert github.trainings() == before + 2
+    assert github.outcome(second)["outcome"] == "released", done[second].output
+    assert github.outcome(first)["outcome"] in ("released", "superseded"), done[first].output
+    assert github.asked_by() == second
+
+
+def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(github):
+    before, newest = github.served(), max(github.packages())
+    done = github.run("rollback.yml", "workflow_dispatch")
+    assert done.code == 0, done.output
+    assert github.served() != before
+    assert github.packages()[newest] == "Rejected"
+
+
+def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody_changed_by_hand(github):
+    done = github.run("reconcile.yml", "schedule")
+    assert done.code == 0, done.output
+    github.change_production_by_hand()
+    done = github.run("reconcile.yml", "schedule")
+    assert done.code == 1
+    assert "E415 production is not as git has it" in done.output
+
+
+def test_a_pull_request_gets_one_comment_that_is_updated(github):
+    number = github.pull_request(
+        "five-epochs", "Five epochs", changes.settings(("epochs = 4\n", "epochs = 5\n"))
+    )
+    for _ in range(2):
+        done = github.run_pull_request(number)
+        assert jobs(done)["The plan as a comment"] == "success", done.output
+    (comment,) = github.github.comments[number]
+    assert comment["body"].startswith("<!-- plan -->")
+    assert "epochs: 5" in comment["body"]
+    assert "auc" in comment["body"]
+
+
+def test_a_fork_gets_the_job_summary_only_and_no_role(github):
+    number = github.pull_request("fork", "From a fork", changes.prose, fork=True)
+    done = github.run_pull_request(number)
+    assert "<!-- plan -->" in "".join(done.summaries.values()), done.output
+    assert number not in github.github.comments or github.github.comments[number] == []
+    assert "GitHub lets this job write no comment" in done.output

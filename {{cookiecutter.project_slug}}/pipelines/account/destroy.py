@@ -1,0 +1,71 @@
+"""Take away what connect and the releases made: list it, ask for the name, delete, say what stays."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from pipelines.account import asking, owned
+from pipelines.account.owned import Thing
+from pipelines.errors import SettingsError
+from pipelines.run import Run
+
+GITHUB = """GitHub's side stays: delete the variables AWS_* and the environments there,
+  gh variable delete NAME; gh api -X DELETE repos/OWNER/NAME/environments/NAME"""
+
+
+def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
+    """Delete what the project has in its account, once its name was given; with `data` also what it holds.
+
+    Every step looks at what is there: after a failure or an interrupt the verb is repeated.
+    Raises SettingsError E511 where nobody can answer, E516 for another name; nothing was deleted then.
+    """
+    found = owned.things(run)
+    going = [thing for thing in found if data or not thing.data]
+    run.story.console.print(table(run, found, data))
+    if not going:
+        run.story.say("nothing to delete" + (": what is left is data, see --data" if found else ""))
+        return
+    _confirm(run, yes)
+    with run.shown("destroy"):
+        for thing in going:
+            with run.story.step(thing.kind) as step:
+                step.note = thing.name
+                thing.delete(step)
+                step.note = thing.name
+    run.story.say(left(run, data))
+
+
+def table(run: Run, found: list[Thing], data: bool) -> Table:
+    """Return all that there is, and what becomes of it."""
+    shown = Table(
+        "what", "name", "is", "destroy would", box=None, title=f"{run.project} in account {run.connection[1]}"
+    )
+    for thing in found:
+        going = "delete it for good" if thing.data else "delete it"
+        shown.add_row(
+            thing.kind, thing.name, thing.note, going if data or not thing.data else "leave it: --data"
+        )
+    return shown
+
+
+def _confirm(run: Run, yes: str) -> None:
+    question = f"This cannot be taken back. Type the project's name, {run.project}: "
+    typed = yes or asking.answer(question, f"--yes {run.project}")
+    if typed != run.project:
+        raise SettingsError(f"""E516 that is not the project's name
+            typed: {typed or "nothing"}
+            its name is {run.project}
+            repeat and type it; nothing was deleted""")
+
+
+def left(run: Run, data: bool) -> str:
+    """Return what is still there, and what it costs."""
+    things = [thing for thing in owned.things(run) if thing.kind != "key" or not data]
+    lines = [f"  {thing.kind} {thing.name} {thing.note}".rstrip() for thing in things]
+    if lines:
+        lines = ["what stays, and is paid for by the gigabyte and the key by the month:", *lines]
+    lines += [
+        "jobs, executions and shared logs (/aws/sagemaker/TrainingJobs, ProcessingJobs) cannot be deleted",
+        GITHUB,
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,294 @@
+"""Doctor: everything that a release needs and that nobody notices until it is missing. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pipelines import errors, stack
+from pipelines.account import findings, gh, quotas, roles, trust
+from pipelines.account.findings import Finding, bad, ok, warn
+from pipelines.account.gh import GitHub, Identity
+from pipelines.aws import found
+from pipelines.errors import MLOpsError, SettingsError
+from pipelines.run import Run
+
+PINS = ("requirements/jobs.txt", "requirements/serve.txt", "requirements/dev.txt")
+PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^ \\;]+)")
+Check = Callable[[Run], Iterator[Finding]]
+
+
+def doctor(run: Run) -> None:
+    """Look at everything and show it; raise SettingsError E510 where something is bad."""
+    found = examine(run)
+    run.story.console.print(findings.table(found))
+    wrong = [item for item in found if item.verdict == "bad"]
+    if wrong:
+        first, *others = wrong
+        more = f"; then {', '.join(item.about for item in others)}" if others else ""
+        raise SettingsError(f"""E510 {len(wrong)} of {len(found)} findings would stop a release
+            {", ".join(dict.fromkeys(item.about for item in wrong))}
+            {first.about}: {first.what}
+            {first.fix}{more}""")
+
+
+def examine(run: Run) -> list[Finding]:
+    """Return all findings; what stops one look, such as a login, is a finding itself."""
+    seen: list[Finding] = []
+    for name, check in CHECKS.items():
+        try:
+            seen += check(run)
+        except Exception as error:
+            known = errors.translate(error)
+            if known is None:
+                raise
+            seen.append(_unable(name, known))
+            if name == "account":  # without it every other look ends the same way
+                rest = [other for other in CHECKS if other in NEED_AWS]
+                return [*seen, *_without_account(run, rest)]
+    return seen
+
+
+def _unable(name: str, error: MLOpsError) -> Finding:
+    make = bad if error.code in ("E504", "E509", "E605", "E606") or name == "account" else warn
+    return make(name, f"{error.code} {error.what}", error.where, error.why, fix=error.todo)
+
+
+def _without_account(run: Run, skipped: list[str]) -> list[Finding]:
+    rest = [
+        item for name, check in CHECKS.items() if name not in (*skipped, "account") for item in check(run)
+    ]
+    return [warn(", ".join(skipped), "not looked at: AWS did not let us in"), *rest]
+
+
+def account(run: Run) -> Iterator[Finding]:
+    """Yield where the credentials lead; raise what keeps them out."""
+    where = roles.account(run.aws) if run.connection else None
+    yield ok("account", f"{where.number}, {where.region}" if where else "")
+
+
+def stacks(run: Run) -> Iterator[Finding]:
+    """Yield for each stack whether it is there, whole, and what git says."""
+    for name, template in (
+        (run.project, stack.TEMPLATE),
+        (stack.github_name(run.project), stack.GITHUB_TEMPLATE),
+    ):
+        there = stack.describe(run.aws, name)
+        state = there["StackStatus"] if there else "none"
+        if state not in (*stack.GOOD, "UPDATE_ROLLBACK_COMPLETE"):
+            why = (there or {}).get("StackStatusReason", "roles, bucket and registry come from it")
+            yield bad("stacks", f"{name}: {state}", why, fix="python -m pipelines connect")
+            continue
+        body = run.aws.cloudformation.get_template(StackName=name)["TemplateBody"]
+        text = body if isinstance(body, str) else json.dumps(body)
+        if text.strip() == template.read_text("utf-8").strip():
+            yield ok("stacks", f"{name}: {state}, as {template} says")
+        else:
+            yield bad(
+                "stacks",
+                f"{name}: {state}, but not as {template} says",
+                "what runs in AWS is older or newer than git",
+                fix="python -m pipelines connect",
+            )
+
+
+def trusted(run: Run) -> Iterator[Finding]:
+    """Yield for each role whether it takes the tokens that GitHub gives its jobs."""
+    github = gh.of(run.settings)
+    identity, environments, immutable = _tokens(run, github)
+    for kind in roles.roles():
+        name = f"{run.project}-{run.aws.region}-{kind}"
+        told = found(run.aws.iam.get_role, RoleName=name)
+        if told is None:
+            yield bad(
+                "trust",
+                f"there is no role {name}",
+                "GitHub's jobs cannot get in",
+                fix="python -m pipelines connect",
+            )
+            continue
+        document = told["Role"]["AssumeRolePolicyDocument"]
+        policy: dict[str, Any] = json.loads(unquote(document)) if isinstance(document, str) else document
+        yield from _judged(name, kind, policy, identity, environments, immutable)
+
+
+def _tokens(run: Run, github: GitHub) -> tuple[Identity, set[str], tuple[bool, ...]]:
+    """Return the repository, its environments, and which forms of its name its tokens may have."""
+    if github.absent:
+        last = stack.parameters(stack.describe(run.aws, stack.github_name(run.project)))
+        number = {key: last.get(key, "") for key in ("OwnerId", "RepositoryId")}
+        identity = Identity(github.repository, number["OwnerId"], number["RepositoryId"])
+        return identity, set(trust.ENVIRONMENTS["deploy"] + trust.ENVIRONMENTS["infra"]), (False, True)
+    sent = github.subject().get("use_immutable_subject")
+    return github.identity(), set(github.environments()), (False, True) if sent is None else (sent,)
+
+
+def _judged(
+    name: str,
+    kind: str,
+    policy: dict[str, Any],
+    identity: Identity,
+    environments: set[str],
+    forms: tuple[bool, ...],
+) -> Iterator[Finding]:
+    sent = [token for form in forms for token in trust.tokens(identity, kind, environments, form)]
+    for token in sent:
+        if mismatch := trust.refusal(policy, token):
+            yield bad(
+                "trust",
+                f"E601 AWS would refuse this workflow's identity: role {name}",
+                f"GitHub sends   {mismatch.claim} {mismatch.sent}",
+                *(f"the role wants {mismatch.claim} {wanted}" for wanted in mismatch.wanted),
+                fix="python -m pipelines connect: it rewrites the trust policy",
+            )
+            return
+    yield ok("trust", f"{name} takes {', '.join(token['sub'] for token in sent)}")
+
+
+def on_github(run: Run) -> Iterator[Finding]:
+    """Yield what GitHub must allow: default subject, workflows' pull requests, reviewers, variables."""
+    github = gh.of(run.settings)
+    if github.absent:
+        yield warn("github", f"not looked at: {github.absent}", fix="install gh, then: gh auth login")
+        return
+    yield ok(
+        "github",
+        f"{github.facts['full_name']}, repository {github.facts['id']}, owner {github.facts['owner']['id']}",
+    )
+    if github.subject().get("use_default") is False:
+        fix = f"gh api -X PUT repos/{github.repository}/actions/oidc/customization/sub -F use_default=true"
+        yield bad("github", "the tokens' subject has a form of its own", "no role trusts it", fix=fix)
+    yield from _settings(run, github)
+    if github.facts.get("default_branch") != "main":
+        yield bad(
+            "github",
+            f"the default branch is {github.facts.get('default_branch')}",
+            "roles and workflows mean main",
+            fix="rename it to main",
+        )
+
+
+def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
+    allowed = github.about("/actions/permissions/workflow")
+    page = f"https://github.com/{github.repository}/settings/actions"
+    if allowed is None:
+        yield warn("github", "this login may not see whether workflows may open pull requests", fix=page)
+    elif not allowed.get("can_approve_pull_request_reviews"):
+        why = "a revert and a promotion are pull requests by a workflow"
+        yield bad(
+            "github",
+            "workflows may not create pull requests",
+            why,
+            fix=f'allow "GitHub Actions to create ... pull requests": {page}',
+        )
+    where = roles.account(run.aws)
+    there = github.variables()
+    wrong = [name for name, value in roles.variables(where, run.project).items() if there.get(name) != value]
+    if wrong:
+        yield bad(
+            "github",
+            f"variables missing or other: {', '.join(wrong)}",
+            "workflows take their roles from them",
+            fix="python -m pipelines connect",
+        )
+    if run.settings.project.approval == "reviewer":
+        yield _reviewed(github)
+
+
+def _reviewed(github: GitHub) -> Finding:
+    """Return whether somebody must let a release into production: not every plan of GitHub's has that."""
+    rules = github.environments().get("production", {}).get("protection_rules", [])
+    if any(rule.get("type") == "required_reviewers" for rule in rules):
+        return ok("github", "production has required reviewers")
+    plan = "; in a private repository that needs GitHub Enterprise" if github.facts.get("private") else ""
+    return bad(
+        "github",
+        'approval = "reviewer", but production has no required reviewers',
+        f"a proven release would go to production unasked{plan}",
+        fix='name them in the settings of the environment production, or choose approval = "pull-request"',
+    )
+
+
+def machines(run: Run) -> Iterator[Finding]:
+    """Yield the quotas."""
+    yield from quotas.check(run.aws, run.settings)
+
+
+def here(run: Run) -> Iterator[Finding]:
+    """Yield what is installed and how git stands."""
+    pins = {name: version for file in PINS for name, version in PIN.findall(_read(file))}
+    other = [
+        f"{name} {has} (pinned {pins[name]})"
+        for name in pins
+        if (has := _installed(name)) not in (None, pins[name])
+    ]
+    missing = [name for name in pins if _installed(name) is None]
+    if other or missing:
+        what = "; ".join([*other[:5], *([f"{len(missing)} not installed"] if missing else [])])
+        yield warn("packages", what, "this machine runs other code than a workflow", fix="make setup")
+    else:
+        yield ok("packages", f"{len(pins)} as pinned")
+    torch = _installed("torch") or ""
+    if any(name.startswith("nvidia-") for name in (item.name or "" for item in metadata.distributions())):
+        yield warn(
+            "packages",
+            f"PyTorch {torch} with CUDA",
+            "gigabytes that no job here uses",
+            fix="make setup in a new .venv, with TORCH_INDEX=https://download.pytorch.org/whl/cpu",
+        )
+    yield from _git()
+
+
+def _git() -> Iterator[Finding]:
+    if not gh.git("rev-parse", "--git-dir"):
+        yield bad(
+            "git", "this is no repository", "a release is a commit", fix="git init -b main, then commit"
+        )
+        return
+    remote, branch = gh.git("remote", "get-url", "origin"), gh.git("branch", "--show-current")
+    if not remote:
+        yield warn(
+            "git",
+            "no remote origin",
+            "a push is what releases",
+            fix="git remote add origin git@github.com:OWNER/NAME.git",
+        )
+    if branch != "main":
+        yield warn("git", f"on {branch or 'no branch'}", "only main is released by a push")
+    if changed := gh.git("status", "--porcelain"):
+        yield warn(
+            "git",
+            f"{len(changed.splitlines())} files not committed",
+            "a release by hand would not be a commit's",
+        )
+    if remote and branch == "main" and not changed:
+        yield ok("git", f"main, clean, {remote}")
+
+
+def _read(file: str) -> str:
+    path = Path(file)
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _installed(name: str) -> str | None:
+    """Return the version that is installed, without a build's own part (+cpu)."""
+    try:
+        return metadata.version(name).split("+")[0]
+    except metadata.PackageNotFoundError:
+        return None
+
+
+CHECKS: dict[str, Check] = {
+    "account": account,
+    "stacks": stacks,
+    "trust": trusted,
+    "github": on_github,
+    "quotas": machines,
+    "here": here,
+}
+NEED_AWS = ("stacks", "trust", "github", "quotas")

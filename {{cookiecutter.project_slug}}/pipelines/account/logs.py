@@ -1,0 +1,118 @@
+"""The log of what failed last, or of an endpoint: the step, the reason, the last lines, where the rest is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pipelines import endpoints, results
+from pipelines.aws import Aws, found
+from pipelines.errors import SettingsError
+from pipelines.run import Run
+
+LINES = 40
+ENDPOINTS = "/aws/sagemaker/Endpoints"
+BAD = ("Failed", "Stopped")
+
+
+def logs(run: Run, which: str = "", *, whole: bool = False) -> None:
+    """Show the last failed job's log, else the last job's; or an endpoint's, where `which` is an environment.
+
+    `whole` shows every line of the tail; else libraries' lines, which can quote the data, are counted only.
+    Raises SettingsError E501 for an unknown environment, E515 where there is nothing to show.
+    """
+    if which:
+        run.settings.environment(which)
+        _endpoint(run, which)
+    else:
+        _execution(run, whole)
+
+
+def _execution(run: Run, whole: bool) -> None:
+    """Show the last failed execution, else the last one: steps, reason, log."""
+    execution = last(run.aws, run.project)
+    arn = execution["PipelineExecutionArn"]
+    request = {"PipelineExecutionArn": arn, "SortOrder": "Ascending"}
+    steps = list(run.aws.listed("list_pipeline_execution_steps", "PipelineExecutionSteps", **request))
+    say, display = run.story.say, execution.get("PipelineExecutionDisplayName", "")
+    say(f"{display} {execution['PipelineExecutionStatus']}, begun {execution['StartTime']:%Y-%m-%d %H:%M}")
+    say(f"  {arn}")
+    step = chosen(steps)
+    if step is None:
+        say("  no step of it has begun a job")
+        return
+    name, group = results.job(step)
+    reason = results.exit_message(run.aws, step, name) or step.get("FailureReason", "")
+    say(f"  step {step['StepName']} {step['StepStatus']}" + (f": {reason}" if reason else ""))
+    if name:
+        kind = "training" if group.endswith("TrainingJobs") else "processing"
+        say(f"  job {name}")
+        say(f"  {console(run.aws.region, f'sagemaker/home?region={run.aws.region}#/{kind}-jobs/{name}')}")
+        tail = _tail(run.aws, group, f"{name}/") if whole else results.log_tail(run.aws, group, name)
+        _show(run, tail, group)
+
+
+def last(aws: Aws, project: str) -> dict[str, Any]:
+    """Return the newest execution that failed, else the newest; raise E515 where there is none."""
+    request = {"PipelineName": project, "SortBy": "CreationTime", "SortOrder": "Descending"}
+    listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", **request)
+    executions = found(lambda: list(listed)) or []
+    if not executions:
+        raise SettingsError(f"""E515 {project} has no execution whose log could be shown
+            the pipeline {project} in {aws.region}
+            nothing was released yet
+            release: python -m pipelines release""")
+    executions.sort(key=lambda item: item["StartTime"], reverse=True)
+    bad = [item for item in executions if item["PipelineExecutionStatus"] in BAD]
+    return (bad or executions)[0]
+
+
+def chosen(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the step that failed, else the last one that ran a job."""
+    failed = [step for step in steps if step["StepStatus"] == "Failed"]
+    ran = [step for step in steps if results.job(step)[0]]
+    return next(iter(failed + ran[::-1]), None)
+
+
+def _endpoint(run: Run, environment: str) -> None:
+    """Show how an environment's endpoint is, and its last lines."""
+    name = run.endpoint(environment)
+    there = endpoints.describe(run.aws, name)
+    if there is None:
+        raise SettingsError(f"""E515 there is no endpoint {name}
+            SageMaker in {run.aws.region}
+            nothing is served in {environment}; staging's is taken away after its proof
+            release: python -m pipelines release""")
+    reason = f": {there['FailureReason']}" if there.get("FailureReason") else ""
+    run.story.say(f"{name} {there['EndpointStatus']}{reason}, config {there['EndpointConfigName']}")
+    group = f"{ENDPOINTS}/{name}"
+    _show(run, _tail(run.aws, group), group)
+
+
+def _tail(aws: Aws, group: str, prefix: str = "") -> list[str]:
+    """Return the last lines of the streams of a group, as they came; none where there is no log."""
+    request = {"logGroupName": group, "limit": 50, **({"logStreamNamePrefix": prefix} if prefix else {})}
+    listed = found(aws.logs.describe_log_streams, **request) or {"logStreams": []}
+    events = []
+    for stream in listed["logStreams"]:
+        request = {"logGroupName": group, "logStreamName": stream["logStreamName"], "limit": LINES}
+        events += aws.logs.get_log_events(**request, startFromHead=False)["events"]
+    events.sort(key=lambda event: event["timestamp"])
+    stamp = "%H:%M:%S"
+    return [
+        f"{time.strftime(stamp, time.gmtime(event['timestamp'] / 1000))}Z {event['message'].rstrip()}"
+        for event in events[-LINES:]
+    ]
+
+
+def _show(run: Run, lines: list[str], group: str) -> None:
+    for line in lines or ["no line was written"]:
+        run.story.say(f"    {line}")
+    escaped = group.replace("/", "$252F")
+    place = f"cloudwatch/home?region={run.aws.region}#logsV2:log-groups/log-group/{escaped}"
+    run.story.say(f"  all of it: {console(run.aws.region, place)}")
+
+
+def console(region: str, place: str) -> str:
+    """Return the address of a page of the console."""
+    return f"https://{region}.console.aws.amazon.com/{place}"

@@ -1,0 +1,78 @@
+"""How many machines the account may start, held against what mlops.toml asks for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines import errors
+from pipelines.account.findings import Finding, bad, ok, warn
+from pipelines.aws import Aws
+from pipelines.settings import Settings
+
+SERVICE = "sagemaker"
+
+
+def needed(settings: Settings) -> dict[str, int]:
+    """Return the quotas that a release needs, by Amazon's names, with the machines that it starts at once."""
+    jobs, environments = settings.jobs, settings.environments
+    wanted: Counter[str] = Counter()
+    for job in (jobs.validate_, jobs.evaluate):
+        wanted[f"{job.instance_type} for processing job usage"] = 1
+    wanted[f"{jobs.train.instance_type} for training job usage"] = 1
+    staging, production = environments.staging, environments.production
+    fleets = 1 if production.rollout.strategy == "rolling" else 2  # the old one serves until the new one does
+    wanted[f"{production.instance_type} for endpoint usage"] += fleets * production.instance_count
+    if staging.keep:
+        wanted[f"{staging.instance_type} for endpoint usage"] += staging.instance_count
+    else:  # gone before production's rollout begins, but beside the fleet that serves
+        name = f"{staging.instance_type} for endpoint usage"
+        beside = production.instance_count if staging.instance_type == production.instance_type else 0
+        wanted[name] = max(wanted[name], beside + staging.instance_count)
+    return dict(wanted)
+
+
+def check(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each quota that a release needs."""
+    wanted = needed(settings)
+    try:
+        pages = aws.quotas.get_paginator("list_service_quotas").paginate(ServiceCode=SERVICE)
+        found = {
+            item["QuotaName"]: item
+            for page in pages
+            for item in page["Quotas"]
+            if item["QuotaName"] in wanted
+        }
+    except (ClientError, BotoCoreError) as error:
+        why = errors.code(error) or type(error).__name__
+        yield warn(
+            "quotas",
+            f"not readable: {why}",
+            f"a release needs {_listed(wanted)}",
+            fix="look in the console: Service Quotas, Amazon SageMaker",
+        )
+        return
+    for name, count in wanted.items():
+        yield judged(name, count, found.get(name), aws.region)
+
+
+def judged(name: str, count: int, quota: dict[str, object] | None, region: str) -> Finding:
+    """Return the finding about one quota."""
+    if quota is None:
+        return warn("quotas", f"nobody tells how many {name}", f"a release needs {count}")
+    value, code = float(str(quota["Value"])), quota["QuotaCode"]
+    if value >= count:
+        return ok("quotas", f"{value:g} {name}, a release needs {count}")
+    link = f"https://{region}.console.aws.amazon.com/servicequotas/home/services/{SERVICE}/quotas/{code}"
+    return bad(
+        "quotas",
+        f"{value:g} {name}, a release needs {count}",
+        "new accounts begin with few or none",
+        fix=f"ask for more: {link}",
+    )
+
+
+def _listed(wanted: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in wanted.items())

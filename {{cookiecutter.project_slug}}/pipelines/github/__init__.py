@@ -1,0 +1,1 @@
+"""What happens in GitHub after a release: its outcome, the job summary, the issue and the revert."""

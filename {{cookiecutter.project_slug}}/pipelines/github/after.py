@@ -1,0 +1,133 @@
+"""After a release run in GitHub: decide how it ended, record it, show it, and say what main needs.
+
+In:   $NEEDS and what GitHub tells a job
+Out:  s3://BUCKET/outcomes/COMMIT.json, the job summary, an issue and a revert where production kept none
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines import errors, names, promotion
+from pipelines.errors import MLOpsError
+from pipelines.github import api, issue, outcome, proposal, revert, stories, summary
+from pipelines.github.look import Look, look, named
+from pipelines.github.markup import link, text
+from pipelines.github.outcome import Outcome, Work
+from pipelines.github.proposal import Proposal
+from pipelines.run import Run
+
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
+
+def conclude(run: Run, environ: Mapping[str, str] = os.environ) -> Outcome:
+    """Tell everybody how a release ended; raise at the end what kept it from being told.
+
+    Raises:
+        AccessError: E605, GitHub refused; the record and the summary are there all the same.
+        MLOpsError: AWS did not take the record.
+    """
+    seen = look(run)
+    trouble: list[Exception] = []
+    ended = named(outcome.decide(environ.get("NEEDS", ""), Work.of(environ), datetime.now(UTC)), seen)
+    links, newest = [summary.run_link(ended), endpoint_link(run)], True
+    try:
+        newest = bool(seen.trouble) or outcome.record(run.aws, run.stack.bucket, ended)
+    except (MLOpsError, ClientError, BotoCoreError) as error:
+        trouble.append(error)
+    repository = api.repository(environ)
+    if repository and newest:
+        try:
+            links += follow(run, repository, ended, seen)
+        except MLOpsError as error:
+            trouble.append(error)
+    links += [
+        f"not told: {text(f'{known.code} {known.what}')}"
+        for each in trouble
+        if (known := errors.translate(each))
+    ]
+    if path := environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(summary.markdown(ended, seen, run.settings.project.name, links))
+    if trouble:
+        raise trouble[0]
+    return ended
+
+
+def with_stories(run: Run, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment, in NEEDS what verbs left on S3: outputs of a failed workflow may be lost."""
+    needs = environ.get("NEEDS", "").strip()
+    try:
+        told = stories.read(run.aws, run.stack.bucket, environ)
+        needs = stories.joined(needs if needs.startswith("{") else "{}", told)
+    except (MLOpsError, ClientError, BotoCoreError, ValueError):
+        pass  # the outputs alone must do
+    return {**environ, "NEEDS": needs}
+
+
+def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list[str]:
+    """Open what production did not keep, close what a release has settled; return links to it."""
+    if ended.kind in outcome.SERVED:
+        revert.withdraw(
+            repository, ended, "A later release is in production, proven: nothing is to be taken back."
+        )
+        return [f"closed: #{number}" for number in issue.settle(repository, ended)]
+    if ended.kind == outcome.WAITING and run.settings.project.approval == "pull-request":
+        return ask_to_promote(repository, ended, seen)
+    if not ended.taken_back or not ended.release_id:
+        return []
+    bucket = "" if seen.trouble else run.stack.bucket
+    evidence = outcome.address(bucket, ended.release_id) if bucket else "not known: AWS did not answer"
+    made = issue.tell(repository, ended, seen, evidence, run.settings.project.name)
+    try:
+        done = propose(run, repository, ended, seen, made.number)
+    except MLOpsError as error:
+        issue.complete(repository, made, ended, seen, evidence, f"No revert is proposed: {text(error.why)}.")
+        raise
+    issue.complete(repository, made, ended, seen, evidence, done.note)
+    if done.number:
+        why = f"#{done.number} takes back everything since the release that production serves."
+        revert.withdraw(repository, ended, why, keep=done.number)
+    return [link(f"issue {made.number}", made.html_url), *([link("revert", done.url)] if done.url else [])]
+
+
+def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[str]:
+    """Propose that production.lock names a release that waits; whoever merges it lets the release in."""
+    package = next((item for item in seen.packages if item.release_id == ended.release_id), None)
+    if package is None:
+        return []
+    metric = text(package.metadata.get("metric", "no metric"))
+    body = "\n".join([
+        f"Staging has proven version {package.version} ({metric}). {seen.now().capitalize()}.",
+        "",
+        f"Merging this lets release `{names.short(package.release_id)}` into production, by the same rollout",
+        "that takes a bad release back. Closing it keeps production as it is; the release stays registered.",
+    ])  # fmt: skip
+    title = f"Promote version {package.version} to production"
+    done = proposal.files(
+        repository, "promote/production", title, body, {str(promotion.LOCK): promotion.lock(package)}
+    )
+    return [link("promotion", done.url)]
+
+
+def propose(run: Run, repository: Repository, ended: Outcome, seen: Look, number: int) -> Proposal:
+    """Propose the revert; the outcomes on S3 say which commits have the release that serves."""
+    serving = seen.serving
+
+    def serves(commit: str) -> bool:
+        told = outcome.recorded(run.aws, run.stack.bucket, commit)
+        return bool(serving) and outcome.serves(told, serving.release_id)
+
+    return revert.propose(repository, ended, serving, serves, number)
+
+
+def endpoint_link(run: Run) -> str:
+    """Return a link to production's endpoint in AWS's console."""
+    return link("endpoint", summary.console(run.settings.project.region, run.endpoint("production")))

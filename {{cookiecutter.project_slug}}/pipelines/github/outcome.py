@@ -1,0 +1,317 @@
+"""How the release of a merge ended: one of ten outcomes, decided from what its jobs left, and recorded.
+
+In:   $NEEDS, GitHub's toJSON(needs): each job's result, and the stories of its verbs among its outputs
+Out:  an Outcome; s3://BUCKET/outcomes/COMMIT.json
+Nothing is taken for good that no verb has said: a job that succeeded without a story is no release.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pipelines import names
+from pipelines.aws import Aws, found
+
+RELEASED, UNCHANGED, WAITING, SUPERSEDED = "released", "unchanged", "waiting", "superseded"
+DATA_REFUSED, GATE_REFUSED = "data refused", "gate refused"
+ROLLED_BACK, NOT_PROVEN, FAILED, CANCELLED = "rolled back", "not proven", "failed", "cancelled"
+KINDS = (
+    RELEASED, UNCHANGED, WAITING, DATA_REFUSED, GATE_REFUSED,
+    ROLLED_BACK, NOT_PROVEN, SUPERSEDED, FAILED, CANCELLED,
+)  # fmt: skip
+SERVED = (RELEASED, UNCHANGED)  # the commit's release is in production
+UNTOLD = "E105"  # a job ended, and nobody has said how
+RUNS_ON = "E106"  # cancelled before its pipeline was over: SageMaker does not stop
+QUICKER = ("E413", "E414")  # a newer release was there first
+UNTOUCHED = ("E404", "E405", "E407", "E408", "E409", "E410", "E411")  # nothing was judged, nothing was asked
+VERBS = ("image", "pipeline", "stage", "promote", "release", "rollback")  # in the order of a release
+TOUCHED = {"staging": "staging", "production": "production", "put back": "production"}
+
+
+class Told(BaseModel):
+    """One step of a story."""
+
+    name: str
+    verdict: str
+    seconds: float = 0
+    note: str = ""
+
+
+class Error(BaseModel):
+    """What stopped a verb."""
+
+    code: str
+    lines: list[str]
+
+
+class Rollout(BaseModel):
+    """One rollout's record."""
+
+    package: dict[str, Any] = {}
+    alarms: dict[str, Any] = {}
+
+
+class Story(BaseModel):
+    """What a verb left: pipelines.report.outcome, as far as an outcome rests on it."""
+
+    verb: str
+    verdict: str
+    seconds: float = 0
+    error: Error | None = None
+    steps: list[Told] = []
+    ids: dict[str, str] | None = None
+    package: dict[str, Any] | None = None
+    rollouts: list[Rollout] | None = None
+
+    def step(self, name: str) -> Told | None:
+        """Return the last step of a name."""
+        return next((step for step in reversed(self.steps) if step.name == name), None)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the workflow run."""
+
+    name: str
+    result: str  # success, failure, cancelled, skipped
+    stories: tuple[Story, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """The workflow run that a release went through."""
+
+    id: int
+    attempt: int
+    url: str
+    commit: str
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Work:
+        """Read the run that GitHub says this is."""
+        server, repository = (
+            environ.get("GITHUB_SERVER_URL", "https://github.com"),
+            environ.get("GITHUB_REPOSITORY", ""),
+        )
+        run = environ.get("GITHUB_RUN_ID", "0")
+        url = f"{server}/{repository}/actions/runs/{run}"
+        return cls(int(run), int(environ.get("GITHUB_RUN_ATTEMPT", "1")), url, environ.get("GITHUB_SHA", ""))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a release ended."""
+
+    kind: str  # one of KINDS
+    work: Work
+    at: str  # when it was decided, UTC
+    release_id: str = ""
+    version: int | None = None  # of its package
+    environment: str = ""  # staging or production, where that stopped it
+    code: str = ""
+    lines: tuple[str, ...] = ()  # the four of what stopped it
+    seconds: float = 0  # that its verbs took
+    fired: dict[str, str] = field(default_factory=dict)  # alarms, with their reasons
+    steps: tuple[dict[str, Any], ...] = ()
+    jobs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def red(self) -> bool:
+        """Whether something went wrong that a person must see."""
+        return self.kind not in (*SERVED, WAITING, SUPERSEDED)
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether production was asked to serve it and did not keep it: main is ahead of what serves."""
+        return self.kind in (ROLLED_BACK, NOT_PROVEN) and self.environment == "production"
+
+    def record(self) -> dict[str, Any]:
+        """Return what lies on S3."""
+        told = asdict(self)
+        work = told.pop("work")
+        commit = work.pop("commit")
+        return {"schema_version": 1, "outcome": told.pop("kind"), "commit": commit, "run": work} | told
+
+
+def decide(needs: str, work: Work, now: datetime) -> Outcome:
+    """Return the outcome of a release. Pure: whatever `needs` holds, it is exactly one."""
+    jobs = list(read(needs))
+    by_verb = {story.verb: story for job in jobs for story in job.stories}
+    stories = [by_verb[verb] for verb in VERBS if verb in by_verb]
+    stopped = next((story for story in stories if story.error), None)
+    kind, code, lines = _stopped(stopped) if stopped else _ended(jobs, stories, work)
+    last = stopped or (stories[-1] if stories else None)
+    told = _package(stories, kind)
+    return Outcome(
+        kind,
+        work,
+        now.isoformat(timespec="seconds"),
+        release_id=str(told.get("release_id", "")),
+        version=version if isinstance(version := told.get("version"), int) else None,
+        environment=environment(stopped) if stopped else "",
+        code=code,
+        lines=tuple(lines),
+        seconds=round(sum(story.seconds for story in stories), 3),
+        fired=_fired(last),
+        steps=tuple({"verb": story.verb} | step.model_dump() for story in stories for step in story.steps),
+        jobs={job.name: job.result for job in jobs},
+    )
+
+
+def read(needs: str) -> Iterator[Job]:
+    """Yield the jobs that `needs` tells of; what is no story, or none that we know, is none."""
+    try:
+        told = json.loads(needs)
+    except ValueError:
+        return
+    for name, job in told.items() if isinstance(told, dict) else ():
+        if isinstance(job, dict):
+            outputs = job.get("outputs")
+            texts = outputs.values() if isinstance(outputs, dict) else ()
+            stories = tuple(story for text in texts if (story := _story(text)))
+            yield Job(str(name), str(job.get("result", "")), stories)
+
+
+def _story(text: object) -> Story | None:
+    try:
+        return Story.model_validate_json(text) if isinstance(text, str) else None
+    except ValidationError:
+        return None
+
+
+def environment(story: Story) -> str:
+    """Return the environment whose step stopped a verb, empty where none was reached."""
+    return TOUCHED.get(story.steps[-1].name, "") if story.steps else ""
+
+
+def _stopped(story: Story) -> tuple[str, str, list[str]]:
+    """Return kind, code and lines of a verb that was stopped by an error."""
+    assert story.error
+    code, production = story.error.code, environment(story) == "production"
+    if code in QUICKER:
+        kind = SUPERSEDED
+    elif code.startswith("E2"):
+        kind = DATA_REFUSED
+    elif code.startswith("E3"):
+        kind = GATE_REFUSED
+    elif code in ("E401", "E412") and production:
+        kind = ROLLED_BACK
+    elif (code.startswith("E4") and code not in UNTOUCHED) or story.step("put back"):
+        kind = NOT_PROVEN
+    else:
+        kind = FAILED
+    return kind, code, story.error.lines
+
+
+def _ended(jobs: list[Job], stories: list[Story], work: Work) -> tuple[str, str, list[str]]:
+    """Return kind, code and lines of a release that no verb's error has stopped."""
+    red = next((job for job in jobs if job.result == "failure"), None)
+    if red:
+        return FAILED, UNTOLD, untold(red.name, "it failed and left no error of ours", work)
+    if any(job.result == "cancelled" for job in jobs) or any(story.verdict == "stopped" for story in stories):
+        ran = any(story.verb in ("pipeline", "release") and story.verdict == "done" for story in stories)
+        return CANCELLED, "" if ran else RUNS_ON, cancelled(jobs, work, ran)
+    last = stories[-1] if stories else None
+    for kind in (SUPERSEDED, WAITING):
+        if last and any(step.verdict == kind for step in last.steps):
+            return kind, "", []
+    there = last.step("production") if last and last.verdict == "done" else None
+    if last is None or there is None:
+        told = ", ".join(f"{job.name}: {job.result}" for job in jobs) or "no job"
+        return FAILED, UNTOLD, untold("", f"no job tells that production serves the release ({told})", work)
+    trained = not any(story.step("reuse") for story in stories)
+    changed = trained or last.rollouts
+    return (RELEASED if changed and there.verdict != "reused" else UNCHANGED), "", []
+
+
+def untold(job: str, why: str, work: Work) -> list[str]:
+    """Return the four lines of a release whose end nobody has told."""
+    what = f"the job '{job}' stopped the release" if job else "nobody knows how the release ended"
+    return [
+        f"✗ {UNTOLD} {what}",
+        f"  {work.url}",
+        f"  {why}",
+        "  look at its log and at production (python -m pipelines status), then run the failed jobs again",
+    ]
+
+
+def cancelled(jobs: list[Job], work: Work, ran: bool) -> list[str]:
+    """Return the four lines of a run that somebody, or a job's time limit, has cancelled."""
+    which = ", ".join(job.name for job in jobs if job.result == "cancelled") or "a verb"
+    early = f"{RUNS_ON} the release was cancelled, its pipeline may run on"
+    what = "the release was cancelled" if ran else early
+    return [
+        f"✗ {what}",
+        f"  {work.url}",
+        f"  cancelled: {which}; by somebody, or by a job's time limit",
+        "  run the failed jobs again: the release goes on from what is there",
+    ]
+
+
+def _package(stories: list[Story], kind: str) -> dict[str, Any]:
+    """Return version and id of the package that the outcome is about; the id alone where none is known."""
+    rolled = [rollout.package for story in stories for rollout in story.rollouts or ()]
+    made = [story.package for story in stories if story.package]
+    ids = [story.ids for story in stories if story.ids]
+    own = {"release_id": ids[-1].get("release_id", "")} if ids else {}
+    if kind in (ROLLED_BACK, NOT_PROVEN) and rolled:
+        return rolled[0]  # what is put back afterwards is another one's rollout
+    of_it = [
+        package for package in made if kind in SERVED or package.get("release_id") == own.get("release_id")
+    ]
+    return of_it[-1] if of_it else own
+
+
+def _fired(story: Story | None) -> dict[str, str]:
+    """Return the alarms of a verb's first rollout, with their reasons."""
+    rollouts = (story.rollouts if story else None) or []
+    fired = rollouts[0].alarms.get("fired") if rollouts else None
+    return {str(name): str(why) for name, why in fired.items()} if isinstance(fired, dict) else {}
+
+
+def uri(bucket: str, commit: str) -> str:
+    """Return where the outcome of a commit is recorded."""
+    return f"s3://{bucket}/outcomes/{commit}.json"
+
+
+def recorded(aws: Aws, bucket: str, commit: str) -> dict[str, Any] | None:
+    """Return what is recorded of a commit, or None where nothing is that can be read."""
+    body = found(lambda: aws.read_bytes(uri(bucket, commit)))
+    try:
+        told = json.loads(body) if body else None
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def record(aws: Aws, bucket: str, outcome: Outcome) -> bool:
+    """Record an outcome; False where a later run or attempt of the same commit has recorded its own."""
+    before = recorded(aws, bucket, outcome.work.commit)
+    if before and _age(before) > (outcome.work.id, outcome.work.attempt):
+        return False
+    body = json.dumps(outcome.record(), indent=2) + "\n"
+    aws.write_bytes(uri(bucket, outcome.work.commit), body.encode())
+    return True
+
+
+def _age(told: dict[str, Any]) -> tuple[int, int]:
+    """Return run and attempt of a record: GitHub counts both upwards."""
+    run = told.get("run")
+    id, attempt = (run.get("id"), run.get("attempt")) if isinstance(run, dict) else (0, 0)
+    return (id, attempt) if isinstance(id, int) and isinstance(attempt, int) else (0, 0)
+
+
+def serves(told: dict[str, Any] | None, release_id: str) -> bool:
+    """Say whether a recorded commit's own release was proven in production, and is this one."""
+    return bool(told) and told.get("outcome") in SERVED and told.get("release_id") == release_id
+
+
+def address(bucket: str, release_id: str) -> str:
+    """Return where the evidence of a release's last rollout lies."""
+    return f"{names.release_prefix(bucket, release_id)}/rollout.json"

@@ -1,0 +1,86 @@
+"""Who lets a release into production: the gate, a reviewer, or the pull request that moves production.lock.
+
+In:   project.approval of mlops.toml; production.lock, which names a release; what production serves
+Out:  a release in production, or one that waits, or one that a later commit was quicker than
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipelines import delivery, history, names, registry
+from pipelines.errors import SettingsError
+from pipelines.registry import BEGINNING, Package
+from pipelines.run import Run
+from pipelines.tree import Tree
+
+LOCK = Path("production.lock")
+
+
+def promote(run: Run, work: Tree, package: Package) -> Package:
+    """Bring to production what the settings let in; `package` is the working tree's, proven on staging."""
+    approval, commit = run.settings.project.approval, work.ids.commit_sha
+    if approval != "pull-request":  # a reviewer has let this job begin
+        return (
+            package
+            if superseded(run, work)
+            else delivery.promote(
+                run, package.release_id, f"proven on staging, the {approval} decides", commit
+            )
+        )
+    wanted = named(work.root)
+    if wanted and not superseded(run, work):
+        delivery.promote(run, wanted, f"{LOCK} names it", commit)
+    if wanted != package.release_id:
+        delivery.hold(run, package)
+    return package
+
+
+def to_production(run: Run, work: Tree, package: Package) -> Package:
+    """Bring an approved release to production, unless a later commit is there already."""
+    return package if superseded(run, work) else delivery.to_production(run, package, work.ids.commit_sha)
+
+
+def superseded(run: Run, work: Tree) -> bool:
+    """Say whether production serves what a later commit has asked for: an older one does not replace it."""
+    serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
+    asked = serving.metadata.get("asked_by", "") if serving else ""
+    if serving is None or history.contains(work.root, asked) is not False:
+        return False
+    with run.story.step("production") as step:
+        step.verdict = "superseded"
+        release = names.short(work.ids.release_id)
+        step.note = (
+            f"version {serving.version} serves, asked for by commit {names.short(asked)}, which this history "
+            f"does not have: a later one, or main was rewritten (then: python -m pipelines promote {release})"
+        )
+    return True
+
+
+def named(root: Path) -> str:
+    """Return the release that production.lock names, empty where there is no such file.
+
+    Raises:
+        SettingsError: E502, it cannot be read.
+    """
+    path = root / LOCK
+    if not path.exists():
+        return ""
+    try:
+        wanted = json.loads(path.read_text("utf-8"))["release_id"]
+        if BEGINNING.fullmatch(wanted):
+            return wanted
+        why = f"release_id is {str(wanted)[:80]!r}"
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"it is not as it must be ({type(error).__name__})"
+    raise SettingsError(f"""E502 {LOCK} names no release
+        {path}
+        {why}
+        write {{"release_id": "..."}}: 64 hex digits, python -m pipelines status shows the first of them""")
+
+
+def lock(package: Package) -> str:
+    """Return production.lock's text for a release."""
+    facts = {"release_id": package.release_id, "version": package.version}
+    return json.dumps(facts, indent=2) + "\n"

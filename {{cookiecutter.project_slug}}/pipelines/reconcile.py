@@ -1,0 +1,149 @@
+"""Git against what is live: what should serve follows from main's history, and every difference is a finding.
+
+In:   the commits of main; what the registry, the endpoint, the pipeline and the stacks are
+Out:  findings, each with what mends it; nothing is changed here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from pipelines import names
+from pipelines.registry import Package
+
+LEFT_OVER_HOURS = 3  # a proof on staging takes minutes; a job of GitHub may have died in it
+FINAL = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is, as gathered; `None` where nobody could tell."""
+
+    commits: tuple[str, ...] = ()  # main's first-parent history, newest first
+    packages: tuple[Package, ...] = ()
+    named: str | None = None  # the release in production.lock, where that file decides
+    serving: Package | None = None
+    endpoint: dict[str, Any] | None = None
+    config: str = ""  # that the desired release should have
+    outcome: str = ""  # recorded for the newest commit; empty where a runner died before it was said
+    active: bool | None = None  # a workflow run of the newest commit goes on
+    executing: bool = False  # its pipeline runs
+    definition: bool | None = None  # the pipeline's definition is the newest commit's
+    staging: dict[str, float] = field(default_factory=dict)  # endpoints and their age in hours
+    keep_staging: bool = False
+    missing_alarms: tuple[str, ...] = ()
+    stacks: dict[str, bool] = field(default_factory=dict)  # whether each is as its template says
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference: what, how it is, how git has it, what mends it and which verb does that by itself."""
+
+    what: str
+    state: str
+    wanted: str
+    todo: str
+    heal: str = ""  # release, tidy, collect, infra; empty: a person must look
+
+
+def desired(live: Live) -> Package | None:
+    """Return what production should serve: the newest on main that was proven there and not rejected.
+
+    A package counts where the last commit that asked for it stands, so that a revert counts as new.
+    """
+    proven = [
+        item
+        for item in live.packages
+        if item.metadata.get("production") == "proven" and item.approval == "Approved"
+    ]
+    if live.named is not None:
+        return next((item for item in proven if item.release_id.startswith(live.named or "-")), None)
+    order = {commit: place for place, commit in enumerate(live.commits)}
+    placed = [(order[asked], -item.version, item) for item in proven if (asked := asked_by(item)) in order]
+    return min(placed, key=lambda each: each[:2])[2] if placed else None
+
+
+def asked_by(package: Package) -> str:
+    """Return the commit that last brought a package to production, else the one that it was trained from."""
+    return package.metadata.get("asked_by") or package.metadata.get("commit_sha", "")
+
+
+def findings(live: Live) -> list[Finding]:
+    """Return every difference, what is worst first."""
+    return [*_production(live), *_newest(live), *_around(live)]
+
+
+def _production(live: Live) -> Iterator[Finding]:
+    """Compare what production serves with what it should."""
+    wanted, state = desired(live), (live.endpoint or {}).get("EndpointStatus", "")
+    if wanted is None:
+        if live.serving and live.commits:
+            name = _named(live.serving)
+            yield Finding("production", name, "nothing that main has proven", "release main's newest commit")
+        return
+    should = _named(wanted)
+    todo = f"python -m pipelines promote {names.short(wanted.release_id)}"
+    if live.endpoint is None:
+        yield Finding("production", "no endpoint", should, todo, "release")
+    elif state not in FINAL:
+        return  # something is on its way
+    elif state != "InService":
+        reason = live.endpoint.get("FailureReason", "no reason given")
+        yield Finding("production", f"{state}: {reason}", f"{should}, InService", todo, "release")
+    elif live.serving is None:
+        yield Finding("production", "something that is no release (E405)", should, todo)
+    elif live.serving.release_id != wanted.release_id:
+        yield Finding("production", _named(live.serving), should, todo, "release")
+    elif live.config and live.endpoint["EndpointConfigName"] != live.config:
+        was = live.endpoint["EndpointConfigName"]
+        yield Finding("machines of production", was, f"{live.config}, as mlops.toml says", todo, "release")
+
+
+def _newest(live: Live) -> Iterator[Finding]:
+    """Look for a merge whose release nobody brought to its end: a training longer than a runner may live."""
+    if not live.commits or live.outcome or live.active:
+        return
+    what, name = "the newest commit", names.short(live.commits[0])
+    if live.executing:
+        yield Finding(
+            what, f"{name} has no outcome, its pipeline runs", "an outcome", "wait: collected later"
+        )
+    else:
+        todo = "python -m pipelines release, or let reconcile.yml run release.yml again"
+        yield Finding(
+            what, f"{name} has no outcome, nothing runs", "an outcome of its release", todo, "collect"
+        )
+
+
+def _around(live: Live) -> Iterator[Finding]:
+    """Compare what stands around a release."""
+    for name in live.missing_alarms:
+        todo = "make the alarm again, or take it out of [environments.production.rollout]"
+        yield Finding("alarm", f"there is no {name}", "the alarm that mlops.toml names", todo)
+    if live.definition is False and live.outcome:
+        todo = "python -m pipelines reconcile --heal"
+        yield Finding("pipeline", "another definition", "pipelines/definition.json", todo, "definition")
+    for name, hours in live.staging.items():
+        if hours > LEFT_OVER_HOURS and not live.keep_staging:
+            state = f"{name} stands since {hours:.0f} hours"
+            yield Finding("staging", state, "nothing: it costs money", "reconcile --heal deletes it", "tidy")
+    for name, same in live.stacks.items():
+        if not same:
+            todo = "python -m pipelines infra --yes, or reconcile.yml's job of that name"
+            yield Finding("stack", f"{name} is not as its template says", "infra/*.yml", todo, "infra")
+
+
+def _named(package: Package) -> str:
+    return f"version {package.version} ({names.short(package.release_id)})"
+
+
+def table(found: Sequence[Finding], healed: Sequence[Finding] = ()) -> Table:
+    """Return the findings for a terminal."""
+    shown = Table("what", "is", "should be", "mended by", box=None)
+    for item in found:
+        shown.add_row(item.what, item.state, item.wanted, "mended" if item in healed else item.todo)
+    return shown

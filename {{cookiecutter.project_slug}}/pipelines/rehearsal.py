@@ -1,0 +1,80 @@
+"""`make local-test`: the verbs of a merge in their order, against an emulator; the merge base goes first.
+
+In:   the working tree; a commit of what a pull request would be merged into
+Out:  a release that serves; build/local-test.json here and, of the merge base, in build/base/build
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines import data, history, images, names, proof, release, report, stack, tree
+from pipelines.errors import SettingsError
+from pipelines.run import Run
+from pipelines.story import Story
+
+BASE = Path("build/base")
+OURS = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")  # the base writes into none of them
+
+
+def refuse_aws() -> None:
+    """Raise SettingsError E507 where no emulator is named: a real account would be changed."""
+    if not os.environ.get("AWS_ENDPOINT_URL"):  # nobody does this to a real account by accident
+        raise SettingsError("""E507 local-test runs against an emulator only
+            the variable AWS_ENDPOINT_URL
+            it is empty: this would create and change things in an AWS account
+            run: make local-test""")
+
+
+def rehearse(run: Run, base: str = "") -> None:
+    """Release the working tree where nothing can be harmed."""
+    work = tree.read(run.settings)
+    for name in report.LEFT:  # a run that stops early must not show the last one's numbers
+        (report.BUILD / name).unlink(missing_ok=True)
+    data.check(work.lock, work.root, Story(Console(quiet=True)))
+    if base:
+        release_base(run, base, work.root)
+    with run.story.step("stack") as step:
+        stack.apply(run.aws, run.project, step, parameters={"AlarmEmail": run.settings.project.alarm_email})
+    with run.story.step("image") as step:
+        images.publish(run.aws, run.stack, work.ids.code_id, step)
+    release.release(run, work)
+    if run.settings.project.approval == "gate":  # else nothing serves yet: promote is somebody's decision
+        proof.request(run, "production")
+
+
+def release_base(run: Run, commit: str, root: Path) -> None:
+    """Release where `commit` and HEAD parted, by its own code, as the champion; go on where that fails."""
+    with run.story.step("base") as step:
+        parted = history.git(root, "merge-base", "HEAD", commit)
+        shutil.rmtree(root / BASE, ignore_errors=True)
+        history.git(root, "worktree", "prune")
+        if parted is None or history.git(root, "worktree", "add", "--detach", str(BASE), parted) is None:
+            step.verdict, step.note = "failed", f"git has no commit {names.short(commit)} to compare with"
+            return
+        step.note = f"{names.short(parted)} released first, as the champion"
+        why = failed(root, "local-test")
+        if not why and run.settings.project.approval != "gate":  # nobody is there to let it in
+            told = json.loads((root / BASE / "build/local-test.json").read_text("utf-8"))
+            why = failed(root, "promote", told["ids"]["release_id"])
+        if why:
+            step.verdict, step.note = (
+                "failed",
+                f"{names.short(parted)} cannot be released itself: {why[:160]}",
+            )
+
+
+def failed(root: Path, *verb: str) -> str:
+    """Run a verb of the merge base by its own code; return why it failed, or nothing."""
+    env = {name: value for name, value in os.environ.items() if name not in OURS}
+    command = [sys.executable, "-m", "pipelines", *verb]
+    done = subprocess.run(command, cwd=root / BASE, env=env, capture_output=True, text=True, check=False)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("✗")]
+    return (lines or ["no reason given"])[-1] if done.returncode else ""

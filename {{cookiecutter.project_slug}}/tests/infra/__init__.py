@@ -1,0 +1,1 @@
+"""What infra/ must say, and the table of ways to weaken it."""

@@ -1,0 +1,47 @@
+"""Which ARNs an action knows: cfn-lint's list, made finer where it takes one kind for another."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from cfnlint.data import AdditionalSpecs
+from cfnlint.helpers import load_resource
+
+from tests.infra.reading import ARN
+
+FINER = {
+    "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*"],
+    "logs:log-stream": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:log-stream:.*)?"],
+    "s3:bucket": ["arn:[^:]*:s3:::[^/]*"],
+    "s3:object": ["arn:[^:]*:s3:::[^/]*/.*"],
+    "sagemaker:pipeline": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*"],
+    "sagemaker:pipeline-execution": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*/execution/.*"],
+}
+
+
+@cache
+def services() -> dict[str, Any]:
+    """Return cfn-lint's list of services, actions and resources."""
+    return load_resource(AdditionalSpecs, "Policies.json")
+
+
+def of_action(action: str) -> tuple[str, ...]:
+    """Return the patterns of ARNs that an action knows; raise KeyError for one that there is not."""
+    service, name = action.split(":")
+    told = services()[service]
+    kinds = list(told["Actions"][name.lower()].get("Resources", []))
+    if action in (
+        "sagemaker:ListModelPackages",
+        "sagemaker:CreateModelPackage",
+    ):  # AWS asks for the group, too
+        kinds.append("model-package-group")
+    formats = {kind.lower(): known["ARNFormats"] for kind, known in told["Resources"].items()}
+    return tuple(text for kind in kinds for text in FINER.get(f"{service}:{kind}", formats[kind.lower()]))
+
+
+def matches(name: str, formats: tuple[str, ...]) -> bool:
+    """Say whether a resource, its own wildcards taken as characters, is of one of some kinds."""
+    own = re.sub(r"[*?]", "x", name.replace(ARN, "arn:aws", 1))
+    return any(re.fullmatch(re.sub(r"\$\{\w+\}", "[^:]*", text), own) for text in formats)

@@ -1,0 +1,129 @@
+"""Ways to weaken what roles may do, by the rule that must see each."""
+
+from __future__ import annotations
+
+from tests.infra import rules_rights as rules
+from tests.infra.weakening import (
+    DEPLOY,
+    INFRA,
+    LOOK,
+    PIPELINE,
+    Table,
+    condition,
+    inline,
+    member,
+    more,
+    placed,
+    without,
+)
+
+PACKAGES = {
+    "Fn::Sub": "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:model-package/${Project}/*"
+}
+
+TABLE: Table = {
+    rules.actions_are_named: {
+        "all of SageMaker": more("github", PIPELINE, "FollowExecutions", "sagemaker:*"),
+        "all of IAM": more("github", INFRA, "SeeTheProvider", "iam:*"),
+        "all but one": inline(DEPLOY, NotAction=["iam:CreateUser"], Resource=PACKAGES),
+    },
+    rules.resources_are_named: {
+        "any bucket": member("github", DEPLOY, "WriteTheEvidence", "Resource", "*"),
+        "any package": member("stack", "ExecutionRole", "RegisterPending", "Resource", "*"),
+    },
+    rules.actions_know_their_resources: {
+        "objects without a path: an ARN of another kind": member(
+            "github",
+            DEPLOY,
+            "ReadReleasesAndOutcomes",
+            "Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"},
+        ),
+        "executions that are a role: an ARN of another kind": member(
+            "github",
+            PIPELINE,
+            "FollowExecutions",
+            "Resource",
+            {"Fn::Sub": "${ExecutionRole}/of-another-kind"},
+        ),
+    },
+    rules.only_the_execution_role_is_passed: {
+        "any role is passed": member("github", PIPELINE, "RunThePipelineAsTheExecutionRole", "Resource", "*"),
+        "the role is passed to any service": member(
+            "github", DEPLOY, "ServeModelsAsTheExecutionRole", "Condition"
+        ),
+    },
+    rules.only_deploy_approves: {
+        "jobs register what is approved": condition(
+            "stack",
+            "ExecutionRole",
+            "RegisterPending",
+            "StringEquals",
+            "sagemaker:ModelApprovalStatus",
+            "Approved",
+        ),
+        "the pipeline approves": condition(
+            "github", PIPELINE, "CompletePackagesAndNeverApprove", "Null", "sagemaker:ModelApprovalStatus"
+        ),
+        "jobs approve": more("stack", "ExecutionRole", "ReadTheRegistry", "sagemaker:UpdateModelPackage"),
+        "the registry lets others approve": more(
+            "stack", "Registry", "TheOtherAccountServesPackages", "sagemaker:UpdateModelPackage"
+        ),
+        "the boundary lets others approve": without("stack", "Boundary", "OnlyDeployApproves"),
+    },
+    rules.only_deploy_writes_proofs: {
+        "the pipeline says that staging has proven it": condition(
+            "github",
+            PIPELINE,
+            "CompletePackagesAndNeverApprove",
+            "Null",
+            "sagemaker:CustomerMetadataProperties/staging",
+        ),
+        "jobs register what production has proven": condition(
+            "stack",
+            "ExecutionRole",
+            "RegisterPending",
+            "Null",
+            "sagemaker:CustomerMetadataProperties/production",
+        ),
+        "the pipeline replaces the evaluated model": member(
+            "github",
+            PIPELINE,
+            "WriteWhatAReleaseStartsFromAndItsStory",
+            "Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/releases/*"},
+        ),
+    },
+    rules.nobody_removes_what_a_release_needs: {
+        "jobs delete objects": more("stack", "ExecutionRole", "WriteReleases", "s3:DeleteObject"),
+        "deploy silences alarms": more(
+            "github", DEPLOY, "MakeAndTakeAwayARolloutsAlarms", "cloudwatch:SetAlarmState"
+        ),
+        "infra deletes the key": more("github", INFRA, "SeeTheKey", "kms:ScheduleKeyDeletion"),
+    },
+    rules.the_pull_request_only_looks: {
+        "a pull request sends requests": more("github", LOOK, "SeeWhatIsLive", "sagemaker:InvokeEndpoint"),
+        "a pull request reads the data": inline(LOOK, Action="kms:Decrypt", Resource={"Ref": "Key"}),
+    },
+    rules.metrics_have_a_namespace: {
+        "metrics of anybody": member("github", DEPLOY, "PublishWhatTheProbesFound", "Condition"),
+    },
+    rules.the_key_is_lent_to_aws_only: {
+        "free grants": member("stack", "ExecutionRole", "LendTheKeyToVolumes", "Condition"),
+        "grants to anything but AWS": condition(
+            "github", DEPLOY, "LendTheKeyToVolumes", "Bool", "kms:GrantIsForAWSResource", "false"
+        ),
+        "decrypting anything": member("github", PIPELINE, "ReadAndWriteEncrypted", "Condition"),
+    },
+    rules.statements_say_why: {
+        "a statement that does not say why": member("github", DEPLOY, "FindWhatReleasesLeft", "Sid"),
+    },
+    rules.nothing_is_fixed: {
+        "one partition only": member(
+            "github", LOOK, "FindTheStack", "Resource", "arn:aws:cloudformation:*:*:stack/x"
+        ),
+        "one account only": placed(
+            "stack", "AlarmTopic", "Properties", "TopicName", value="alarms-123456789012"
+        ),
+    },
+}

@@ -1,0 +1,271 @@
+"""Connect on an emulator: a plan, a question, two stacks, GitHub's side; then again, and half done."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from pipelines import stack
+from pipelines.account import connect as connecting
+from pipelines.account import gh, roles
+from pipelines.account.changes import Change
+from pipelines.account.gh import Identity
+from pipelines.errors import AccessError, SettingsError
+from tests.conftest import make_settings
+from tests.pipelines.account.conftest import ACCOUNT, REPOSITORY, Project
+
+PROVIDER = "token.actions.githubusercontent.com"
+
+
+def connect(project: Project) -> str:
+    """Connect without being asked; return what was printed."""
+    connecting.connect(project.run(), yes=True)
+    return project.text()
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def trusted(project: Project) -> dict[str, Any]:
+    """Return what the pull request's role wants of a token."""
+    role = project.aws["iam"].get_role(RoleName=f"{project.slug}-eu-west-1-pull-request")["Role"]
+    [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+    wanted = statement["Condition"]["StringEquals"]
+    return {key.removeprefix(f"{PROVIDER}:"): value for key, value in wanted.items()}
+
+
+def test_it_makes_both_stacks_and_tells_github(project: Project):
+    connect(project)
+    assert project.stacks() == project.both()
+    role = f"arn:aws:iam::{ACCOUNT}:role/{project.slug}-eu-west-1"
+    assert project.github.variables == {"AWS_REGION": "eu-west-1"} | {
+        f"AWS_{kind.upper().replace('-', '_')}_ROLE": f"{role}-{kind}" for kind in roles.roles()
+    }
+    made = project.github.environments
+    assert {name: item["branches"] for name, item in made.items()} == {
+        "staging": ["main"],
+        "production": ["main"],
+        "infrastructure": ["main"],
+    }
+
+
+def test_every_variable_names_a_role_that_is_there(project: Project):
+    connect(project)
+    named = [arn.rsplit("/", 1)[1] for name, arn in project.github.variables.items() if name != "AWS_REGION"]
+    there = stack.resources(project.run().aws, f"{project.slug}-github", "AWS::IAM::Role")
+    assert sorted(named) == sorted(there.values())
+
+
+def test_the_roles_trust_the_repository_by_its_numbers_and_both_forms_of_its_name(project: Project):
+    connect(project)
+    wanted = trusted(project)
+    assert wanted["repository_id"] == "345"
+    assert wanted["sub"] == [
+        "repo:acme/income-model:pull_request",
+        "repo:acme@12/income-model@345:pull_request",
+    ]
+
+
+def test_the_plan_names_each_resource_and_what_costs_money_while_idle(project: Project):
+    shown = connect(project)
+    for words in (
+        "make Bucket",
+        "make PullRequestRole",
+        "set AWS_REGION",
+        "make staging",
+        "a fixed price a month",
+    ):
+        assert words in shown
+    assert "production: 1 x ml.m5.large, price unknown" in shown
+
+
+def test_a_second_time_there_is_nothing_to_change(project: Project):
+    connect(project)
+    project.github.change(calls=[])
+    assert "nothing to change" in connect(project)
+    assert project.github.writes() == []
+    assert project.stacks() == project.both()
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", "income-model\n"], ids=["no", "silence", "another word"])
+def test_whatever_is_not_yes_leaves_nothing_behind(project: Project, monkeypatch, typed):
+    answers(monkeypatch, typed)
+    connecting.connect(project.run())
+    assert "nothing was changed" in project.text()
+    assert project.stacks() == {}
+    assert project.github.writes() == []
+
+
+def test_yes_typed_is_enough(project: Project, monkeypatch):
+    answers(monkeypatch, "y\n")
+    connecting.connect(project.run())
+    assert project.stacks() == project.both()
+
+
+def test_where_nobody_can_answer_nothing_is_left_behind(project: Project, monkeypatch):
+    answers(monkeypatch, "")
+    with pytest.raises(SettingsError, match="E511") as stopped:
+        connecting.connect(project.run())
+    assert "--yes" in stopped.value.todo
+    assert project.stacks() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        pytest.param("AWS_DEPLOY_ROLE", "arn:aws:iam::999999999999:role/x", "account", id="another account"),
+        pytest.param("AWS_REGION", "us-east-1", "region", id="another region"),
+    ],
+)
+@pytest.mark.parametrize("environment", ["", "production"])
+def test_a_repository_of_another_account_is_refused_before_anything_is_written(
+    project: Project, name, value, what, environment
+):
+    if environment:
+        project.github.change(environments={environment: {"name": environment, "variables": {name: value}}})
+    else:
+        project.github.change(variables={name: value})
+    with pytest.raises(AccessError, match=f"E606 .* is connected to another {what}") as stopped:
+        connect(project)
+    assert value in stopped.value.where
+    assert project.stacks() == {}
+    assert project.github.writes() == []
+
+
+def test_what_github_refused_half_way_is_done_the_next_time(project: Project):
+    project.github.change(refuse={"environments/production": "gh: Must have admin rights (HTTP 422)"})
+    with pytest.raises(AccessError, match="E605") as stopped:
+        connect(project)
+    assert "Must have admin rights" in stopped.value.why
+    project.github.change(refuse={}, calls=[])
+    connect(project)
+    assert [call for call in project.github.writes() if "variable" in call or "staging" in call] == []
+    assert set(project.github.environments) == {"staging", "production", "infrastructure"}
+
+
+def test_an_environment_that_was_left_without_its_branch_gets_it(project: Project):
+    project.github.change(refuse={"environments/staging/deployment-branch-policies": "gh: broken (HTTP 500)"})
+    with pytest.raises(AccessError, match="E605"):
+        connect(project)
+    project.github.change(refuse={})
+    connect(project)
+    assert project.github.environments["staging"]["branches"] == ["main"]
+
+
+def test_an_environment_that_is_there_keeps_its_own_rules(project: Project):
+    own = {"name": "production", "deployment_branch_policy": {"protected_branches": True}}
+    project.github.change(environments={"production": own})
+    connect(project)
+    assert project.github.environments["production"] == own
+
+
+def test_a_stack_that_was_made_by_hand_is_taken_as_it_is(project: Project):
+    run = project.run()
+    stack.apply(run.aws, project.slug, run.story.begin("stack"))
+    assert "make Bucket" not in connect(project)
+    assert project.stacks() == project.both()
+
+
+def test_a_stack_that_was_only_looked_at_is_no_obstacle(project: Project):
+    run = project.run()
+    connecting.changes.propose(run.aws, stack.of_project(project.slug))
+    assert project.stacks() == {project.slug: "REVIEW_IN_PROGRESS"}
+    connect(project)
+    assert project.stacks() == project.both()
+
+
+def test_the_accounts_own_provider_is_used_and_stays_so(project: Project):
+    project.aws["iam"].create_open_id_connect_provider(
+        Url=f"https://{PROVIDER}", ClientIDList=["sts.amazonaws.com"]
+    )
+    connect(project)
+    assert "nothing to change" in connect(project)
+    assert stack.resources(project.run().aws, f"{project.slug}-github", roles.PROVIDER) == {}
+
+
+def test_a_provider_without_our_audience_is_refused_with_the_command_that_adds_it(project: Project):
+    project.aws["iam"].create_open_id_connect_provider(Url=f"https://{PROVIDER}", ClientIDList=["other"])
+    with pytest.raises(SettingsError, match="E513") as stopped:
+        connect(project)
+    assert "add-client-id-to-open-id-connect-provider" in stopped.value.todo
+
+
+def test_a_repository_that_was_made_anew_is_trusted_by_its_new_number(project: Project):
+    connect(project)
+    project.github.change(repository=project.github.repository | {"id": 999})
+    connect(project)
+    assert trusted(project)["repository_id"] == "999"
+
+
+def test_data_of_an_earlier_project_is_not_taken_over_silently(project: Project):
+    connect(project)
+    project.aws["cloudformation"].delete_stack(StackName=project.slug)
+    with pytest.raises(SettingsError, match="E512") as stopped:
+        connect(project)
+    assert f"bucket {project.slug}-{ACCOUNT}-eu-west-1" in stopped.value.where
+    assert "destroy --data" in stopped.value.todo
+
+
+def test_an_approval_by_a_reviewer_names_whoever_is_logged_in(project: Project):
+    connecting.connect(project.run(project={"approval": "reviewer"}), yes=True)
+    [production] = [call for call in project.github.writes() if "-X PUT" in call and "production" in call]
+    assert "reviewers[][id]=7" in production
+    assert project.github.environments["staging"]["protection_rules"] == []
+
+
+def test_without_gh_it_asks_for_the_two_numbers(project: Project):
+    project.github.change(login=None)
+    with pytest.raises(SettingsError, match="E509") as stopped:
+        connect(project)
+    assert "gh is not logged in" in stopped.value.where
+    assert f"https://api.github.com/repos/{REPOSITORY}" in stopped.value.todo
+    assert project.stacks() == {}
+
+
+def test_without_gh_the_numbers_are_enough_and_the_commands_are_printed(project: Project):
+    project.github.change(login=None)
+    connecting.connect(project.run(), yes=True, owner_id="12", repository_id="345")
+    shown = project.text()
+    assert project.stacks() == project.both()
+    assert f"gh variable set AWS_REGION --body eu-west-1 --repo {REPOSITORY}" in shown
+    assert f"gh api -X PUT repos/{REPOSITORY}/environments/production" in shown
+    assert project.github.writes() == []
+    assert "nothing to change" in connect(project)  # the numbers are those of the last time
+
+
+def test_a_repository_that_this_login_cannot_see_is_named(project: Project):
+    project.github.change(repository=project.github.repository | {"full_name": "acme/another"})
+    with pytest.raises(AccessError, match=f"E605 GitHub shows no repository {REPOSITORY}"):
+        connect(project)
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "git@github.com:acme/income-model.git",
+        "https://github.com/acme/income-model",
+        "https://token@github.com/acme/income-model.git/",
+        "ssh://git@github.example.com:22/acme/income-model.git",
+    ],
+)
+def test_the_repository_is_where_git_pushes(monkeypatch, remote):
+    monkeypatch.setattr(gh, "git", lambda *_: remote)
+    assert gh.of(make_settings()).repository == "acme/income-model"
+
+
+def test_without_a_remote_nobody_knows_the_repository(monkeypatch):
+    monkeypatch.setattr(gh, "git", lambda *_: "")
+    with pytest.raises(SettingsError, match="E509") as stopped:
+        gh.of(make_settings())
+    assert "git remote add origin" in stopped.value.todo
+
+
+def test_what_is_made_anew_is_said():
+    assert str(Change("Modify", "Bucket", "AWS::S3::Bucket", "True")) == "change Bucket, anew"
+
+
+def test_the_immutable_name_is_githubs():
+    assert Identity("octocat/my-repo", "123456", "456789").immutable_name == "octocat@123456/my-repo@456789"

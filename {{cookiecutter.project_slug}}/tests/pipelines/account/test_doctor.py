@@ -1,0 +1,141 @@
+"""Doctor on an emulator: well when connected, and what it says of each thing that was spoilt."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines.account import connect as connecting
+from pipelines.account import doctor as examining
+from pipelines.account import quotas, trust
+from pipelines.account.findings import Finding
+from pipelines.account.gh import Identity
+from pipelines.errors import SettingsError
+from tests.conftest import make_settings
+from tests.pipelines.account.conftest import Project
+
+ACME = Identity("acme/model", "12", "345")
+
+
+@pytest.fixture
+def connected(project: Project) -> Project:
+    connecting.connect(project.run(), yes=True)
+    return project
+
+
+def wrong(project: Project, **changes: Any) -> list[Finding]:
+    found = examining.examine(project.run(**({"project": changes} if changes else {})))
+    return [item for item in found if item.verdict == "bad"]
+
+
+def test_a_connected_project_is_well(connected: Project):
+    assert wrong(connected) == []
+    examining.doctor(connected.run())
+    assert "as infra/github.yml says" in connected.text()
+
+
+def test_before_connect_it_names_what_is_missing(project: Project):
+    assert {"stacks", "trust", "github"} <= {item.about for item in wrong(project)}
+    with pytest.raises(SettingsError, match="E510") as stopped:
+        examining.doctor(project.run())
+    assert stopped.value.exit_code == 5
+    assert "python -m pipelines connect" in stopped.value.todo
+
+
+def test_a_stack_that_is_not_what_git_says_is_bad(connected: Project):
+    file = connected.root / "infra" / "github.yml"
+    before = file.read_text()
+    try:
+        file.write_text(before + "# a comment\n")
+        [finding] = wrong(connected)
+    finally:
+        file.write_text(before)
+    assert "not as infra/github.yml says" in finding.what
+
+
+def test_a_trust_policy_of_the_old_form_shows_what_is_sent_and_what_is_wanted(connected: Project):
+    name = f"{connected.slug}-eu-west-1-pull-request"
+    iam = connected.aws["iam"]
+    policy = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    key = f"{trust.ISSUER}:sub"
+    policy["Statement"][0]["Condition"]["StringEquals"][key] = "repo:acme/income-model:pull_request"
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(policy))
+    [finding] = wrong(connected)
+    assert finding.why == (
+        "GitHub sends   sub repo:acme@12/income-model@345:pull_request",
+        "the role wants sub repo:acme/income-model:pull_request",
+    )
+    assert "connect" in finding.fix
+
+
+def test_workflows_that_may_not_open_pull_requests_are_bad(connected: Project):
+    paths = connected.github.paths | {
+        "/actions/permissions/workflow": {"can_approve_pull_request_reviews": False}
+    }
+    connected.github.change(paths=paths)
+    [finding] = wrong(connected)
+    assert "may not create pull requests" in finding.what
+
+
+def test_a_subject_of_its_own_form_is_bad_with_the_command_that_ends_it(connected: Project):
+    paths = connected.github.paths | {"/actions/oidc/customization/sub": {"use_default": False}}
+    connected.github.change(paths=paths)
+    assert any("use_default=true" in finding.fix for finding in wrong(connected))
+
+
+def test_a_reviewer_that_nobody_named_is_bad(connected: Project):
+    [finding] = wrong(connected, approval="reviewer")
+    assert "no required reviewers" in finding.what
+
+
+def test_without_gh_the_rest_is_still_looked_at(connected: Project):
+    connected.github.change(login=None)
+    found = examining.examine(connected.run())
+    assert [item for item in found if item.verdict == "bad"] == []
+    assert any("gh is not logged in" in item.what for item in found)
+
+
+def test_without_credentials_it_says_so_and_looks_at_what_is_here(project: Project, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    found = examining.examine(project.run())
+    assert found[0].verdict == "bad"
+    assert found[0].what == "E601 there are no AWS credentials"
+    assert any(item.about == "packages" for item in found)
+
+
+def test_quotas_that_nobody_tells_are_a_warning_with_what_is_needed(connected: Project):
+    [finding] = [item for item in examining.examine(connected.run()) if item.about == "quotas"]
+    assert finding.verdict == "warn"
+    assert "1 ml.m5.xlarge for training job usage" in finding.why[0]
+
+
+def test_a_rollout_needs_both_fleets():
+    wanted = quotas.needed(make_settings(**{"environments.production.instance_count": 3}))
+    assert wanted["ml.m5.large for endpoint usage"] == 6
+    assert wanted["ml.m5.xlarge for processing job usage"] == 1
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.0, "bad"), (1.0, "bad"), (2.0, "ok")])
+def test_a_quota_below_what_is_needed_is_bad_with_the_link(value, verdict):
+    quota = {"Value": value, "QuotaCode": "L-123"}
+    finding = quotas.judged("ml.m5.large for endpoint usage", 2, quota, "eu-west-1")
+    assert finding.verdict == verdict
+    assert verdict == "ok" or finding.fix.endswith("/services/sagemaker/quotas/L-123")
+
+
+def test_a_deploy_job_without_environments_is_mains():
+    [token] = trust.tokens(ACME, "deploy", set(), immutable=True)
+    assert token["sub"] == "repo:acme@12/model@345:ref:refs/heads/main"
+    assert token["job_workflow_ref"] == "acme/model/.github/workflows/deploy.yml@refs/heads/main"
+
+
+def test_a_policy_for_somebody_else_takes_no_token_of_githubs():
+    policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
+    [token] = trust.tokens(ACME, "pipeline", set(), immutable=False)
+    assert trust.refusal(policy, token) is not None

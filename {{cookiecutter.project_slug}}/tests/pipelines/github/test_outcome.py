@@ -1,0 +1,204 @@
+"""Whatever the jobs left, a merge has one outcome; the record of it is never an older one's."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.github import outcome
+from pipelines.github.outcome import Work, decide
+from tests.pipelines.github.makers import (
+    BACK,
+    HOSTILE,
+    PACKAGE,
+    PIPELINE,
+    PROMOTE,
+    RELEASED,
+    REUSED,
+    ROLLED,
+    ROLLED_BACK,
+    STAGE,
+    job,
+    needs,
+    step,
+    story,
+)
+from tests.pipelines.makers import RELEASE, Bucket, make_aws
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+WORK = Work(41, 1, "https://github.com/acme/demo/actions/runs/41", "c" * 40)
+AGAIN = story("promote", step("production", note="version 8 InService"), package=PACKAGE)
+HELD = story("stage", step("staging"), step("approve", "waiting"))
+LATER = story("promote", step("production", "superseded"))
+
+
+def ended(verb: str, code: str, *steps: dict, result: str = "failure") -> str:
+    return needs(a=job("success", PIPELINE), b=job(result, STAGE, story(verb, *steps, code=code)))
+
+
+CASES = [
+    pytest.param(RELEASED, "released", id="trained and promoted"),
+    pytest.param(
+        needs(a=job("success", REUSED), b=job("success", PROMOTE)),
+        "released",
+        id="a revert: reused, rolled out",
+    ),
+    pytest.param(needs(a=job("success", REUSED), b=job("success", AGAIN)), "unchanged", id="served already"),
+    pytest.param(
+        needs(a=job("success", PIPELINE), b=job("success", AGAIN)), "released", id="the first endpoint"
+    ),
+    pytest.param(
+        needs(a=job("success", PIPELINE), b=job("success", HELD), c=job("skipped")), "waiting", id="held"
+    ),
+    pytest.param(
+        needs(a=job("success", PIPELINE), b=job("success", HELD, PROMOTE)), "released", id="held, then let in"
+    ),
+    pytest.param(
+        needs(a=job("success", PIPELINE), b=job("success", STAGE, LATER)), "superseded", id="a later commit"
+    ),
+    pytest.param(ended("promote", "E413", step("production", "failed")), "superseded", id="E413"),
+    pytest.param(ended("promote", "E414"), "superseded", id="E414"),
+    pytest.param(
+        needs(
+            a=job("failure", story("pipeline", step("validate", "refused"), code="E204")), b=job("skipped")
+        ),
+        "data refused",
+        id="E2",
+    ),
+    pytest.param(
+        needs(a=job("failure", story("pipeline", step("gate", "refused"), code="E301"))),
+        "gate refused",
+        id="E3",
+    ),
+    pytest.param(ROLLED_BACK, "rolled back", id="E401"),
+    pytest.param(ended("promote", "E412", step("production", "failed")), "rolled back", id="the shadow"),
+    pytest.param(ended("promote", "E402", *BACK), "not proven", id="E402"),
+    pytest.param(ended("promote", "E406", *BACK), "not proven", id="E406"),
+    pytest.param(ended("stage", "E401", step("staging", "failed")), "not proven", id="staging"),
+    pytest.param(ended("pipeline", "E403", step("reuse", "failed")), "not proven", id="rejected earlier"),
+    pytest.param(ended("promote", "E407", step("production", "failed")), "failed", id="no alarm"),
+    pytest.param(ended("promote", "E103", *BACK), "not proven", id="AWS failed while production was touched"),
+    pytest.param(ended("pipeline", "E101", step("train", "failed")), "failed", id="a job of AWS"),
+    pytest.param(ended("pipeline", "E504"), "failed", id="no stack"),
+    pytest.param(needs(a=job("failure"), b=job("skipped")), "failed", id="a job without a story"),
+    pytest.param(
+        needs(a=job("success", PIPELINE), b=job("failure", STAGE)), "failed", id="a reviewer said no"
+    ),
+    pytest.param(needs(a=job("success", PIPELINE), b=job("cancelled", STAGE)), "cancelled", id="cancelled"),
+    pytest.param(
+        ended("promote", "E401", *BACK, result="cancelled"), "rolled back", id="cancelled after a rollback"
+    ),
+    pytest.param(
+        needs(a=job("success", story("promote", step("production", "stopped"), verdict="stopped"))),
+        "cancelled",
+        id="Ctrl-C",
+    ),
+    pytest.param(needs(a=job("success"), b=job("success")), "failed", id="green jobs that tell nothing"),
+    pytest.param(needs(a=job("skipped"), b=job("skipped")), "failed", id="nothing ran"),
+    pytest.param(needs(a=job("success", PIPELINE), b=job("success", STAGE)), "failed", id="nobody promoted"),
+]
+
+
+@pytest.mark.parametrize(("given", "kind"), CASES)
+def test_a_release_has_this_outcome(given, kind):
+    told = decide(given, WORK, NOW)
+    assert told.kind == kind
+    assert told.red == (kind not in ("released", "unchanged", "waiting", "superseded"))
+    assert len(told.lines) == (4 if told.red else len(told.lines))
+    assert json.loads(json.dumps(told.record()))["outcome"] == kind
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        pytest.param(
+            needs(a=job("cancelled"), b=job("skipped")), "E106", id="while the pipeline was running"
+        ),
+        pytest.param(needs(a=job("success", PIPELINE), b=job("cancelled", STAGE)), "", id="after it"),
+    ],
+)
+def test_a_cancelled_run_says_whether_sagemaker_may_still_train(given, code):
+    told = decide(given, WORK, NOW)
+    assert (told.kind, told.code) == ("cancelled", code)
+    assert ("its pipeline may run on" in told.lines[0]) is bool(code)
+
+
+def test_every_kind_is_among_the_cases():
+    assert {case.values[1] for case in CASES} == set(outcome.KINDS)
+
+
+DANCE = story("dance", step("production"))  # no verb of ours
+GARBAGE = ("", "null", "{", "[]", '{"verb": 1}', '{"verb": "promote"}', DANCE, "x" * 99)
+
+
+@pytest.mark.parametrize("text", [*GARBAGE, *HOSTILE])
+def test_garbage_is_never_a_release(text):
+    assert decide(text, WORK, NOW).kind == "failed"
+    assert decide(needs(a=job("success", text), b=job("success", text)), WORK, NOW).kind == "failed"
+    assert (
+        decide(json.dumps({"a": text, "b": {"result": "success", "outputs": text}}), WORK, NOW).kind
+        == "failed"
+    )
+
+
+def test_no_order_and_no_result_of_jobs_makes_a_rollback_green():
+    jobs = {"a": [PIPELINE], "b": [STAGE], "c": [ROLLED]}
+    for order in itertools.permutations(jobs):
+        for result in ("success", "failure", "cancelled", "skipped", ""):
+            given = needs(**{name: job(result, *jobs[name]) for name in order})
+            assert decide(given, WORK, NOW).kind == "rolled back"
+
+
+def test_a_rollback_names_its_release_its_alarm_and_its_four_lines():
+    told = decide(ROLLED_BACK, WORK, NOW)
+    assert (told.release_id, told.version, told.code) == (RELEASE, 8, "E401")
+    assert told.taken_back
+    assert told.fired == {"income-model-8-wrong": "1 datapoint was above 0"}
+    assert told.lines == ("✗ E401 what", "  where", "  why", "  what to do")
+    assert told.at == "2026-11-22T10:00:00+00:00"
+    record = told.record()
+    assert record["commit"] == "c" * 40
+    assert record["run"] == {"id": 41, "attempt": 1, "url": WORK.url}
+
+
+@pytest.mark.parametrize("code", ["E402", "E403"])
+def test_what_stopped_before_production_is_nothing_that_production_gave_back(code):
+    assert not decide(ended("stage", code, step("staging", "failed")), WORK, NOW).taken_back
+    assert not decide(ended("promote", code), WORK, NOW).taken_back
+
+
+def test_the_run_is_read_from_the_jobs_environment():
+    environ = {"GITHUB_RUN_ID": "41", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": "c" * 40}
+    environ |= {"GITHUB_REPOSITORY": "acme/demo", "GITHUB_SERVER_URL": "https://ghe.example"}
+    assert Work.of(environ) == Work(41, 2, "https://ghe.example/acme/demo/actions/runs/41", "c" * 40)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        pytest.param((41, 1), (41, 2), True, id="the next attempt"),
+        pytest.param((41, 2), (41, 1), False, id="an attempt that was slow"),
+        pytest.param((41, 2), (41, 2), True, id="the same again"),
+        pytest.param((41, 9), (42, 1), True, id="a later run"),
+        pytest.param((42, 1), (41, 9), False, id="an earlier run"),
+    ],
+)
+def test_a_record_is_never_replaced_by_an_older_one(first, second, taken):
+    bucket = Bucket()
+    aws = make_aws(s3=bucket)
+    works = [Work(*each, "url", "c" * 40) for each in (first, second)]
+    assert outcome.record(aws, "bucket", decide(RELEASED, works[0], NOW))
+    assert outcome.record(aws, "bucket", decide(ROLLED_BACK, works[1], NOW)) is taken
+    recorded = outcome.recorded(aws, "bucket", "c" * 40)
+    assert recorded is not None
+    assert recorded["outcome"] == ("rolled back" if taken else "released")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"run": 7}', b'{"run": {"id": "x"}}'])
+def test_a_record_that_nobody_can_read_is_replaced(body):
+    bucket = Bucket({f"outcomes/{'c' * 40}.json": body})
+    assert outcome.record(make_aws(s3=bucket), "bucket", decide(RELEASED, WORK, NOW))
+    assert b'"released"' in bucket.objects[f"outcomes/{'c' * 40}.json"]

@@ -1,0 +1,36 @@
+"""What a verb of a workflow run leaves for the run's last job."""
+
+from __future__ import annotations
+
+import json
+
+from pipelines.github import stories
+from tests.pipelines.makers import Bucket, Client, error, make_aws
+
+RUN = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": "c" * 40}
+
+
+def test_what_a_verb_leaves_is_what_the_last_job_of_the_same_attempt_reads():
+    aws = make_aws(s3=Bucket())
+    assert stories.leave(aws, "bucket", "pipeline", {"verdict": "done"}, RUN) == ""
+    assert stories.read(aws, "bucket", RUN) == {"pipeline": {"verdict": "done"}}
+    assert stories.read(aws, "bucket", RUN | {"GITHUB_RUN_ATTEMPT": "3"}) == {}
+
+
+def test_outside_of_a_workflow_nothing_is_left():
+    bucket = Bucket()
+    assert stories.leave(make_aws(s3=bucket), "bucket", "pipeline", {}, {}) == ""
+    assert bucket.objects == {}
+
+
+def test_a_story_that_cannot_be_written_says_why_and_stops_nothing():
+    aws = make_aws(s3=Client(put_object=error("AccessDenied", "no", "PutObject")))
+    assert "AccessDenied" in stories.leave(aws, "bucket", "stage", {}, RUN)
+
+
+def test_stories_lie_below_the_commit_so_that_a_role_can_be_held_to_them():
+    bucket = Bucket()
+    stories.leave(make_aws(s3=bucket), "bucket", "stage", {"steps": []}, RUN)
+    ((key, body),) = bucket.objects.items()
+    assert key == f"outcomes/{'c' * 40}/77-2/stage.json"
+    assert json.loads(body) == {"steps": []}

@@ -1,0 +1,107 @@
+"""New data in the bucket: what counts as new, what of it is brought into git, and that no value is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import data, newdata
+from pipelines.data import Lock, LockedFile
+from pipelines.errors import DataRefused
+from pipelines.newdata import Difference
+from pipelines.story import Step
+from tests.pipelines.makers import Bucket, make_aws
+
+PROJECT = Path(__file__).parents[2]
+LOCK = Lock("data/adult", "row_id", 3, (LockedFile("a.parquet", 9, "aa" * 32, "v1"),), b"")
+
+
+def parquet(rows: list[int], column: str = "row_id") -> bytes:
+    body = io.BytesIO()
+    pq.write_table(pa.table({column: rows, "name": [f"secret {row}" for row in rows]}), body)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("there", "mine", "same", "wanted"),
+    [
+        ({"a.parquet": 9}, set(), True, Difference()),
+        ({"a.parquet": 9, "b.parquet": 4}, set(), True, Difference(added=("b.parquet",))),
+        ({"a.parquet": 8}, set(), True, Difference(changed=("a.parquet",))),
+        ({"a.parquet": 9}, set(), False, Difference(changed=("a.parquet",))),
+        ({"b.parquet": 4}, set(), True, Difference(added=("b.parquet",), removed=("a.parquet",))),
+        ({"b.parquet": 4}, {"a.parquet"}, True, Difference(added=("b.parquet",))),  # not pushed yet
+        ({"a.parquet": 8}, {"a.parquet"}, False, Difference()),  # a release will push git's
+    ],
+)
+def test_what_differs_from_the_lock_and_is_not_gits_own_is_new(there, mine, same, wanted):
+    assert newdata.compare(LOCK, there, mine, lambda _: same) == wanted
+
+
+def test_an_object_is_the_locked_file_by_its_version_too_where_somebody_else_uploaded_it():
+    bucket = Bucket({"data/adult/a.parquet": b"123456789"})
+    assert data.holds(make_aws(s3=bucket), "bucket", LOCK, LOCK.files[0])
+    other = LockedFile("a.parquet", 9, "aa" * 32, "v0")
+    unversioned = LockedFile("a.parquet", 9, "aa" * 32)
+    assert not data.holds(make_aws(s3=bucket), "bucket", LOCK, other)
+    assert not data.holds(make_aws(s3=bucket), "bucket", LOCK, unversioned)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Return a project with one locked file that lies in the bucket only, and that bucket."""
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    folder = tmp_path / "data/adult"
+    folder.mkdir(parents=True)
+    (folder / "a.parquet").write_bytes(parquet([1, 2]))
+    lock = [sys.executable, "-m", "data_checks.lock", "data/adult", "--key", "row_id"]
+    subprocess.run(lock, cwd=tmp_path, check=True, capture_output=True)
+    bucket = Bucket({"data/adult/a.parquet": (folder / "a.parquet").read_bytes()})
+    (folder / "a.parquet").unlink()
+    told = json.loads((tmp_path / "data.lock").read_text())
+    told["files"][0]["version_id"] = "v1"
+    (tmp_path / "data.lock").write_text(json.dumps(told, indent=2) + "\n")
+    bucket.answers["download_file"] = lambda: None
+    bucket.download_file = lambda name, key, path: Path(path).write_bytes(bucket.objects[key])
+    bucket.answers["list_objects_v2"] = lambda **_: {
+        "Contents": [{"Key": key, "Size": len(body)} for key, body in bucket.objects.items()]
+    }
+    return tmp_path, bucket
+
+
+def bring(root: Path, bucket: Bucket):
+    aws, lock = make_aws(s3=bucket), data.read_lock(root / "data.lock")
+    difference = newdata.look(aws, "bucket", lock, root)
+    return lock, difference, newdata.bring(aws, "bucket", lock, root / "data.lock", difference, Step("data"))
+
+
+def test_new_rows_move_the_lock_and_the_pull_request_tells_counts_and_no_value(tree):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3, 4, 5])
+    before, difference, after = bring(root, bucket)
+    assert (before.rows, after.rows) == (2, 5)
+    assert [file.version_id for file in after.files] == ["v1", "v1"]
+    text = newdata.told(before, after, difference)
+    assert "| rows | 2 | 5 |" in text
+    assert "secret" not in text
+
+
+def test_where_nothing_is_new_there_is_nothing_to_propose(tree):
+    root, bucket = tree
+    assert not newdata.look(make_aws(s3=bucket), "bucket", data.read_lock(root / "data.lock"), root)
+
+
+def test_files_that_make_no_table_are_refused_and_the_lock_stays(tree):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3], column="another")
+    before = (root / "data.lock").read_bytes()
+    with pytest.raises(DataRefused, match="cannot be locked"):
+        bring(root, bucket)
+    assert (root / "data.lock").read_bytes() == before

@@ -1,0 +1,115 @@
+"""Who lets a release into production, and that an older commit never replaces a newer one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from pipelines import delivery, history, promotion
+from pipelines.errors import SettingsError
+from pipelines.registry import describe
+from pipelines.tree import Ids, Tree
+from tests.pipelines.makers import GROUP, make_run, packages
+
+
+@pytest.fixture
+def main(tmp_path):
+    """Return a repository with three commits on main and their ids, oldest first."""
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false")
+        command = ["git", "-C", str(tmp_path), *who, *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet", "--initial-branch=main")
+    commits = []
+    for number in (1, 2, 3):
+        git("commit", "--quiet", "--allow-empty", "-m", f"commit {number}")
+        commits.append(git("rev-parse", "HEAD"))
+    return tmp_path, commits, git
+
+
+@pytest.fixture
+def promoted(make_settings, main, monkeypatch):
+    """Return a function: promote the newest package from a commit; what it brought there, its steps."""
+    root, _, git = main
+
+    def call(commit: str, asked_by: str, approval: str = "gate", serving: int = 1):
+        brought: list[str] = []
+        client = packages("Approved", "Approved", serving=serving)
+        described = client.answers["describe_model_package"]
+
+        def describe_model_package(ModelPackageName):
+            told = described(ModelPackageName)
+            if ModelPackageName.endswith(f"/{serving}"):
+                told["CustomerMetadataProperties"]["asked_by"] = asked_by
+            return told
+
+        client.answers["describe_model_package"] = describe_model_package
+        run = make_run(make_settings(**{"project.approval": approval}), sagemaker=client)
+        monkeypatch.setattr(
+            delivery, "to_production", lambda run, package, commit="": brought.append(package.release_id[:1])
+        )
+        git("checkout", "--quiet", commit)
+        work = Tree(run.settings, None, Ids("c", "s", "2" * 64, commit), "", root)  # type: ignore[arg-type]
+        promotion.promote(run, work, describe(run.aws, f"{GROUP}/2"))
+        return brought, {step.name: step.verdict for step in run.story.steps}
+
+    return call
+
+
+def test_a_later_commit_replaces_what_an_earlier_one_asked_for(promoted, main):
+    _, commits, _ = main
+    assert promoted(commits[2], asked_by=commits[1]) == (["2"], {})
+
+
+def test_an_older_commit_that_comes_late_leaves_the_newer_release_alone(promoted, main):
+    _, commits, _ = main
+    assert promoted(commits[0], asked_by=commits[1]) == ([], {"production": "superseded"})
+
+
+def test_a_commit_that_this_history_does_not_have_is_later(promoted, main):
+    _, commits, _ = main
+    assert promoted(commits[1], asked_by="f" * 40) == ([], {"production": "superseded"})
+
+
+@pytest.mark.parametrize("asked", ["", "uncommitted", f"{'f' * 40}-dirty"])
+def test_a_release_that_nobody_can_place_in_git_holds_nothing_up(promoted, main, asked):
+    _, commits, _ = main
+    assert promoted(commits[1], asked_by=asked) == (["2"], {})
+
+
+def test_a_pull_request_that_nobody_has_merged_leaves_the_release_waiting(promoted, main):
+    _, commits, _ = main
+    assert promoted(commits[2], commits[1], approval="pull-request") == ([], {"approve": "waiting"})
+
+
+def test_the_release_that_production_lock_names_goes_to_production_and_a_newer_one_waits(promoted, main):
+    root, commits, _ = main
+    (root / "production.lock").write_text(json.dumps({"release_id": "1" * 64}))
+    assert promoted(commits[2], commits[1], approval="pull-request") == (["1"], {"approve": "waiting"})
+
+
+def test_the_working_trees_own_release_does_not_wait_once_it_is_named(promoted, main):
+    root, commits, _ = main
+    (root / "production.lock").write_text(json.dumps({"release_id": "2" * 64}))
+    assert promoted(commits[2], commits[1], approval="pull-request") == (["2"], {})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"release_id": 7}', '{"release_id": "latest"}', '{"release": "1"}']
+)
+def test_a_production_lock_that_names_nothing_is_an_error_with_the_way_out(tmp_path, text):
+    (tmp_path / "production.lock").write_text(text)
+    with pytest.raises(SettingsError, match="names no release") as stopped:
+        promotion.named(tmp_path)
+    assert "64 hex digits" in stopped.value.todo
+
+
+def test_a_shallow_clone_cannot_tell_and_says_so(main, tmp_path):
+    root, commits, git = main
+    git("clone", "--quiet", "--depth", "1", f"file://{root}", str(tmp_path / "shallow"))
+    assert history.contains(tmp_path / "shallow", commits[0]) is None
+    assert history.contains(root, commits[0]) is True

@@ -1,0 +1,97 @@
+"""What should be live follows from git; each difference is found, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines import reconcile
+from pipelines.reconcile import Live
+from pipelines.registry import Package
+from tests.pipelines.makers import GROUP
+
+NEW, MIDDLE, OLD = "c" * 40, "b" * 40, "a" * 40
+
+
+def package(version: int, asked: str, approval: str = "Approved", production: str = "proven") -> Package:
+    facts = {"release_id": str(version) * 64, "asked_by": asked, "production": production}
+    return Package(f"{GROUP}/{version}", approval, "image", "s3://bucket/m", facts)
+
+
+ONE, TWO = package(1, OLD), package(2, MIDDLE)
+ALL_IS_WELL = Live(
+    commits=(NEW, MIDDLE, OLD),
+    packages=(TWO, ONE),
+    serving=TWO,
+    endpoint={"EndpointStatus": "InService", "EndpointConfigName": "config-2"},
+    config="config-2",
+    outcome="gate refused",
+    definition=True,
+    stacks={"income-model": True},
+)
+
+
+def found(**changes) -> list[tuple[str, str]]:
+    return [(item.what, item.heal) for item in reconcile.findings(replace(ALL_IS_WELL, **changes))]
+
+
+def test_where_all_is_as_git_has_it_nothing_is_found():
+    assert found() == []
+
+
+def test_the_newest_proven_release_on_main_is_wanted_and_a_rejected_head_stays_out():
+    rejected = package(3, NEW, "Rejected", "taken back")
+    assert reconcile.desired(replace(ALL_IS_WELL, packages=(rejected, TWO, ONE))) is TWO
+
+
+def test_a_revert_makes_an_older_package_the_newest():
+    assert reconcile.desired(replace(ALL_IS_WELL, packages=(TWO, package(1, NEW)))).version == 1
+
+
+def test_a_release_from_a_branch_is_not_wanted():
+    assert reconcile.desired(replace(ALL_IS_WELL, packages=(package(9, "f" * 40), ONE))) is ONE
+
+
+def test_where_production_lock_decides_what_it_names_is_wanted():
+    assert reconcile.desired(replace(ALL_IS_WELL, named="1" * 12)) is ONE
+    assert reconcile.desired(replace(ALL_IS_WELL, named="")) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"endpoint": None, "serving": None}, ("production", "release")),
+        (
+            {"endpoint": {"EndpointStatus": "Failed", "EndpointConfigName": "config-2"}},
+            ("production", "release"),
+        ),
+        ({"serving": ONE}, ("production", "release")),
+        ({"serving": None}, ("production", "")),
+        ({"packages": ()}, ("production", "")),
+        ({"config": "config-of-other-machines"}, ("machines of production", "release")),
+        ({"outcome": ""}, ("the newest commit", "collect")),
+        ({"outcome": "", "executing": True}, ("the newest commit", "")),
+        ({"missing_alarms": ("mine",)}, ("alarm", "")),
+        ({"definition": False}, ("pipeline", "definition")),
+        ({"staging": {"income-model-staging-1": 5.0}}, ("staging", "tidy")),
+        ({"stacks": {"income-model": False}}, ("stack", "infra")),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_each_difference_is_found_with_what_mends_it(changes, finding):
+    assert found(**changes) == [finding]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-1"}, "serving": ONE},
+        {"outcome": "", "active": True},
+        {"staging": {"income-model-staging-1": 0.2}},
+        {"staging": {"income-model-staging-1": 90.0}, "keep_staging": True},
+        {"definition": None},
+    ],
+)
+def test_what_is_on_its_way_or_unknown_is_no_difference(changes):
+    assert found(**changes) == []
