@@ -217,30 +217,31 @@ def root(account: str) -> Identity:
 
 
 @contextlib.contextmanager
-def acting(identity: Identity) -> Iterator[None]:
-    """Make this thread's own calls, and the processes it starts, those of `identity`."""
-    before = _identity()
-    _thread.identity = identity
+def acting(whom: Identity) -> Iterator[None]:
+    """Make this thread's own calls, and the processes it starts, those of somebody."""
+    before = identity()
+    _thread.identity = whom
     try:
         yield
     finally:
         _thread.identity = before
 
 
-def _identity() -> Identity:
+def identity() -> Identity:
+    """Return whom this thread acts as."""
     return getattr(_thread, "identity", None) or root(ACCOUNT)
 
 
 def credentials() -> dict[str, str]:
     """Return the credentials of whom this thread acts as; jobs, containers and our own clients use them."""
-    found = _identity()
+    found = identity()
     token = {"AWS_SESSION_TOKEN": found.token} if found.token else {}
     return {"AWS_ACCESS_KEY_ID": found.key, "AWS_SECRET_ACCESS_KEY": found.secret, **token}
 
 
 def client(service: str, region: str = "us-east-1") -> Any:
     """Return a client of the emulator itself (over its wire, so every rule applies); one per identity."""
-    return _client(service, region, _identity(), url())
+    return _client(service, region, identity(), url())
 
 
 @functools.lru_cache(maxsize=MOST_CLIENTS)

@@ -281,6 +281,22 @@ def test_a_crash_leaves_no_lock(home):
     assert run("down").returncode == 0
 
 
+STRANGER = """
+import boto3, botocore.exceptions
+try:
+    boto3.client("sagemaker", aws_access_key_id="AKIASTRANGER", aws_secret_access_key="x").list_models()
+    print("welcome")
+except botocore.exceptions.ClientError as error:
+    print(error.response["Error"]["Code"])
+"""
+
+
+@pytest.mark.parametrize(("flags", "said"), [((), "welcome"), (("--iam",), "UnrecognizedClientException")])
+def test_iam_is_enforced_where_it_is_asked_for(home, flags, said):
+    done = run("run", *flags, "--", sys.executable, "-c", STRANGER)
+    assert done.stdout == f"{said}\n", done.stderr
+
+
 @pytest.mark.parametrize("minute", ["0", "fast"])
 def test_a_minute_that_makes_no_sense_is_refused(home, minute):
     done = run("run", "--minute", minute, "--", "true")

@@ -127,8 +127,8 @@ def test_other_paths_and_methods_say_what_there_is():
     assert ask("GET", "/_emulator/nothing") == (
         404,
         {
-            "message": "no /_emulator/nothing; there are /_emulator/faults, /_emulator/calls, /_emulator/iam/decisions, "
-            "/_emulator/oidc/jobs"
+            "message": "no /_emulator/nothing; there are /_emulator/faults, /_emulator/calls, "
+            "/_emulator/iam/decisions, /_emulator/oidc/jobs"
         },
     )
     assert ask("PUT", "/_emulator/faults", "{}")[0] == 405

@@ -67,6 +67,17 @@ def account_of(key: str) -> str | None:
     return key if ROOT.fullmatch(key) else None
 
 
+def of_key(key: str) -> Caller:
+    """Return whose access key it is. Raises Refused."""
+    account = account_of(key)
+    if account is not None:
+        return directory.root(account)
+    known = directory.session_of(key) or directory.user_of(key)
+    if known is None:
+        raise Refused("unknown key")
+    return known[0]
+
+
 def caller(environ: dict[str, Any], body: bytes | None) -> Caller:
     """Return who sent the request; `body` is None where it is not read. Raises Refused."""
     found = signed(environ)

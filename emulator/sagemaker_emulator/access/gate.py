@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagemaker_emulator import seams
-from sagemaker_emulator.access import callers, directory, parse, wording
+from sagemaker_emulator.access import callers, directory, parse, trust, wording
 from sagemaker_emulator.access.authorize import Denied, Moment, require
 from sagemaker_emulator.access.directory import ANYBODY, Caller
 from sagemaker_emulator.access.needs import Call, Need, UnknownCall, needed
@@ -17,8 +17,11 @@ from sagemaker_emulator.policies import UnsupportedPolicy
 ACCOUNT_HEADER = "HTTP_X_MOTO_ACCOUNT_ID"  # moto's own way to be told whose state a request is about
 KEYS = "emulator.keys"
 REGION = "us-east-1"
-FOR_THE_CALLER = ("cloudformation",)  # does with the caller's permissions what it is asked for
+CLOUDFORMATION = "cloudformation.amazonaws.com"
 OPEN = ("AssumeRoleWithWebIdentity",)  # needs no credentials: the token is checked instead
+
+
+_stack_roles: dict[tuple[str, str, str], str] = {}
 
 
 def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
@@ -29,8 +32,10 @@ def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
         caller = callers.caller(environ, content)
         if caller is ANYBODY and asked.service != "s3" and asked.operation not in OPEN:
             raise callers.Refused("unsigned")
-        needs = _needs(environ, asked, content, caller)
+        call = _call(environ, asked, content, caller)
+        needs = needed(call)
         require(caller, needs, _moment(environ))
+        environ[KEYS] = _identity(environ, call)
     except callers.Refused as refused:
         return wording.credentials(asked, str(refused))
     except Denied as denial:
@@ -41,8 +46,9 @@ def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
         return wording.not_known(asked, str(unreadable))
     except UnsupportedPolicy as unsupported:
         return wording.not_known(asked, str(unsupported))
+    except trust.NotTrusted as distrusted:
+        return wording.invalid(asked, f"Role {distrusted} is invalid or cannot be assumed")
     environ[ACCOUNT_HEADER] = _about(caller, needs)
-    environ[KEYS] = _identity(environ, asked, caller)
     return None
 
 
@@ -51,8 +57,13 @@ def on_behalf(environ: dict[str, Any]) -> seams.Identity:
     return environ[KEYS]
 
 
-def _identity(environ: dict[str, Any], asked: Asked, caller: Caller) -> seams.Identity:
-    via = f"{asked.service}.amazonaws.com" if asked.service in FOR_THE_CALLER else None
+def _identity(environ: dict[str, Any], call: Call) -> seams.Identity:
+    """Return the keys for our own calls: those of a stack's role, where it has one, else the caller's."""
+    caller = call.caller
+    via = CLOUDFORMATION if call.service == "cloudformation" else None
+    if via and (role := _stack_role(call)):
+        source = call.arn(f"stack/{call.params.get('StackName', '*')}/*")
+        return trust.service_session(role, CLOUDFORMATION, caller.account, source, call.region)
     if caller.type == "Account" or caller is ANYBODY:
         return replace(seams.root(caller.account or seams.ACCOUNT), via=via)
     signed = callers.signed(environ)
@@ -62,12 +73,22 @@ def _identity(environ: dict[str, Any], asked: Asked, caller: Caller) -> seams.Id
     return seams.Identity(signed.key, known[1].secret or "", known[1].token, via)
 
 
-def _needs(environ: dict[str, Any], asked: Asked, content: bytes | None, caller: Caller) -> list[Need]:
+def _stack_role(call: Call) -> str | None:
+    """Return the role that a stack is changed as: the one it was given last."""
+    stack = (call.caller.account, call.region, str(call.params.get("StackName", "")).split("/")[-2:][0])
+    if call.params.get("RoleARN"):
+        _stack_roles[stack] = call.params["RoleARN"]
+    elif call.operation == "CreateStack":
+        _stack_roles.pop(stack, None)
+    return _stack_roles.get(stack)
+
+
+def _call(environ: dict[str, Any], asked: Asked, content: bytes | None, caller: Caller) -> Call:
     if not asked.operation:
         raise UnknownCall(f"{asked.service} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
     params = parse.parameters(environ, asked, content)
     headers = {"user-agent": environ.get("HTTP_USER_AGENT", "")}
-    return needed(Call(asked.service, asked.operation, params, caller, _region(environ), headers))
+    return Call(asked.service, asked.operation, params, caller, _region(environ), headers)
 
 
 def _moment(environ: dict[str, Any]) -> Moment:
@@ -98,4 +119,5 @@ def _words(asked: Asked, denial: Denied) -> str:
         return str(denial)
     if denial.need.owner not in (None, denial.caller.account):
         return "Access Denied"
-    return str(denial).replace(f"resource: {denial.need.resource}", f'resource: "{denial.need.resource}"')
+    named = denial.need.resource
+    return str(denial).replace(named, f'"{named}"') if ":s3:::" in named else str(denial)

@@ -27,7 +27,8 @@ def policy(action: str, arn: str) -> tuple[Any, bool]:
         bucket = _bucket(name.partition("/")[0])
         return (bucket.policy if bucket is not None else None), False
     if service == "kms":
-        return _key_policy(account, region, name), name.startswith("key/")
+        found = _key_policy(account, region, name)
+        return found, found is not None
     if service == "ecr" and name.startswith("repository/"):
         return _repository_policy(account, region, name.removeprefix("repository/")), False
     if service == "sagemaker":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 from moto.sts.models import sts_backends
@@ -15,6 +16,13 @@ from sagemaker_emulator.policies import Request, evaluate
 
 ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/.+")
 SERVICE_SESSION_SECONDS = 12 * 3600  # AWS renews a container's credentials; here they last
+
+
+SESSION_NAMES = {"sagemaker.amazonaws.com": "SageMaker", "cloudformation.amazonaws.com": "AWSCloudFormation"}
+
+
+_lock = threading.Lock()
+_sessions: dict[tuple[str, str, str, str], seams.Identity] = {}
 
 
 class NotTrusted(Exception):
@@ -39,8 +47,31 @@ def assume_role_with_web_identity(call: seams.Call) -> Any:
     return seams.original(call)
 
 
+@seams.operation("AssumeRole", service="sts")
+def assume_role(call: seams.Call) -> Any:
+    """Give a session of a role, not a longer one than it allows. Who may is decided on the wire."""
+    if access.enforced():
+        _check_duration(call.params["RoleArn"], call.params.get("DurationSeconds"))
+    return seams.original(call)
+
+
 def service_session(role_arn: str, service: str, account: str, source: str, region: str) -> seams.Identity:
-    """Return the keys of a service that acts as a role, for `source` (an ARN). Raises NotTrusted."""
+    """Return the keys of a service that acts as a role, for `source` (an ARN). Raises NotTrusted.
+
+    While a session lasts it serves the same source again.
+    """
+    asked = (role_arn, service, account, source)
+    with _lock:
+        kept = _sessions.get(asked)
+    if kept is not None and directory.session_of(kept.key) is not None:
+        return kept
+    made = _service_session(*asked, region)
+    with _lock:
+        _sessions[asked] = made
+    return made
+
+
+def _service_session(role_arn: str, service: str, account: str, source: str, region: str) -> seams.Identity:
     context = {"aws:SourceAccount": account, "aws:SourceArn": source, "aws:PrincipalIsAWSService": True}
     request = Request("sts:AssumeRole", role_arn, service, context=context, kind="Service")
     role = directory.role(role_arn)
@@ -50,8 +81,18 @@ def service_session(role_arn: str, service: str, account: str, source: str, regi
     if not decision.allowed:
         raise NotTrusted(role_arn)
     backend = sts_backends[role_arn.split(":")[4]][get_partition(region)]
-    made = backend.assume_role(region, "SageMaker", role_arn, "", SERVICE_SESSION_SECONDS, "")
+    name = SESSION_NAMES.get(service, "service")
+    made = backend.assume_role(region, name, role_arn, "", SERVICE_SESSION_SECONDS, "")
     return seams.Identity(made.access_key_id, made.secret_access_key, made.session_token)
+
+
+@seams.wrap("moto.sts.models", "STSBackend.get_caller_identity")
+def get_caller_identity(original: Any, backend: Any, key: str, region: str) -> tuple[str, str, str]:
+    """Say who asks; with --iam that is never moto's make-believe user but the account's root user."""
+    user_id, arn, account = original(backend, key, region)
+    if access.enforced() and arn.endswith(":user/moto"):
+        return account, directory.root(account, get_partition(region)).arn, account
+    return user_id, arn, account
 
 
 def _has_provider(account: str, token: str) -> bool:

@@ -72,6 +72,11 @@ def denied(asked: Asked, message: str) -> Answer:
     return worded(asked, status, PHRASES[status], DENIAL_CODES.get(asked.service, default), said)
 
 
+def invalid(asked: Asked, message: str) -> Answer:
+    """Return what a caller hears whose request cannot be done as it is."""
+    return worded(asked, 400, PHRASES[400], "ValidationError", message)
+
+
 def not_known(asked: Asked, what: str) -> Answer:
     """Return what a caller hears of a call, or a policy, that nobody here can decide on."""
     text = f"sagemaker-emulator --iam cannot authorize {what} (see COVERAGE.md)"

@@ -12,7 +12,6 @@ import string
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlparse
 
@@ -57,14 +56,9 @@ class Naming:
         return f"{head}-{self.execution_id}-{middle}-{suffix}"
 
 
-@cache
-def _client(url: str, service: str, region: str) -> Any:
-    return seams.client(service, region)
-
-
 def client(service: str, region: str) -> Any:
-    """Return the emulator's own client, made once."""
-    return _client(seams.url(), service, region)
+    """Return the emulator's own client, as whom this thread acts."""
+    return seams.client(service, region)
 
 
 def call(service: str, region: str, operation: str, **request: Any) -> dict[str, Any]:

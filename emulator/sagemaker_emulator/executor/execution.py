@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sagemaker_emulator import acting
 from sagemaker_emulator.executor import calls, conditions, knowledge, plan, steps
 from sagemaker_emulator.executor.calls import Naming, StepFailed, StepStopped
 from sagemaker_emulator.executor.definition import Definition, Step
@@ -126,8 +127,14 @@ class Execution:
 
     def _run_step(self, step: Step, run: StepRun) -> None:
         try:
-            self._perform(step, run)
+            with acting.as_role(self.role_arn, self.arn.split(":")[4], self.region, self.pipeline_arn):
+                self._perform(step, run)
             state = State.SUCCEEDED
+        except acting.NotTrusted as error:
+            run.reason, state = (
+                f"ClientError: SageMaker was unable to assume the role '{error}'",
+                State.FAILED,
+            )
         except StepStopped:
             state = State.STOPPED
         except (StepFailed, ResolutionError) as error:

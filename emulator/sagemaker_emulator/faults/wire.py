@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import socket
 from collections.abc import Callable, Iterable
@@ -13,6 +14,8 @@ from sagemaker_emulator.faults import answers, calls, registry
 from sagemaker_emulator.faults.calls import Recorded
 from sagemaker_emulator.faults.identify import Asked, identify
 from sagemaker_emulator.faults.registry import Fault
+
+log = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -51,7 +54,12 @@ def _authorized(app: App) -> App:
     def decide(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         from sagemaker_emulator.access import gate  # with what it needs of moto, only where it is wanted
 
-        refusal = gate.stopped(environ, identify(environ))
+        asked = identify(environ)
+        try:
+            refusal = gate.stopped(environ, asked)
+        except Exception:  # what cannot be decided is not allowed
+            log.exception("event=authorization_broke service=%s action=%s", asked.service, asked.operation)
+            refusal = answers.broken(asked)
         if refusal is not None:
             return _send(refusal, environ, start)
         with seams.acting(gate.on_behalf(environ)):

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
+from moto.s3.models import s3_backends
 
 from sagemaker_emulator import seams
 from sagemaker_emulator.jobs import transfer
@@ -41,12 +42,19 @@ def location(container: dict[str, Any]) -> str | None:
 
 def exists(region: str, uri: str) -> bool:
     """Return whether something lies at the URI: an object, or, for a prefix, any object below it."""
-    s3 = seams.client("s3", region)
     bucket, key = transfer.split(uri)
     try:
+        with seams.acting(seams.root(_owner(bucket))):
+            s3 = seams.client("s3", region)
         return s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount", 0) > 0
     except ClientError:
         return False
+
+
+def _owner(bucket: str) -> str:
+    """Return the account of a bucket, so that looking whether something is there needs no permission."""
+    found = s3_backends.bucket_accounts.get(bucket)
+    return found[1] if found else seams.ACCOUNT
 
 
 def fetch(region: str, container: dict[str, Any], folder: Path) -> None:

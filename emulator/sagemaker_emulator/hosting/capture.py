@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import clock, seams
+from sagemaker_emulator import acting, clock, seams
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class Exchange:
     answered: Payload
     inference_id: str | None = None
     custom_attributes: str | None = None
+    role: str | None = None  # of the model; writes the files
+    account: str = seams.ACCOUNT
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -136,7 +138,9 @@ def _write(destination: str, folder: str, lines: list[tuple[Settings, Exchange]]
     extra = {}
     if settings.get("KmsKeyId"):
         extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings["KmsKeyId"]}
-    seams.client("s3", first.region).put_object(Bucket=bucket, Key=key, Body=body.encode(), **extra)
+    source = f"arn:aws:sagemaker:{first.region}:{first.account}:endpoint/{first.endpoint}"
+    with acting.as_role(first.role, first.account, first.region, source):
+        seams.client("s3", first.region).put_object(Bucket=bucket, Key=key, Body=body.encode(), **extra)
 
 
 def line(settings: Settings, exchange: Exchange) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sagemaker_emulator import access, acting
 from sagemaker_emulator.hosting import rollout, watch
 from sagemaker_emulator.hosting.configs import EndpointConfig
 from sagemaker_emulator.hosting.fleet import Fleet, FleetFailed, Variant
 from sagemaker_emulator.hosting.instance import Instance, Where
-from sagemaker_emulator.hosting.runner import SERVICE_FAILED, Phase, Runner, Surroundings
+from sagemaker_emulator.hosting.runner import SERVICE_FAILED, GoBack, Phase, Runner, Surroundings
 from sagemaker_emulator.hosting.serving import Serving
 from sagemaker_emulator.hosting.side import OldSide
 from sagemaker_emulator.hosting.stopwatch import Stopped, Stopwatch
@@ -190,7 +191,22 @@ class Endpoint:
         gone()
 
     def _in_alarm(self, names: tuple[str, ...]) -> list[str]:
+        if names and access.enforced():
+            self._look_as_role(names)
         return watch.in_alarm(self.account, self.region, names)
+
+    def _look_as_role(self, names: tuple[str, ...]) -> None:
+        """See whether the role may look at the alarms: an update that nobody can watch goes back."""
+        config = self.pending.config if self.pending is not None else self.config
+        roles = {each.get("ExecutionRoleArn") for each in config.containers.values()}
+        try:
+            for role in roles:
+                with acting.as_role(role, self.account, self.region, self.arn):
+                    for name in names:
+                        arn = f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{name}"
+                        acting.require(self.region, "cloudwatch:DescribeAlarms", arn)
+        except (acting.Refused, acting.NotTrusted) as refused:
+            raise GoBack(str(refused)) from None
 
     def _fault(self, kind: str) -> bool:
         return watch.fault(self.endpoint_name, kind)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator import clock
+from sagemaker_emulator import acting, clock
 from sagemaker_emulator.hosting import artifacts
 from sagemaker_emulator.images.container import Launch, launch
 from sagemaker_emulator.images.store import Image
@@ -72,6 +72,7 @@ class Instance:
         self.in_flight = 0
         self.port = 0
         self._container, self._region = container, where.region
+        self._arn = f"arn:aws:sagemaker:{where.region}:{where.account}:endpoint/{where.endpoint}"
         self._stream = (where.account, where.region, where.log_group, f"{variant}/{self.id}")
         self._base = folder / self.id / "opt-ml"
         self._changed = changed
@@ -120,10 +121,19 @@ class Instance:
             self._idle.pop().close()
 
     def _live(self) -> None:
+        definition = self._container.definition
+        role, account = definition.get("ExecutionRoleArn"), self._stream[0]
         try:
-            artifacts.fetch(self._region, self._container.definition, self._base / "model")
-            stream = LogStream(*self._stream)
-            self._run_until_retired(stream)
+            with acting.as_role(role, account, self._region, self._arn):
+                acting.pull(self._container.uri)
+                acting.join_network(self._region, definition)
+                artifacts.fetch(self._region, definition, self._base / "model")
+                stream = LogStream(*self._stream)
+                self._run_until_retired(stream)
+        except acting.NotTrusted:
+            self._fail(f"Unable to assume the role {role}. Please ensure that its trust allows SageMaker.")
+        except acting.Refused as refused:
+            self._fail(str(refused))
         except artifacts.ArtifactError as error:
             self._fail(str(error))
         except Exception:

@@ -122,6 +122,8 @@ def _note(call: Call, fleet: Fleet, variant: Variant, answer: Answer, overhead_s
         capture.Payload(answer.body, answer.headers.get("Content-Type")),
         call.params.get("InferenceId"),
         call.params.get("CustomAttributes"),
+        variant.container.definition.get("ExecutionRoleArn"),
+        call.account,
     )
     capture.record(fleet.capture, exchange)
 

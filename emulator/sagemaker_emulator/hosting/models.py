@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sagemaker_emulator import seams, tags
+from sagemaker_emulator import acting, seams, tags
 from sagemaker_emulator.hosting import artifacts, names
 from sagemaker_emulator.images.store import ImageMissing, Store
 from sagemaker_emulator.listing import page
@@ -62,9 +62,14 @@ def create_model(call: Call) -> dict[str, Any]:
             "sagemaker-emulator does not host models of more than one container (see COVERAGE.md)"
         )
     container = _resolved(call, given[0])
+    arn, role = call.arn(f"model/{name}"), call.params.get("ExecutionRoleArn")
+    acting.refuse_untrusting(call, role, arn)
     _check(call, container)
+    _check_access(call, container, role, arn)
+    # As whom and where its instances run.
+    container |= {key: call.params[key] for key in ("ExecutionRoleArn", "VpcConfig") if key in call.params}
     request = {key: copy.deepcopy(call.params[key]) for key in KEPT if key in call.params}
-    made = Model(name, call.arn(f"model/{name}"), request, container)
+    made = Model(name, arn, request, container)
     call.backend._models[name] = made
     tags.keep(made.arn, call.params.get("Tags"))
     return {"ModelArn": made.arn}
@@ -122,11 +127,32 @@ def _resolved(call: Call, container: dict[str, Any]) -> dict[str, Any]:
 
 
 def _package(call: Call, name: str) -> dict[str, Any]:
-    """Describe the package, approved or not: AWS documents no refusal. Raises AwsError."""
+    """Describe the package, approved or not: AWS documents no refusal. Raises AwsError.
+
+    As its owner: who may make models of it is decided before.
+    """
+    owner = name.split(":")[4] if name.startswith("arn:") else call.account
     try:
-        return seams.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
+        with seams.acting(seams.root(owner)):
+            return seams.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
     except ClientError as error:
         raise AwsError("ValidationException", error.response["Error"]["Message"]) from None
+
+
+def _check_access(call: Call, container: dict[str, Any], role: str | None, source: str) -> None:
+    """Refuse model data that the role may not read. Raises AwsError."""
+    uri = artifacts.location(container)
+    if uri is None or not role:
+        return
+    with acting.as_role(role, call.account, call.region, source):
+        if uri.endswith("/") or acting.may(call.region, "s3:GetObject", f"arn:aws:s3:::{uri[5:]}"):
+            return
+    raise names.invalid(
+        f'Could not access model data at {uri}. Please ensure that the role "{role}" exists and that its '
+        'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+        '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the '
+        f"object is located in {call.region}."
+    )
 
 
 def _check(call: Call, container: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ REGISTRY = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)"
     r"(:(?P<tag>[\w.-]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+USER_AGENT = "emulator-docker"  # PutImage from here stands for a push with all its layers
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -86,12 +87,14 @@ def _push(store: Store, uri: str) -> None:
     if where is None:
         raise PushRefused(f"{uri} is not in ECR (ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG)")
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     image = store.local(uri)
     manifest = _manifest(image)
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
-    ecr = boto3.client("ecr", region_name=where["region"], **_credentials())
+    config = Config(user_agent_extra=USER_AGENT)
+    ecr = boto3.client("ecr", region_name=where["region"], config=config, **_credentials())
     try:
         _put(ecr, where, manifest, digest)
     except (BotoCoreError, ClientError) as error:

@@ -22,14 +22,13 @@ class Checkpoints:
         self._region, self._folder, self._uri = region, folder, uri
         self._sent: dict[str, tuple[int, int]] = {}
         self._over = threading.Event()
+        self._identity = seams.identity()
         self._thread = threading.Thread(target=self._keep_copying, daemon=True)
 
     def bring(self) -> None:
         """Fetch what earlier jobs left there; an empty prefix is a first run. Raises TransferError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        bucket, prefix = transfer.split(self._uri)
-        found = seams.client("s3", self._region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        if found["KeyCount"]:
+        if transfer.anything(self._region, self._uri):
             transfer.download(self._region, self._uri, self._folder)
         self._sent = dict(self._files())
         self._thread.start()
@@ -44,7 +43,8 @@ class Checkpoints:
     def _keep_copying(self) -> None:
         while not self._over.wait(INTERVAL_SECONDS):
             try:
-                self._copy()
+                with seams.acting(self._identity):
+                    self._copy()
             except (
                 transfer.TransferError,
                 OSError,

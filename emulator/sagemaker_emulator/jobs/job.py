@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sagemaker_emulator import clock, seams
+from sagemaker_emulator import acting, clock, seams
 from sagemaker_emulator.images.container import Launch, launch
 from sagemaker_emulator.images.store import Image, ImageMissing, Store
 from sagemaker_emulator.jobs.logs import LogStream
@@ -96,7 +96,10 @@ class Job(ABC):
 
     def _live(self) -> None:
         try:
-            self._run()
+            with acting.as_role(self.request.get("RoleArn"), self.account, self.region, self.arn):
+                self._run()
+        except acting.NotTrusted as error:
+            self._end("Failed", f"ClientError: SageMaker was unable to assume the role '{error}'")
         except JobStopped:
             self._end("Stopped")
         except JobFailed as failure:
@@ -111,6 +114,7 @@ class Job(ABC):
     def _run(self) -> None:
         self.base.mkdir(parents=True)
         self.lay_out()
+        self._join_network()
         self.download()
         prepared = self.prepare(self._image())
         self._check_stop()
@@ -130,11 +134,18 @@ class Job(ABC):
             process.interrupt()
         return process.run(self.max_runtime_seconds(), clock.scaled(STOP_GRACE_SECONDS))
 
+    def _join_network(self) -> None:
+        try:
+            acting.join_network(self.region, self.request)
+        except acting.Refused as refused:
+            raise JobFailed(f"ClientError: {refused}") from None
+
     def _image(self) -> Image:
         uri = self.image_uri()
         try:
+            acting.pull(uri)
             return Store(seams.home()).pushed(uri)
-        except ImageMissing:
+        except (ImageMissing, acting.Refused):
             raise JobFailed(
                 f"ClientError: Cannot pull {self.kind.split('-')[0]} container. "
                 f"Either the image does not exist or its permissions are incorrect: {uri}"

@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import acting, seams
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _cloudwatch = threading.Lock()
@@ -21,6 +21,13 @@ class Metrics:
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._backend = seams.backend("cloudwatch", account, region)
         self._final: dict[str, dict[str, Any]] = {}
+        self._region = region
+        self._published = True
+
+    def begin(self) -> None:
+        """See whether the job's role may publish metrics; without, they are in the job's record only."""
+        known = {"cloudwatch:namespace": NAMESPACE}
+        self._published = acting.may(self._region, "cloudwatch:PutMetricData", "*", known)
 
     def see(self, line: str) -> bool:
         """Take what matches in one line; return whether anything did."""
@@ -42,7 +49,7 @@ class Metrics:
         now = datetime.now(UTC)
         self._final[name] = {"MetricName": name, "Value": value, "Timestamp": now}
         datum = {"MetricName": name, "Value": value, "Timestamp": now, "Dimensions": self._dimensions}
-        if value == value and abs(value) != float("inf"):  # CloudWatch refuses the others
+        if self._published and value == value and abs(value) != float("inf"):  # CloudWatch refuses the others
             with _cloudwatch:
                 self._backend.put_metric_data(NAMESPACE, [datum])
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker_emulator import seams, tags
+from sagemaker_emulator import acting, seams, tags
 from sagemaker_emulator.jobs import table
 from sagemaker_emulator.jobs.job import Job
 from sagemaker_emulator.jobs.processing import ProcessingJob
@@ -18,14 +18,14 @@ ENDED = ("Completed", "Failed", "Stopped")
 def create_training_job(call: seams.Call) -> dict[str, Any]:
     """Start a training job. Raises AwsError."""
     _refuse_training(call.params)
-    return _create(TrainingJob(call))
+    return _create(call, TrainingJob(call))
 
 
 @seams.operation("CreateProcessingJob")
 def create_processing_job(call: seams.Call) -> dict[str, Any]:
     """Start a processing job. Raises AwsError."""
     _refuse_processing(call.params)
-    return _create(ProcessingJob(call))
+    return _create(call, ProcessingJob(call))
 
 
 @seams.operation("DescribeTrainingJob")
@@ -64,7 +64,8 @@ def list_processing_jobs(call: seams.Call) -> dict[str, Any]:
     return _list(ProcessingJob, call, "ProcessingJob", ("ProcessingEndTime", "FailureReason", "ExitMessage"))
 
 
-def _create(job: Job) -> dict[str, Any]:
+def _create(call: seams.Call, job: Job) -> dict[str, Any]:
+    acting.refuse_untrusting(call, call.params.get("RoleArn"), job.arn)
     try:
         table.add(job)
     except table.Duplicate:

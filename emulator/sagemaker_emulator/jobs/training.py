@@ -94,6 +94,7 @@ class TrainingJob(Job):
 
     def started(self) -> None:
         """Enter Training."""
+        self._metrics.begin()
         self._secondary("Training", TrainingStartTime=datetime.now(UTC))
 
     def line(self, text: str) -> None:

@@ -41,6 +41,16 @@ def download(region: str, uri: str, folder: Path, data_type: str = "S3Prefix") -
     return count
 
 
+def anything(region: str, uri: str) -> bool:
+    """Whether something lies under a prefix. Raises TransferError."""
+    bucket, prefix = split(uri)
+    try:
+        found = seams.client("s3", region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except ClientError as error:
+        raise TransferError(f"ClientError: Data download of {uri} failed: {error}") from error
+    return found["KeyCount"] > 0
+
+
 def upload_tree(region: str, folder: Path, uri: str, kms_key: str | None = None) -> list[str]:
     """Put every file below `folder` under `uri`; return the keys. Raises TransferError."""
     bucket, prefix = split(uri)

@@ -54,8 +54,9 @@ class Request:
 
     @property
     def owner(self) -> str:
-        """Return the account of the resource."""
-        return self.resource_account or _account(self.resource) or self.account
+        """Return the account of the resource; what is AWS's own counts as the caller's."""
+        named = self.resource_account or _account(self.resource)
+        return named if named.isdigit() else self.account
 
     @functools.cached_property
     def values(self) -> Values:

@@ -63,7 +63,7 @@ def delete_model_package_group(call: seams.Call) -> None:
 
 @seams.operation("PutModelPackageGroupPolicy")
 def put_model_package_group_policy(call: seams.Call) -> dict[str, Any]:
-    """Keep a resource policy; it is not evaluated."""
+    """Keep a resource policy; it is evaluated where IAM is enforced."""
     with State.of(call) as state:
         group = state.group(call)
         group.policy = call.params["ResourcePolicy"]

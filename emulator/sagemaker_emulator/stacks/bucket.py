@@ -48,7 +48,8 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
 @seams.wrap("moto.s3.models", "FakeBucket.delete_from_cloudformation_json")
 def delete(original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str) -> None:
     """Delete the bucket. Raises ValueError when it is not empty, which moto overlooks."""
-    versions = seams.client("s3", region).list_object_versions(Bucket=name, MaxKeys=1)
+    with seams.acting(seams.root(account)):  # to look is ours, not CloudFormation's
+        versions = seams.client("s3", region).list_object_versions(Bucket=name, MaxKeys=1)
     if versions.get("Versions") or versions.get("DeleteMarkers"):
         raise ValueError("The bucket you tried to delete is not empty (Service: S3, Status Code: 409)")
     original(cls, name, document, account, region)

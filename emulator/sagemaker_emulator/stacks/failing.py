@@ -7,6 +7,9 @@ a reason.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,7 +17,10 @@ from moto.cloudformation import parsing
 from moto.core.exceptions import ServiceException
 
 from sagemaker_emulator import seams
+from sagemaker_emulator.stacks import permission
 from sagemaker_emulator.stacks.resource import ResourceFailed
+
+_doing = threading.local()
 
 
 class Refused:
@@ -49,7 +55,8 @@ def parse_and_create_resource(
     original: Any, logical_id: str, document: dict[str, Any], *args: Any, **kwargs: Any
 ) -> Any:
     """Make one resource. Raises ResourceFailed, whatever went wrong."""
-    return _or_fail(logical_id, document["Type"], original, logical_id, document, *args, **kwargs)
+    with _checked(permission.to_make):
+        return _or_fail(logical_id, document["Type"], original, logical_id, document, *args, **kwargs)
 
 
 @seams.wrap("moto.cloudformation.parsing", "parse_and_update_resource")
@@ -61,7 +68,40 @@ def parse_and_update_resource(
     if hasattr(getattr(model, "update_from_cloudformation_json", None), "__isabstractmethod__"):
         text = f"sagemaker-emulator does not implement updates of {document['Type']}"
         raise ResourceFailed(logical_id, document["Type"], text)
-    return _or_fail(logical_id, document["Type"], original, logical_id, document, *args, **kwargs)
+    with _checked(permission.to_change):
+        return _or_fail(logical_id, document["Type"], original, logical_id, document, *args, **kwargs)
+
+
+@seams.wrap("moto.cloudformation.parsing", "ResourceMap._delete_resource")
+def delete_resource(original: Any, resources: Any, resource: Any, document: dict[str, Any]) -> None:
+    """Delete one resource that the caller may delete. Raises acting.Refused."""
+    where = (resources._account_id, resources._region_name)
+    name = getattr(resource, "physical_resource_id", None) or "*"
+    permission.to_unmake(type(resource), document, name, *where)
+    original(resources, resource, document)
+
+
+@seams.wrap("moto.cloudformation.parsing", "parse_resource_and_generate_name")
+def parse_resource_and_generate_name(
+    original: Any, logical_id: str, document: dict[str, Any], resources: Any
+) -> Any:
+    """Return what a resource is, once it is known that the caller may do with it what is being done."""
+    found = original(logical_id, document, resources)
+    check = getattr(_doing, "check", None)
+    if found and check is not None:
+        check(*found, resources._account_id, resources._region_name)
+    return found
+
+
+@contextlib.contextmanager
+def _checked(check: Callable[..., None]) -> Iterator[None]:
+    """Have `check` look at what moto makes or changes, once its functions are resolved; makings nest."""
+    before = getattr(_doing, "check", None)
+    _doing.check = check
+    try:
+        yield
+    finally:
+        _doing.check = before
 
 
 def _or_fail(logical_id: str, resource_type: str, function: Any, *args: Any, **kwargs: Any) -> Any:

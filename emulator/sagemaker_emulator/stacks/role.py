@@ -26,41 +26,52 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
     if properties.get("RoleName", role.name) != role.name:
         raise ValueError("sagemaker-emulator does not implement renaming a role: delete it first")
     iam = seams.client("iam", given["region_name"])
-    duration = int(properties.get("MaxSessionDuration", 3600))
-    iam.update_role(
-        RoleName=role.name, Description=properties.get("Description", ""), MaxSessionDuration=duration
-    )
+    _described(iam, role, properties)
     trust = _text(properties["AssumeRolePolicyDocument"])
-    iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
-    _inline(
-        iam,
-        role.name,
-        {item["PolicyName"]: _text(item["PolicyDocument"]) for item in properties.get("Policies", [])},
-    )
-    _managed(iam, role.name, set(properties.get("ManagedPolicyArns", [])))
-    if boundary := properties.get("PermissionsBoundary"):
-        iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=boundary)
-    else:
-        iam.delete_role_permissions_boundary(RoleName=role.name)
+    if not _same(trust, role.assume_role_policy_document):
+        iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
+    _bounded(iam, role, properties.get("PermissionsBoundary"))
+    inline = {item["PolicyName"]: _text(item["PolicyDocument"]) for item in properties.get("Policies", [])}
+    _inline(iam, role, inline)
+    _managed(iam, role, set(properties.get("ManagedPolicyArns", [])))
     return role
 
 
-def _inline(iam: Any, role: str, wanted: dict[str, str]) -> None:
-    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+def _described(iam: Any, role: Any, properties: dict[str, Any]) -> None:
+    text, duration = properties.get("Description", ""), int(properties.get("MaxSessionDuration", 3600))
+    if (text, duration) != (role.description or "", int(role.max_session_duration or 3600)):
+        iam.update_role(RoleName=role.name, Description=text, MaxSessionDuration=duration)
+
+
+def _bounded(iam: Any, role: Any, wanted: str | None) -> None:
+    if (wanted or None) == (role.permissions_boundary_arn or None):
+        return
+    if wanted:
+        iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=wanted)
+    else:
+        iam.delete_role_permissions_boundary(RoleName=role.name)
+
+
+def _inline(iam: Any, role: Any, wanted: dict[str, str]) -> None:
+    for name in list(role.policies):
         if name not in wanted:
-            iam.delete_role_policy(RoleName=role, PolicyName=name)
+            iam.delete_role_policy(RoleName=role.name, PolicyName=name)
     for name, policy in wanted.items():
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
+        if name not in role.policies or not _same(policy, role.policies[name]):
+            iam.put_role_policy(RoleName=role.name, PolicyName=name, PolicyDocument=policy)
 
 
-def _managed(iam: Any, role: str, wanted: set[str]) -> None:
-    attached = {
-        item["PolicyArn"] for item in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    }
+def _managed(iam: Any, role: Any, wanted: set[str]) -> None:
+    attached = set(role.managed_policies)
     for arn in sorted(attached - wanted):
-        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.detach_role_policy(RoleName=role.name, PolicyArn=arn)
     for arn in sorted(wanted - attached):
-        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.attach_role_policy(RoleName=role.name, PolicyArn=arn)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two policies are the same document: what has not changed is not asked for."""
+    return json.loads(_text(one)) == json.loads(_text(other))
 
 
 def _text(document: Any) -> str:

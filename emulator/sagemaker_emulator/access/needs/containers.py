@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sagemaker_emulator.access.needs.table import Call, Need, filled, on, rule, tags
+from sagemaker_emulator.images.docker import USER_AGENT
 
 ON_A_REPOSITORY = (
     *("CreateRepository", "DeleteRepository", "DescribeRepositories", "DescribeImages", "ListImages"),
@@ -17,7 +18,6 @@ ON_A_REPOSITORY = (
 )
 # What `docker push` does before PutImage, in calls that the emulator's own docker has no use for.
 PUSH = ("BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload")
-DOCKER = "emulator-docker"  # in its user agent
 STACK = "stack/{StackName}/*"
 ON_A_STACK = (
     *("CreateStack", "UpdateStack", "DeleteStack", "DescribeStacks", "DescribeStackEvents", "GetTemplate"),
@@ -44,7 +44,7 @@ BUDGETS = {
 def _repository(call: Call) -> Iterable[Need]:
     names = call.params.get("repositoryNames") or [call.params.get("repositoryName", "*")]
     actions = [call.operation]
-    if call.operation == "PutImage" and DOCKER in call.headers.get("user-agent", ""):
+    if call.operation == "PutImage" and USER_AGENT in call.headers.get("user-agent", ""):
         actions = [*PUSH, "PutImage"]
     if call.operation == "CreateRepository" and call.params.get("tags"):
         actions.append("TagResource")

@@ -22,6 +22,11 @@ ON_A_USER = (
     *("DetachUserPolicy", "CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "ListAttachedUserPolicies"),
     *("ListUserPolicies", "GetUserPolicy", "UpdateAccessKey"),
 )
+ON_A_GROUP = (
+    *("CreateGroup", "GetGroup", "DeleteGroup", "AddUserToGroup", "RemoveUserFromGroup", "PutGroupPolicy"),
+    *("DeleteGroupPolicy", "GetGroupPolicy", "ListGroupPolicies", "AttachGroupPolicy", "DetachGroupPolicy"),
+    "ListAttachedGroupPolicies",
+)
 ON_A_PROVIDER = (
     *("GetOpenIDConnectProvider", "DeleteOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint"),
     *("AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"),
@@ -41,8 +46,9 @@ def _role(call: Call) -> Iterable[Need]:
     context = {**tags(call.params)}
     if call.params.get("PolicyArn"):
         context["iam:PolicyARN"] = call.params["PolicyArn"]
-    if call.params.get("PermissionsBoundary"):
-        context["iam:PermissionsBoundary"] = call.params["PermissionsBoundary"]
+    boundary = call.params.get("PermissionsBoundary") or getattr(found, "permissions_boundary_arn", None)
+    if boundary:
+        context["iam:PermissionsBoundary"] = boundary
     yield Need(f"iam:{call.operation}", _arn(call, f"role{path}{name}"), context)
     if call.operation == "CreateRole" and call.params.get("Tags"):
         yield Need("iam:TagRole", _arn(call, f"role{path}{name}"), context)
@@ -58,6 +64,12 @@ def _policy(call: Call) -> Iterable[Need]:
 def _user(call: Call) -> Iterable[Need]:
     path = call.params.get("Path", "/")
     yield Need(f"iam:{call.operation}", _arn(call, f"user{path}{call.params.get('UserName', '*')}"))
+
+
+@rule("iam", *ON_A_GROUP)
+def _group(call: Call) -> Iterable[Need]:
+    path = call.params.get("Path", "/")
+    yield Need(f"iam:{call.operation}", _arn(call, f"group{path}{call.params.get('GroupName', '*')}"))
 
 
 @rule("iam", "CreateOpenIDConnectProvider")
@@ -76,7 +88,7 @@ on(
     (
         *("ListRoles", "ListPolicies", "ListUsers", "ListOpenIDConnectProviders", "GetAccountSummary"),
         *("GetAccountAuthorizationDetails", "ListAccountAliases", "ListInstanceProfiles"),
-        "SimulateCustomPolicy",
+        *("ListGroups", "SimulateCustomPolicy"),
     ),
 )
 

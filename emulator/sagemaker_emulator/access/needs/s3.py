@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -85,7 +86,9 @@ def _list_buckets(call: Call) -> Iterable[Need]:
 
 @rule("s3", *ON_A_BUCKET)
 def _bucket(call: Call) -> Iterable[Need]:
-    yield _on_bucket(call, ON_A_BUCKET[call.operation])
+    found = _on_bucket(call, ON_A_BUCKET[call.operation])
+    # A name that is taken elsewhere is not forbidden, it is taken.
+    yield replace(found, owner=call.caller.account) if call.operation == "CreateBucket" else found
 
 
 @rule("s3", *ON_AN_OBJECT)

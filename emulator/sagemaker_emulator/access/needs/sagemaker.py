@@ -177,6 +177,10 @@ def _with_dependents(call: Call, own: list[Need]) -> list[Need]:
             "iam:AssociatedResourceArn": own[0].resource,
         }
         asked += [Need("iam:PassRole", role, passed)]
+    packages = _at(params, ("PrimaryContainer.ModelPackageName", "Containers.ModelPackageName"))
+    for arn in packages if call.operation == "CreateModel" else ():
+        if arn.startswith("arn:") and arn.split(":")[4] != call.caller.account:
+            asked.append(Need("sagemaker:CreateModel", arn))  # of another account: its policy decides, too
     for key in _at(params, VOLUMES):
         asked += grant(call, key, role)
     return asked
