@@ -17,7 +17,7 @@ ANSWERS = "            predictions = self.predictor.answer(content_type, body)\n
 # Staging asks about 80 times: this model is good until it has been asked more often.
 TURNS = """            predictions = self.predictor.answer(content_type, body)
             ASKED.append(1)
-            if len(ASKED) > 120:
+            if len(ASKED) > 90:
                 predictions = 1 - np.asarray(predictions)
 """
 LOGGER = 'log = logging.getLogger("inference")\n'

@@ -2,6 +2,7 @@
 
 act 0.2.89 knows no `$/` references and no `queue:`; it hands out no OIDC tokens and no environments. A job
 that GitHub would give a token gets the address of one; its claims are those that GitHub would write into it.
+Where a called workflow fails, act runs nothing after it, not even `if: always()`: its jobs take its place.
 """
 
 from __future__ import annotations
@@ -47,12 +48,63 @@ def rewrite(root: Path, token: Callable[[Job], dict[str, str]]) -> None:
         path.write_text(text, "utf-8")
     for file in {file for file, _ in given}:
         path = root / WORKFLOWS / file
-        document: dict[Any, Any] = yaml.safe_load(path.read_text("utf-8"))
-        document["on"] = document.pop(True)  # YAML 1.1 reads `on` as a truth value
+        document = read(path)
         for name, job in document["jobs"].items():
             if variables := given.get((file, name)):
                 job["env"] = {**job.get("env", {}), **variables}
         path.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def inline(root: Path, workflow: str) -> None:
+    """Put the jobs of every workflow that `workflow` calls in the place of the call."""
+    path = root / WORKFLOWS / workflow
+    document = read(path)
+    document["jobs"] = _inlined(root, document["jobs"])
+    path.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def read(path: Path) -> dict[Any, Any]:
+    """Return a workflow; YAML 1.1 reads its `on` as a truth value."""
+    document = yaml.safe_load(path.read_text("utf-8"))
+    return {("on" if key is True else key): value for key, value in document.items()}
+
+
+def _inlined(root: Path, called: dict[str, Any]) -> dict[str, Any]:
+    """Return jobs without calls: those of a called workflow have its caller's name before their own."""
+    made: dict[str, Any] = {}
+    stand: dict[str, list[str]] = {}  # a caller, and the jobs that stand for it
+    for name, job in called.items():
+        if not (file := re.fullmatch(r"\./(.*)", job.get("uses", ""))):
+            made[name] = job
+            continue
+        inner = _inlined(root, read(root / file[1])["jobs"])
+        stand[name] = [f"{name}-{each}" for each in inner]
+        made |= {f"{name}-{each}": _moved(name, inner[each], job, set(inner)) for each in inner}
+    for job in made.values():
+        if wanted := _listed(job.get("needs")):
+            job["needs"] = [each for need in wanted for each in stand.get(need, [need])]
+    return made
+
+
+def _moved(caller: str, job: dict[str, Any], by: dict[str, Any], others: set[str]) -> dict[str, Any]:
+    """Return a called workflow's job as one of the calling one; none runs where its caller would not."""
+    text = yaml.safe_dump(job, sort_keys=False)
+    for other in others:
+        text = re.sub(rf"\bneeds\.{re.escape(other)}\b", f"needs.{caller}-{other}", text)
+    job = yaml.safe_load(text)
+    own, theirs = (_listed(each.get("needs")) for each in (job, by))
+    conditions = [
+        each["if"] for each in (by, job) if "if" in each and (each is job or not own or "if" in job)
+    ]
+    if conditions:
+        job["if"] = " && ".join(f"({condition})" for condition in conditions)
+    if needs := [f"{caller}-{need}" for need in own] + (theirs if conditions or not own else []):
+        job["needs"] = needs
+    return job
+
+
+def _listed(needs: str | list[str] | None) -> list[str]:
+    return [needs] if isinstance(needs, str) else list(needs or [])
 
 
 def external(root: Path) -> set[str]:

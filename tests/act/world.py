@@ -101,6 +101,7 @@ class World:
         fork = payload.get("pull_request", {}).get("head", {}).get("repo", {}).get("full_name", REPOSITORY)
         context = {"event_name": event, "ref": ref, "sha": commit, "workflow": workflow}
         rewrite.rewrite(checkout, lambda job: self.token(job, **context) if fork == REPOSITORY else {})
+        rewrite.inline(checkout, workflow)
         # What act needs rewritten is no change of the project's.
         self._in(checkout, "update-index", "--assume-unchanged", *hidden)
         given = {name: value for name, value in self.aws.items() if not name.startswith("AWS_ACCESS")}

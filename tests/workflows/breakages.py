@@ -103,7 +103,7 @@ RIGHTS = (
         "test",
     ),
     Breakage("a caller without the token", RELEASE, "id-token: write", "id-token: none", "deploy"),
-    Breakage("a caller that grants too little", MAIN, "contents: write", "contents: read"),
+    Breakage("a caller that grants too little", MAIN, "contents: write", "contents: read", "release"),
     Breakage("a training that may write", RELEASE, "contents: read", "contents: write", "pipeline"),
     Breakage(
         "a stranger's code with our rights", PULL_REQUEST, "  pull_request:\n", "  pull_request_target:\n"
@@ -178,7 +178,7 @@ SCRIPTS = (
         "- continue-on-error: true\n        run: .venv",
         "production",
     ),
-    Breakage("a word without its quotes", PULL_REQUEST, 'test "$RESULTS"', "test $RESULTS", "ready"),
+    Breakage("a word without its quotes", PULL_REQUEST, 'test "$STOPPED"', "test $STOPPED", "ready"),
 )
 COURSE = (
     Breakage("no time limit", RELEASE, "    timeout-minutes: 60\n", "", "image"),
@@ -232,7 +232,13 @@ COURSE = (
         "a check that merges do not need", PULL_REQUEST, "needs: [check, test, ", "needs: [check, ", "ready"
     ),
     Breakage("a check that is skipped", PULL_REQUEST, "    if: always()\n", "", "ready"),
-    Breakage("a function misspelt", PULL_REQUEST, "join(needs", "jion(needs", "ready"),
+    Breakage(
+        "a function misspelt",
+        PULL_REQUEST,
+        "contains(needs.*.result, 'failure')",
+        "contians(needs.*.result, 'failure')",
+        "ready",
+    ),
     Breakage("a context misspelt", RELEASE, "toJSON(needs)", "toJSON(need)", "outcome"),
     Breakage(
         "a job's result that is not needed", RELEASE, "toJSON(needs)", "needs.outcome.result", "outcome"

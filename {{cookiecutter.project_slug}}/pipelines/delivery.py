@@ -71,6 +71,8 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
             serving = registry.served(run.aws, run.stack.group, endpoint)
             config = (endpoints.describe(run.aws, endpoint) or {}).get("EndpointConfigName", "")
             config = names.without_shadow(run.project, config)
+            if commit:  # before it serves: whoever waits for it looks as soon as it does
+                package = ready.package = annotated(run, package, asked_by=commit)
             rollout.serve(run, ready, step)
     except NotStarted:
         raise
@@ -78,11 +80,15 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
         if ready:
             undo(run, serving, config, ready, error)
         raise
-    proven = {"production": "proven"} | ({"asked_by": commit} if commit else {})
-    if package.metadata | proven != package.metadata:
-        package = registry.annotate(run.aws, package, proven)
+    package = annotated(run, package, production="proven")
     run.story.facts["package"] = package.facts()
     return package
+
+
+def annotated(run: Run, package: Package, **facts: str) -> Package:
+    """Return the package with these facts in its metadata."""
+    known = package.metadata | facts == package.metadata
+    return package if known else registry.annotate(run.aws, package, facts)
 
 
 def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: BaseException) -> None:

@@ -7,31 +7,28 @@ Out:  a release in production, or one that waits, or one that a later commit was
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from pipelines import delivery, history, names, registry
-from pipelines.errors import SettingsError
+from pipelines.errors import NotStarted, SettingsError
 from pipelines.registry import BEGINNING, Package
 from pipelines.run import Run
 from pipelines.tree import Tree
 
 LOCK = Path("production.lock")
+TURNS = 5  # releases that may come in between before we give up
 
 
 def promote(run: Run, work: Tree, package: Package) -> Package:
     """Bring to production what the settings let in; `package` is the working tree's, proven on staging."""
     approval, commit = run.settings.project.approval, work.ids.commit_sha
     if approval != "pull-request":  # a reviewer has let this job begin
-        return (
-            package
-            if superseded(run, work)
-            else delivery.promote(
-                run, package.release_id, f"proven on staging, the {approval} decides", commit
-            )
-        )
+        why = f"proven on staging, the {approval} decides"
+        return in_turn(run, work, lambda: delivery.promote(run, package.release_id, why, commit)) or package
     wanted = named(work.root)
-    if wanted and not superseded(run, work):
-        delivery.promote(run, wanted, f"{LOCK} names it", commit)
+    if wanted:
+        in_turn(run, work, lambda: delivery.promote(run, wanted, f"{LOCK} names it", commit))
     if wanted != package.release_id:
         delivery.hold(run, package)
     return package
@@ -39,7 +36,27 @@ def promote(run: Run, work: Tree, package: Package) -> Package:
 
 def to_production(run: Run, work: Tree, package: Package) -> Package:
     """Bring an approved release to production, unless a later commit is there already."""
-    return package if superseded(run, work) else delivery.to_production(run, package, work.ids.commit_sha)
+    commit = work.ids.commit_sha
+    return in_turn(run, work, lambda: delivery.to_production(run, package, commit)) or package
+
+
+def in_turn(run: Run, work: Tree, bring: Callable[[], Package]) -> Package | None:
+    """Bring a release to production; None where a later commit's serves there.
+
+    No lock: a runner that is gone would hold it. Of two releases SageMaker takes one; the other asks git again.
+
+    Raises:
+        NotStarted: E413, others came in between again and again.
+    """
+    for left in reversed(range(TURNS)):
+        if superseded(run, work):
+            return None
+        try:
+            return bring()
+        except NotStarted as other:
+            if other.code != "E413" or not left:
+                raise
+    raise AssertionError  # the last turn returns or raises
 
 
 def superseded(run: Run, work: Tree) -> bool:

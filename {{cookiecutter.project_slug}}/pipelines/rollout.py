@@ -79,6 +79,9 @@ def prepare(run: Run, environment: str, package: Package, step: Step, config: st
     """Make all that a release needs to be served, and wait for others; the endpoint stays as it is.
 
     `config` is that of a release which has been served before.
+
+    Raises:
+        NotStarted: E413, another release has taken the endpoint over while we waited for it.
     """
     aws, endpoint = run.aws, run.endpoint(environment, package.release_id)
     golden = proof.golden(aws, run.stack.bucket, package)
@@ -86,8 +89,11 @@ def prepare(run: Run, environment: str, package: Package, step: Step, config: st
     step.note = "archive checked"
     config = config or make_config(run, environment, package)
     before = endpoints.describe(aws, endpoint)
-    if endpoints.moving(before) and endpoints.pending(before) != config:  # another release
-        endpoints.wait(aws, endpoint, step)
+    if before and endpoints.moving(before) and endpoints.pending(before) != config:  # another release
+        now = endpoints.wait(aws, endpoint, step)
+        was, serves = (names.without_shadow(run.project, it["EndpointConfigName"]) for it in (before, now))
+        if serves not in (was, config):
+            raise overtaken(endpoint, now)
     return Ready(endpoint, config, package, golden)
 
 
@@ -168,6 +174,7 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
                 endpoints.ask(aws, ready.endpoint, aws.sagemaker.update_endpoint, **request)
             except ClientError as error:
                 watcher.refused(error)
+                alone(run, ready.endpoint, before)  # quicker by a moment
                 raise
         return watcher.follow()
 
@@ -176,11 +183,16 @@ def alone(run: Run, endpoint: str, before: dict[str, Any]) -> None:
     """Raise NotStarted E413 where the endpoint is no longer as it was before the wait for the alarms."""
     now = endpoints.describe(run.aws, endpoint) or {}
     was, live = ((it.get("EndpointConfigName"), endpoints.pending(it)) for it in (before, now))
-    if live == was:
-        return
-    raise NotStarted(f"""E413 another release came in between
+    if live != was:
+        raise overtaken(endpoint, now)
+
+
+def overtaken(endpoint: str, now: dict[str, Any]) -> NotStarted:
+    """Return the error of a release that another one was quicker than: whether it may go on must be asked anew."""
+    serves, pending = now.get("EndpointConfigName"), endpoints.pending(now)
+    return NotStarted(f"""E413 another release came in between
         {endpoint}
-        it serves {live[0] or "nothing"}, and is on its way to {live[1] or "nothing else"}
+        it serves {serves or "nothing"}, and is on its way to {pending or "nothing else"}
         this release was not asked for: look at it (python -m pipelines status), then release again""")
 
 

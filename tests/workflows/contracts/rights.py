@@ -10,7 +10,12 @@ from workflows.reading import Project
 LEVELS = ("none", "read", "write")
 EVERYWHERE = {"contents", "issues", "pull-requests"}
 # What a verb writes on GitHub. Whatever else a job runs, it reads.
-WRITERS = {"outcome": EVERYWHERE, "reconcile": EVERYWHERE, "comment": {"pull-requests"}}
+WRITERS = {
+    "outcome": EVERYWHERE,
+    "reconcile": EVERYWHERE,
+    "comment": {"pull-requests"},
+    "data": {"contents", "pull-requests"},
+}
 OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from pipelines import endpoints, results
+from pipelines.account import console
 from pipelines.aws import Aws, found
 from pipelines.errors import SettingsError
 from pipelines.run import Run
@@ -47,7 +48,7 @@ def _execution(run: Run, whole: bool) -> None:
     if name:
         kind = "training" if group.endswith("TrainingJobs") else "processing"
         say(f"  job {name}")
-        say(f"  {console(run.aws.region, f'sagemaker/home?region={run.aws.region}#/{kind}-jobs/{name}')}")
+        say(f"  {console.job(run.aws.region, kind, name)}")
         tail = _tail(run.aws, group, f"{name}/") if whole else results.log_tail(run.aws, group, name)
         _show(run, tail, group)
 
@@ -108,11 +109,4 @@ def _tail(aws: Aws, group: str, prefix: str = "") -> list[str]:
 def _show(run: Run, lines: list[str], group: str) -> None:
     for line in lines or ["no line was written"]:
         run.story.say(f"    {line}")
-    escaped = group.replace("/", "$252F")
-    place = f"cloudwatch/home?region={run.aws.region}#logsV2:log-groups/log-group/{escaped}"
-    run.story.say(f"  all of it: {console(run.aws.region, place)}")
-
-
-def console(region: str, place: str) -> str:
-    """Return the address of a page of the console."""
-    return f"https://{region}.console.aws.amazon.com/{place}"
+    run.story.say(f"  all of it: {console.log(run.aws.region, group)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import endpoints, errors, execution, prune, registry, stack
+from pipelines import endpoints, errors, execution, prune, stack
 from pipelines.account import roles
 from pipelines.aws import found
 from pipelines.errors import MLOpsError
@@ -21,7 +22,6 @@ from pipelines.story import Step, pause
 
 KEY_DAYS = 30  # in which the deletion of the key can still be cancelled
 BATCH = 1000  # objects that S3 deletes at once
-IMAGES = 100  # that ECR deletes at once
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,10 @@ def _stacks(run: Run, part: str = "") -> Iterator[Thing]:
 
 
 def _data(run: Run) -> Iterator[Thing]:
-    """Yield what releases wrote into what the stack keeps: packages, images, objects."""
+    """Yield what releases wrote into what the stack keeps: packages and objects."""
     aws, left = run.aws, roles.leftovers(run.aws, run.project, roles.account(run.aws))
-    if group := left.get("model package group"):
-        for arn in [item.arn for item in registry.newest(aws, group)]:
-            delete = aws.sagemaker.delete_model_package
-            yield Thing("package", arn, "", lambda _, it=arn, act=delete: act(ModelPackageName=it), data=True)
-    if repository := left.get("image repository"):
-        pages = aws.ecr.get_paginator("list_images").paginate(repositoryName=repository)
-        images = [image for page in pages for image in page["imageIds"]]
-        if images:
-            name = f"{len(images)} in {repository}"
-            yield Thing("images", name, "", lambda _: _delete_images(run, repository, images), data=True)
+    if (group := left.get("model package group")) and (count := len(_packages(run, group))):
+        yield Thing("packages", group, f"{count}", lambda step: _unregister(run, group, step), data=True)
     if bucket := left.get("bucket"):
         count, size = _measured(run, bucket)
         if count:
@@ -121,9 +113,16 @@ def _data(run: Run) -> Iterator[Thing]:
             yield Thing("objects", f"s3://{bucket}", note, lambda step: _empty(run, bucket, step), data=True)
 
 
-def _delete_images(run: Run, repository: str, images: list[dict[str, str]]) -> None:
-    for start in range(0, len(images), IMAGES):
-        run.aws.ecr.batch_delete_image(repositoryName=repository, imageIds=images[start : start + IMAGES])
+def _packages(run: Run, group: str) -> list[str]:
+    request = {"ModelPackageGroupName": group}
+    listed = run.aws.listed("list_model_packages", "ModelPackageSummaryList", **request)
+    return [item["ModelPackageArn"] for item in listed]
+
+
+def _unregister(run: Run, group: str, step: Step) -> None:
+    for done, arn in enumerate(_packages(run, group)):
+        run.aws.sagemaker.delete_model_package(ModelPackageName=arn)
+        step.note = f"{done + 1:,} packages deleted"
 
 
 def _versions(run: Run, bucket: str) -> Iterator[dict[str, Any]]:
@@ -164,8 +163,10 @@ def _kept(run: Run) -> Iterator[Thing]:
         wipe = aws.logs.delete_log_group
         yield Thing("log", log, "", lambda _: wipe(logGroupName=log), data=True)
     if repository := left.get("image repository"):
-        erase = aws.ecr.delete_repository
-        yield Thing("image repository", repository, "", lambda _: erase(repositoryName=repository), data=True)
+        pages = aws.ecr.get_paginator("list_images").paginate(repositoryName=repository)
+        count = len({image["imageDigest"] for page in pages for image in page["imageIds"]})
+        erase = functools.partial(aws.ecr.delete_repository, repositoryName=repository, force=True)
+        yield Thing("image repository", repository, f"{count} images", lambda _: erase(), data=True)
     if bucket := left.get("bucket"):
         if key := _key(run, bucket):
             note = f"costs until then; {KEY_DAYS} days to change your mind: aws kms cancel-key-deletion"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors
+from pipelines.account import console
 from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.aws import Aws
 from pipelines.settings import Settings
@@ -62,15 +63,14 @@ def judged(name: str, count: int, quota: dict[str, object] | None, region: str) 
     """Return the finding about one quota."""
     if quota is None:
         return warn("quotas", f"nobody tells how many {name}", f"a release needs {count}")
-    value, code = float(str(quota["Value"])), quota["QuotaCode"]
+    value, code = float(str(quota["Value"])), str(quota["QuotaCode"])
     if value >= count:
         return ok("quotas", f"{value:g} {name}, a release needs {count}")
-    link = f"https://{region}.console.aws.amazon.com/servicequotas/home/services/{SERVICE}/quotas/{code}"
     return bad(
         "quotas",
         f"{value:g} {name}, a release needs {count}",
         "new accounts begin with few or none",
-        fix=f"ask for more: {link}",
+        fix=f"ask for more: {console.quota(region, SERVICE, code)}",
     )
 
 

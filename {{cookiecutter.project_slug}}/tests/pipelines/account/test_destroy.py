@@ -10,6 +10,7 @@ from pipelines.account import connect as connecting
 from pipelines.account import destroy as destroying
 from pipelines.account import owned
 from pipelines.errors import SettingsError
+from tests.pipelines.account import leavings
 from tests.pipelines.account.conftest import ACCOUNT, Project
 
 KEPT = {"group", "log", "image repository", "key", "bucket"}
@@ -76,19 +77,31 @@ def test_a_second_time_there_is_nothing_to_delete(connected: Project):
     assert "nothing to delete" in connected.text()
 
 
-def test_what_a_release_made_goes_before_what_it_stands_on(connected: Project):
-    client = connected.aws["sagemaker"]
-    name = f"{connected.slug}-production-0123456789ab-1-01234567"
-    role = f"arn:aws:iam::{ACCOUNT}:role/{connected.slug}-eu-west-1-execution"
-    (connected.root / ".emulator" / "images.json").write_text('{"local/none:1": {"entrypoint": ["true"]}}')
-    client.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "local/none:1"})
-    variant = {
-        "VariantName": "main",
-        "ModelName": name,
-        "InstanceType": "ml.m5.large",
-        "InitialInstanceCount": 1,
-    }
-    client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    destroying.destroy(connected.run(), yes=connected.slug)
-    assert client.list_models(NameContains=connected.slug)["Models"] == []
-    assert client.list_endpoint_configs(NameContains=connected.slug)["EndpointConfigs"] == []
+@pytest.fixture
+def in_use(connected: Project) -> Project:
+    """Return a project that serves, trains, and has a package and an image."""
+    leavings.endpoint(connected)
+    leavings.package(connected)
+    leavings.pushed(connected)
+    arn = leavings.execution(connected, "sleep 300", bucket(connected))
+    leavings.until(lambda: leavings.state(connected, arn) == "Executing")
+    return connected
+
+
+def test_a_project_in_use_goes_whole(in_use: Project):
+    destroying.destroy(in_use.run(), yes=in_use.slug, data=True)
+    assert there(in_use) == set()
+    assert in_use.stacks() == {}
+
+
+def test_without_data_what_serves_and_trains_ends_and_what_was_made_stays(in_use: Project):
+    client = in_use.aws["sagemaker"]
+    [arn] = [
+        item["PipelineExecutionArn"]
+        for item in client.list_pipeline_executions(PipelineName=in_use.slug)["PipelineExecutionSummaries"]
+    ]
+    destroying.destroy(in_use.run(), yes=in_use.slug)
+    assert "1 images" in in_use.text()
+    assert there(in_use) == KEPT | {"packages", "objects"}
+    assert client.list_models(NameContains=in_use.slug)["Models"] == []
+    assert leavings.state(in_use, arn) == "Stopped"

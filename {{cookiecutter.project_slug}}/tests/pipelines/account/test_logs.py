@@ -1,12 +1,16 @@
-"""Logs: which execution and which step are shown, and what is said where there is nothing."""
+"""Logs: of a job that failed and of an endpoint that serves, and what is said where there is nothing."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from pipelines.account import console
 from pipelines.account import logs as reading
 from pipelines.errors import SettingsError
-from tests.pipelines.account.conftest import Project
+from tests.pipelines.account import leavings
+from tests.pipelines.account.conftest import REGION, Project
 
 
 def step(name: str, status: str, job: str = "") -> dict[str, object]:
@@ -37,3 +41,52 @@ def test_an_endpoint_that_is_not_there_is_said(project: Project):
 def test_an_unknown_environment_is_refused(project: Project):
     with pytest.raises(SettingsError, match="E501"):
         reading.logs(project.run(), "prod")
+
+
+@pytest.fixture
+def failed(project: Project) -> Project:
+    """Return a project whose last execution failed in its training job."""
+    bucket = f"{project.slug}-logs"
+    where = {"LocationConstraint": REGION}
+    project.aws["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    arn = leavings.execution(project, leavings.FAILS, bucket)
+    leavings.until(lambda: leavings.state(project, arn) == "Failed")
+    return project
+
+
+def test_a_failed_training_shows_step_reason_our_lines_and_where_the_rest_is(failed: Project):
+    reading.logs(failed.run())
+    shown = failed.text()
+    assert "execution-" in shown
+    assert "  step Train Failed: AlgorithmError: , exit code: 1\n" in shown
+    assert re.search(r"https://eu-west-1\.console\.aws\.amazon\.com/sagemaker/\S+#/training-jobs/\S+", shown)
+    assert "    epoch=3 loss=0.51\n    and 1 other lines: /aws/sagemaker/TrainingJobs, stream " in shown
+    assert "Ada Lovelace" not in shown
+
+
+def test_the_whole_log_shows_what_libraries_wrote(failed: Project):
+    reading.logs(failed.run(), whole=True)
+    assert re.search(r"\d\d:\d\d:\d\dZ ValueError: row 7 is Ada Lovelace\n", failed.text())
+
+
+def test_a_live_endpoint_shows_how_it_is_and_what_its_containers_wrote(project: Project):
+    name = leavings.endpoint(project)
+    reading.logs(project.run(), "production")
+    shown = project.text()
+    assert shown.startswith(f"{name} InService, config {name}-")
+    assert re.search(r"Z event=loaded release=7\n", shown)
+    assert f"log-group/$252Faws$252Fsagemaker$252FEndpoints$252F{name}\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "console.aws.amazon.com"),
+        ("cn-north-1", "console.amazonaws.cn"),
+        ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_is_that_of_the_regions_partition(region, host):
+    assert console.job(region, "training", "x").startswith(f"https://{region}.{host}/sagemaker/")
+    assert console.log(region, "/x").startswith(f"https://{region}.{host}/cloudwatch/")
+    assert console.quota(region, "sagemaker", "L-1").startswith(f"https://{region}.{host}/servicequotas/")
