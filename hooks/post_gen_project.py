@@ -89,6 +89,8 @@ Created {context["project_slug"]}/
   cd {context["project_slug"]}
   make setup         once: a virtual environment with the pinned packages
   make local-test    the whole release on this machine, and a report: no AWS account, no Docker
+
+Then, with an AWS account and a repository on GitHub: .venv/bin/python -m pipelines connect
 """
 
 

@@ -1,4 +1,4 @@
-"""Documents stay true: what they name exists, and agents' notes stay short."""
+"""Documents stay true: what they name exists, pictures and tables are the workflows', notes stay short."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import re
 
 import pytest
 from conftest import INNER, ROOT
+from workflows.reading import Project, facts
 
+from tools import bake as tool
+
+TEXTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("hooks/*.py")]
+TEXTS += [path for path in INNER.glob("**/*.md") if "vendor" not in path.parts]
 PLACES = [pytest.param(ROOT, id="template"), pytest.param(INNER, id="generated")]
 MADE = ("build/", ".emulator/", ".venv", "vendor/")  # come to be by running something
 
@@ -43,3 +48,87 @@ def test_relative_links_lead_somewhere(place):
     for document in place.glob("*.md"):
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+@pytest.fixture(scope="module")
+def release():
+    """The project's workflows, and the jobs of a release: those of release.yml and of deploy.yml."""
+    project = Project(INNER, facts(INNER))
+    return project, {job.name: job for job in project.jobs if job.file in ("release.yml", "deploy.yml")}
+
+
+def picture():
+    """Return the first Mermaid picture of the generated README, line by line."""
+    text = (INNER / "README.md").read_text()
+    return re.search(r"```mermaid\n(.*?)```", text, re.DOTALL).group(1).splitlines()
+
+
+def test_the_picture_of_a_release_has_its_jobs_and_no_other(release):
+    nodes = {name for line in picture() for name in re.findall(r"(\w+)\[", line)}
+    assert nodes == set(release[1])
+
+
+def test_the_pictures_arrows_are_what_the_jobs_need(release):
+    needed = set()
+    for name, job in release[1].items():
+        needs = job.body.get("needs", [])
+        needed |= {(before, name) for before in ([needs] if isinstance(needs, str) else needs)}
+    drawn = set()
+    for line in picture():
+        sides = re.split(r"-->|-\.->", re.sub(r"\[.*?\]", "", line))
+        if len(sides) == 2:
+            drawn |= {(before.strip(), sides[1].strip()) for before in sides[0].split("&")}
+    assert drawn == needed
+
+
+def test_the_table_of_a_release_names_each_jobs_role(release):
+    listed = dict(re.findall(r"(?m)^\| `(\w+)` \| ([a-z-]+) \|", (INNER / "README.md").read_text()))
+    roles = {name: job.roles for name, job in release[1].items() if job.steps}
+    assert {name: {role.upper().replace("-", "_")} for name, role in listed.items()} == roles
+
+
+def test_the_required_check_has_the_name_that_the_readme_gives_it(release):
+    (ready,) = [job for job in release[0].jobs if (job.file, job.name) == ("pull_request.yml", "ready")]
+    assert f"`{ready.body['name']}` as required check" in (INNER / "README.md").read_text()
+
+
+def test_every_verb_that_a_document_names_exists(release):
+    told = {path: set(re.findall(r"-m pipelines ([a-z][a-z-]*)", path.read_text())) for path in TEXTS}
+    assert {"connect", "reconcile"} <= set().union(*told.values())
+    assert {path.name: names - release[0].facts.verbs for path, names in told.items()} == {
+        path.name: set() for path in told
+    }
+
+
+def test_every_workflow_and_stack_that_a_document_names_exists():
+    known = {path.name for path in (*ROOT.glob(".github/**/*.yml"), *INNER.glob("**/*.yml"))}
+    told = {name for path in TEXTS for name in re.findall(r"`(?:[\w./]*/)?(\w+\.yml)`", path.read_text())}
+    assert {"deploy.yml", "github.yml"} <= told <= known
+
+
+def test_the_readme_says_how_many_lines_a_generated_project_has():
+    code = [name for name in tool.tracked() if name.startswith(INNER.name) and name.endswith(".py")]
+    outside = [ROOT / name for name in code if not name.startswith(f"{INNER.name}/tests/")]
+    lines = sum(len(path.read_text().splitlines()) for path in outside)
+    said = re.search(r"about ([\d,]+) lines of Python", (ROOT / "README.md").read_text()).group(1)
+    assert abs(int(said.replace(",", "")) - lines) <= 500, f"{lines:,} lines"
+
+
+def owned(project):
+    """Return who owns what: pattern and owner of each line of CODEOWNERS that counts."""
+    lines = (project / ".github" / "CODEOWNERS").read_text().splitlines()
+    return dict(line.split() for line in lines if line and not line.startswith("#"))
+
+
+def test_code_owners_are_the_repositorys_owner_and_own_what_is_there(cookiecutter, tmp_path):
+    assert cookiecutter(into=tmp_path, github_repository="acme/churn").returncode == 0
+    owners = owned(tmp_path / "income-model")
+    assert set(owners.values()) == {"@acme"}
+    assert {"/.github/", "/infra/", "/mlops.toml", "/data_checks/suite.py"} < set(owners)
+    there = {pattern for pattern in owners if (tmp_path / "income-model" / pattern.strip("/")).exists()}
+    assert set(owners) - there == {"/production.lock"}  # comes with the first promotion
+
+
+def test_without_a_repository_nobody_owns_anything_and_the_file_says_how_to_fill_it(default_bake):
+    assert owned(default_bake) == {}
+    assert "put a user or a team in the place of OWNER" in (default_bake / ".github/CODEOWNERS").read_text()

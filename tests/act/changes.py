@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 Change = Callable[[Path], None]
 SECRET = "AKIAIOSFODNN7EXAMPLE"  # as bad rows may hold one; AWS's own example of a key
 ANSWERS = "            predictions = self.predictor.answer(content_type, body)\n"
-# Staging asks about 80 times: this model is good until it has been asked more often.
+# Staging asks without a pause: this model is good until it has been left alone three times.
 TURNS = """            predictions = self.predictor.answer(content_type, body)
-            ASKED.append(1)
-            if len(ASKED) > 90:
+            ASKED.append(time.monotonic())
+            if sum(later - earlier > 0.25 for earlier, later in itertools.pairwise(ASKED)) >= 3:
                 predictions = 1 - np.asarray(predictions)
 """
+IMPORT = "import traceback\n"
 LOGGER = 'log = logging.getLogger("inference")\n'
 
 
@@ -35,7 +36,12 @@ def settings(*pairs: tuple[str, str]) -> Change:
 
 def turns_wrong(root: Path) -> None:
     """Make a model that passes gate and staging, and answers wrongly in production."""
-    replace(root / "inference/app.py", (ANSWERS, TURNS), (LOGGER, LOGGER + "ASKED: list[int] = []\n"))
+    replace(
+        root / "inference/app.py",
+        (ANSWERS, TURNS),
+        (LOGGER, LOGGER + "ASKED: list[float] = []\n"),
+        (IMPORT, "import itertools\nimport time\n" + IMPORT),
+    )
 
 
 def bad_rows(root: Path) -> None:

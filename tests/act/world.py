@@ -41,6 +41,7 @@ class World:
     def __init__(self, folder: Path, root: Path, github: GitHub, aws: dict[str, str]) -> None:
         self.folder, self.root, self.github, self.aws = folder, root, github, aws
         self.variables: dict[str, str] = {}
+        self.gh: dict[str, str] = {}  # what leads a verb to GitHub's settings
         self.runs = 0
         self.slug, self.region = "income-model", aws["AWS_DEFAULT_REGION"]
 
@@ -162,8 +163,8 @@ class World:
         repository["owner"] = {"id": int(OWNER_ID), "login": REPOSITORY.split("/")[0], "type": "Organization"}
         state = gh / "state.json"
         state.write_text(json.dumps(GITHUB | {"repository": repository}), "utf-8")
-        path = f"{gh}{os.pathsep}{os.environ['PATH']}"
-        done = self.verb("connect", "--yes", PATH=path, GH_STATE=str(state))
+        self.gh = {"PATH": f"{gh}{os.pathsep}{os.environ['PATH']}", "GH_STATE": str(state)}
+        done = self.verb("connect", "--yes", **self.gh)
         self.variables = json.loads(state.read_text("utf-8"))["variables"]
         return done.stdout
 
@@ -194,6 +195,7 @@ class World:
         _, pull = self.github.create_pull({"title": title, "head": branch, "base": "main"})
         full = "somebody/demo" if fork else REPOSITORY
         pull["head"]["repo"] = {"full_name": full, "fork": fork}
+        pull["base"]["repo"] = {"full_name": REPOSITORY, "fork": False}
         if fork:  # its token may only read
             said = "Resource not accessible by integration"
             self.github.refuse("POST", f"issues/{pull['number']}/comments", 403, said)

@@ -20,8 +20,9 @@ def test_every_answer_gives_the_templates_github_byte_for_byte(baked, default_ba
     begin = f"{INNER.name}/.github/"
     source = {name for name in tool.tracked() if name.startswith(begin)}
     wanted = {name.removeprefix(begin): (tool.ROOT / name).read_bytes() for name in source}
+    wanted = {name: text for name, text in wanted.items() if name not in bakes.RENDERED}
     for project in (*baked, default_bake):
-        assert bakes.contents(project) == wanted
+        assert bakes.copied(project) == wanted
 
 
 def test_no_validator_finds_anything(baked, capsys):

@@ -43,7 +43,7 @@ def to_production(run: Run, work: Tree, package: Package) -> Package:
 def in_turn(run: Run, work: Tree, bring: Callable[[], Package]) -> Package | None:
     """Bring a release to production; None where a later commit's serves there.
 
-    No lock: a runner that is gone would hold it. Of two releases SageMaker takes one; the other asks git again.
+    No lock: a runner that is gone would hold it. Of two releases SageMaker takes one, the other looks again.
 
     Raises:
         NotStarted: E413, others came in between again and again.

@@ -188,7 +188,7 @@ def alone(run: Run, endpoint: str, before: dict[str, Any]) -> None:
 
 
 def overtaken(endpoint: str, now: dict[str, Any]) -> NotStarted:
-    """Return the error of a release that another one was quicker than: whether it may go on must be asked anew."""
+    """Return the error of a release that another one was quicker than; production is the other's."""
     serves, pending = now.get("EndpointConfigName"), endpoints.pending(now)
     return NotStarted(f"""E413 another release came in between
         {endpoint}

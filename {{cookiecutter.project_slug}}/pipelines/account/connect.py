@@ -15,10 +15,14 @@ from pipelines.account.roles import Account
 from pipelines.account.trust import ENVIRONMENTS
 from pipelines.errors import AccessError, SettingsError
 from pipelines.run import Run
+from pipelines.story import Step
 
 NEXT = """next:
   python -m pipelines doctor
   git push    each merge to main is a release"""
+NO_ENVIRONMENTS = (
+    "none: in a private repository they need GitHub Pro, Team or Enterprise; the roles let main in without"
+)
 NAMED = tuple(
     name for names in ENVIRONMENTS.values() for name in names
 )  # staging, production, infrastructure
@@ -210,15 +214,38 @@ def act(run: Run, github: GitHub, plan: Plan) -> None:
         changes.execute(run.aws, first, step)
     with run.story.step("roles") as step:
         changes.execute(run.aws, filled(run, plan, second), step)
+    reviewed = run.settings.project.approval == "reviewer"
     for name, commands in (("variables", plan.variables), ("environments", plan.environments)):
         with run.story.step(name) as step:
             if github.absent and commands:
                 step.verdict, step.note = "waiting", f"{github.absent}: to type, below"
                 continue
-            for command in commands:
-                step.note = shlex.join(command[:4])
-                github.do(command)
             step.note = f"{len(commands)} commands" if commands else "as they are to be"
+            _tell(github, commands, reviewed, step)
+
+
+def _tell(github: GitHub, commands: tuple[Command, ...], reviewed: bool, step: Step) -> None:
+    """Run commands; environments that GitHub's plan lacks are a loss only where a reviewer must let in."""
+    note = step.note
+    for command in commands:
+        step.note = shlex.join(command[:4])
+        try:
+            github.do(command)
+        except AccessError as refused:
+            if not github.unpaid(refused):
+                raise
+            if reviewed:
+                raise _no_reviewers(refused) from None
+            step.verdict, step.note = "waiting", NO_ENVIRONMENTS
+            return
+    step.note = note
+
+
+def _no_reviewers(refused: AccessError) -> AccessError:
+    return AccessError(f"""E605 GitHub's plan has no required reviewers for this repository
+        {refused.where}
+        {refused.why}; in a private repository they need GitHub Enterprise
+        change the plan; or choose approval = "pull-request" in mlops.toml, and repeat: the rest is done""")
 
 
 def filled(run: Run, plan: Plan, shown: ChangeSet) -> ChangeSet:

@@ -69,6 +69,12 @@ class GitHub:
         if done.returncode:
             raise _refused(command, done.stderr)
 
+    def unpaid(self, refused: AccessError) -> bool:
+        """Say whether an environment was refused by GitHub's plan: Free has none in a private repository."""
+        admin = self.facts.get("permissions", {}).get("admin", True)
+        plan = any(status in refused.why for status in (*FORBIDDEN, "HTTP 422"))
+        return bool(self.facts.get("private")) and admin and plan and "/environments/" in refused.where
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The repository as GitHub describes it; raises AccessError E605 where this login cannot see it."""

@@ -103,7 +103,7 @@ def _stacks(run: Run, part: str = "") -> Iterator[Thing]:
 
 def _data(run: Run) -> Iterator[Thing]:
     """Yield what releases wrote into what the stack keeps: packages and objects."""
-    aws, left = run.aws, roles.leftovers(run.aws, run.project, roles.account(run.aws))
+    left = roles.leftovers(run.aws, run.project, roles.account(run.aws))
     if (group := left.get("model package group")) and (count := len(_packages(run, group))):
         yield Thing("packages", group, f"{count}", lambda step: _unregister(run, group, step), data=True)
     if bucket := left.get("bucket"):
@@ -166,7 +166,8 @@ def _kept(run: Run) -> Iterator[Thing]:
         pages = aws.ecr.get_paginator("list_images").paginate(repositoryName=repository)
         count = len({image["imageDigest"] for page in pages for image in page["imageIds"]})
         erase = functools.partial(aws.ecr.delete_repository, repositoryName=repository, force=True)
-        yield Thing("image repository", repository, f"{count} images", lambda _: erase(), data=True)
+        images = "1 image" if count == 1 else f"{count} images"
+        yield Thing("image repository", repository, images, lambda _: erase(), data=True)
     if bucket := left.get("bucket"):
         if key := _key(run, bucket):
             note = f"costs until then; {KEY_DAYS} days to change your mind: aws kms cancel-key-deletion"

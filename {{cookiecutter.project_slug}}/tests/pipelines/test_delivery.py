@@ -193,6 +193,17 @@ def test_a_release_that_an_earlier_run_left_unproven_gives_way_to_the_last_prove
     assert served == [2, 1]
 
 
+def test_who_asks_for_a_release_is_noted_before_it_serves(production, monkeypatch):
+    client = packages("Approved", "Approved", serving=1)
+    run, _ = production(client)
+    noted, known = [], rollout.serve
+    monkeypatch.setattr(rollout, "serve", lambda *words: (noted.extend(client.asked), known(*words)))
+    delivery.to_production(run, registry.describe(run.aws, f"{GROUP}/2"), "c" * 40)
+    (change,) = [request for operation, request in noted if operation == "update_model_package"]
+    assert change["CustomerMetadataProperties"]["asked_by"] == "c" * 40
+    assert change["CustomerMetadataProperties"]["production"] != "proven"
+
+
 def test_a_release_that_production_has_proven_says_so_in_the_registry(production):
     client = packages("Approved")
     run, _ = production(client)

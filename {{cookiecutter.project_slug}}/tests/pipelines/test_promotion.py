@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from pipelines import delivery, history, promotion
-from pipelines.errors import SettingsError
+from pipelines.errors import NotStarted, SettingsError
 from pipelines.registry import describe
 from pipelines.tree import Ids, Tree
 from tests.pipelines.makers import GROUP, make_run, packages
@@ -96,6 +96,54 @@ def test_the_working_trees_own_release_does_not_wait_once_it_is_named(promoted, 
     root, commits, _ = main
     (root / "production.lock").write_text(json.dumps({"release_id": "2" * 64}))
     assert promoted(commits[2], commits[1], approval="pull-request") == (["2"], {})
+
+
+@pytest.fixture
+def overtaken(make_settings, main, monkeypatch):
+    """Return a function: a commit whose release another one overtakes; how often it was brought, steps."""
+    root, _, git = main
+
+    def call(commit: str, other: str, times: int = 1):
+        client, brought, asked = packages("Approved", "Approved", serving=1), [], []
+        described = client.answers["describe_model_package"]
+
+        def describe_model_package(ModelPackageName):
+            told = described(ModelPackageName)
+            told["CustomerMetadataProperties"]["asked_by"] = asked[-1] if asked else ""
+            return told
+
+        def to_production(run, package, commit):
+            brought.append(commit)
+            if len(brought) <= times:
+                asked.append(other)
+                raise NotStarted("E413 another release came in between\nendpoint\nwhy\ntodo")
+            return package
+
+        client.answers["describe_model_package"] = describe_model_package
+        monkeypatch.setattr(delivery, "to_production", to_production)
+        run = make_run(make_settings(), sagemaker=client)
+        git("checkout", "--quiet", commit)
+        work = Tree(run.settings, None, Ids("c", "s", "2" * 64, commit), "", root)  # type: ignore[arg-type]
+        promotion.to_production(run, work, describe(run.aws, f"{GROUP}/2"))
+        return len(brought), [step.verdict for step in run.story.steps]
+
+    return call
+
+
+def test_a_release_that_an_older_commit_overtook_asks_again(overtaken, main):
+    _, commits, _ = main
+    assert overtaken(commits[1], other=commits[0]) == (2, [])
+
+
+def test_a_release_that_a_newer_commit_overtook_leaves_it_there(overtaken, main):
+    _, commits, _ = main
+    assert overtaken(commits[0], other=commits[1]) == (1, ["superseded"])
+
+
+def test_who_is_overtaken_again_and_again_gives_up(overtaken, main):
+    _, commits, _ = main
+    with pytest.raises(NotStarted, match="came in between"):
+        overtaken(commits[1], other=commits[0], times=promotion.TURNS)
 
 
 @pytest.mark.parametrize(

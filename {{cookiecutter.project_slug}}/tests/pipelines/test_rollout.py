@@ -10,8 +10,8 @@ import json
 import pytest
 from botocore.validate import validate_parameters
 
-from pipelines import names, proof, rollout
-from pipelines.errors import DeployFailed
+from pipelines import endpoints, names, proof, rollout
+from pipelines.errors import DeployFailed, NotStarted
 from pipelines.story import Step
 from tests.pipelines.makers import (
     RELEASE,
@@ -279,6 +279,34 @@ def test_a_first_deploy_creates_the_endpoint_and_proves_it(make_settings):
         "create_endpoint_config",
         "create_endpoint",
     ]
+
+
+OLD, THEIRS = "income-model-production-0", "income-model-production-9"
+UNDER_WAY = {"EndpointStatus": "Updating", "PendingDeploymentSummary": {"EndpointConfigName": THEIRS}}
+
+
+@pytest.mark.parametrize(
+    ("ended", "overtaken"),
+    [
+        pytest.param(THEIRS, True, id="the other one took over"),
+        pytest.param(OLD, False, id="the other one went back, or its runner was killed"),
+        pytest.param("income-model-shadow-0", False, id="the other one left a shadow"),
+    ],
+)
+def test_a_release_waits_for_another_one_and_looks_what_it_did(make_settings, monkeypatch, ended, overtaken):
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
+    monkeypatch.setattr(rollout.proof, "golden", lambda *_: GOLDEN)
+    monkeypatch.setattr(rollout.proof, "of_archive", lambda *_: None)
+    looks = iter([endpoint(EndpointConfigName=OLD) | UNDER_WAY] * 3)
+    client = Client(describe_endpoint=lambda **_: next(looks, endpoint(EndpointConfigName=ended)))
+    run = make_run(make_settings(), sagemaker=client)
+    with run.story.step("production") as step:
+        if overtaken:
+            with pytest.raises(NotStarted, match="E413 another release"):
+                rollout.prepare(run, "production", make_package(2), step)
+        else:
+            assert rollout.prepare(run, "production", make_package(2), step).asked is False
+    assert client.operations().count("describe_endpoint") == 4
 
 
 def test_an_archive_that_is_not_the_evaluated_one_is_never_served(make_settings):

@@ -260,6 +260,14 @@ def test_a_release_that_another_one_overtook_while_its_alarms_became_quiet_is_no
     assert made.cloudwatch.operations()[-1] == "delete_alarms"
 
 
+def test_a_release_that_another_one_was_quicker_than_by_a_moment_says_so_and_leaves_no_alarm(make_settings):
+    refusal = error("ValidationException", "Cannot update in-progress endpoint", "UpdateEndpoint")
+    made = Rollout(make_settings, state("Updating", pending="theirs", share=0.5), update_endpoint=refusal)
+    with pytest.raises(NotStarted, match="another release came in between"):
+        made.go()
+    assert made.cloudwatch.operations()[-1] == "delete_alarms"
+
+
 @pytest.mark.parametrize(
     ("share", "seen"),
     [

@@ -17,7 +17,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
 print("event=loaded release=7", flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+where = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+http.server.ThreadingHTTPServer(where, Handler).serve_forever()
 """
 
 
@@ -86,7 +87,12 @@ def package(project: Project) -> None:
 def pushed(project: Project) -> None:
     """Push an image's manifest."""
     kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"digest": f"sha256:{'0' * 64}"}, "layers": []}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": kind,
+        "config": {"digest": f"sha256:{'0' * 64}"},
+        "layers": [],
+    }
     put = project.aws["ecr"].put_image
     put(repositoryName=project.slug, imageTag="serve", imageManifest=json.dumps(manifest))
 

@@ -216,6 +216,53 @@ def test_an_approval_by_a_reviewer_names_whoever_is_logged_in(project: Project):
     assert project.github.environments["staging"]["protection_rules"] == []
 
 
+REFUSALS = [
+    pytest.param("gh: Upgrade to GitHub Pro or make this repository public (HTTP 403)", id="403"),
+    pytest.param("gh: Not Found (HTTP 404)", id="404"),
+    pytest.param("gh: Failed ... ensure the billing plan supports ... (HTTP 422)", id="422"),
+]
+
+
+def private(project: Project, said: str, **facts: Any) -> None:
+    """Make the repository private, and let GitHub refuse its environments."""
+    repository = project.github.repository | {"private": True} | facts
+    project.github.change(repository=repository, refuse={"-X PUT": said})
+
+
+@pytest.mark.parametrize("said", REFUSALS)
+def test_environments_that_githubs_plan_lacks_are_a_warning(project: Project, said):
+    private(project, said)
+    shown = connect(project)
+    assert "in a private repository they need GitHub Pro, Team or Enterprise" in shown
+    assert project.stacks() == project.both()
+    assert len(project.github.variables) == 5
+
+
+@pytest.mark.parametrize("said", REFUSALS)
+def test_where_a_reviewer_must_let_in_the_plan_is_an_error_that_names_the_one_needed(project: Project, said):
+    private(project, said)
+    with pytest.raises(AccessError, match="E605 GitHub's plan has no required reviewers") as stopped:
+        connecting.connect(project.run(project={"approval": "reviewer"}), yes=True)
+    assert said in stopped.value.why
+    assert "GitHub Enterprise" in stopped.value.why
+
+
+@pytest.mark.parametrize(
+    ("said", "facts"),
+    [
+        pytest.param("gh: Server Error (HTTP 500)", {}, id="GitHub is broken"),
+        pytest.param("gh: Not Found (HTTP 404)", {"private": False}, id="a public repository"),
+        pytest.param(
+            "gh: Not Found (HTTP 404)", {"permissions": {"admin": False}}, id="no administrator"
+        ),
+    ],
+)
+def test_any_other_refusal_of_an_environment_is_an_error(project: Project, said, facts):
+    private(project, said, **facts)
+    with pytest.raises(AccessError, match="E605 GitHub refused gh api -X PUT"):
+        connect(project)
+
+
 def test_without_gh_it_asks_for_the_two_numbers(project: Project):
     project.github.change(login=None)
     with pytest.raises(SettingsError, match="E509") as stopped:

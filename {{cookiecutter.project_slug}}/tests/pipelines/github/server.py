@@ -298,6 +298,8 @@ class GitHub:
         entries = {each["path"]: each for each in base}
         for each in body["tree"]:
             entries.pop(each["path"], None)
+            if "content" in each:
+                each = each | {"sha": self.git("hash-object", "-w", "--stdin", text=each["content"])}
             if each["sha"] is not None:
                 entries[each["path"]] = each
         text = "".join(f"{e['mode']} {e['type']} {e['sha']}\t{e['path']}\n" for e in entries.values())

@@ -9,8 +9,20 @@ import pytest
 from pipelines.errors import AccessError
 from pipelines.github import after
 from tests.conftest import make_settings
-from tests.pipelines.github.makers import PACKAGE, RELEASED, ROLLED_BACK
+from tests.pipelines.github.makers import (
+    PACKAGE,
+    PIPELINE,
+    RELEASED,
+    ROLLED_BACK,
+    STAGE,
+    job,
+    needs,
+    step,
+    story,
+)  # fmt: skip
 from tests.pipelines.makers import GROUP, NO_ENDPOINT, RELEASE, SERVING, Bucket, Client, error, make_run
+
+LATER = story("promote", step("production", "superseded"))
 
 
 def registry(world, serving: int = 7) -> Client:
@@ -167,6 +179,21 @@ def test_a_story_that_lies_on_s3_alone_is_heard(world, conclude):
     bucket.objects[key] = stories["1"].encode()
     kind, _, _ = conclude(json.dumps(told), s3=bucket)
     assert kind == "rolled back"
+
+
+def test_three_merges_in_a_row_leave_one_outcome_each_in_whatever_order_they_end(world, conclude):
+    second = world.checkout.merge("Second", {"training/train.py": "second"})
+    third = world.checkout.merge("Third", {"training/train.py": "third"})
+    late = needs(a=job("success", PIPELINE), b=job("success", STAGE, LATER))
+    conclude(RELEASED, commit=third, serving=8)
+    conclude(late, commit=world.bad, serving=8)
+    *_, bucket = conclude(late, commit=second, serving=8)
+    outcomes = {key: json.loads(body)["outcome"] for key, body in bucket.objects.items()}
+    assert outcomes == {
+        f"outcomes/{world.bad}.json": "superseded",
+        f"outcomes/{second}.json": "superseded",
+        f"outcomes/{third}.json": "released",
+    }
 
 
 @pytest.mark.parametrize("garbage", ["", "null", "[]", "x"])
