@@ -73,6 +73,8 @@ MODULES = (
 LATER = {
     "cloudformation": ("sagemaker_emulator.stacks",),
     "events": ("sagemaker_emulator.monitoring.rules",),
+    "kms": ("sagemaker_emulator.keys",),
+    "servicequotas": ("sagemaker_emulator.quotas",),
     "sts": ("sagemaker_emulator.access.trust",),
 }
 

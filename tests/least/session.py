@@ -15,7 +15,12 @@ from act.world import ACCOUNT, World
 
 from least.jobs import Jobs
 
-QUICK = (("epochs = 12\n", "epochs = 2\n"), ("minimum = 0.88 ", "minimum = 0.80 "))
+QUICK = (
+    ("epochs = 12\n", "epochs = 2\n"),
+    ("minimum = 0.88 ", "minimum = 0.80 "),
+    ("max_regression = 0.002 ", "max_regression = 0.05 "),
+    ("slice_max_regression = 0.02\n", "slice_max_regression = 0.2\n"),
+)
 MACHINES = 'instance_count = 1            # all of them cost money all the time; a canary needs two or more\n'
 SAFE = (
     (MACHINES, "instance_count = 2\n"),

@@ -27,6 +27,8 @@ STALE = {
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature",
 }  # fmt: skip
+KEYLESS = ("KMS.", "DisabledException", "KMSInvalidStateException")  # how such a code begins; S3 adds "KMS."
+SKEWED = ("RequestTimeTooSkewed", "Signature expired", "Signature not yet current")  # a code, or the words
 ABSENT = {"ResourceNotFound", "NoSuchKey", "404", "RepositoryNotFoundException", "NoSuchEntity"}
 ABSENT_WORDS = ("could not find", "does not exist", "not found", "cannot find")
 NO_CREDENTIALS = (
@@ -146,6 +148,16 @@ def _unreachable(error: boto.BotoCoreError) -> MLOpsError:
 def _refused(error: boto.ClientError, where: str) -> MLOpsError:
     """Return our error for an answer of AWS that is a no."""
     operation, message = error.operation_name, error.response["Error"].get("Message", "")
+    if any(words in f"{code(error)} {message}" for words in SKEWED):
+        return AccessError(f"""E611 this machine's clock is wrong, says AWS
+            the clock of this machine
+            {operation}: {message}
+            set it (AWS forgives 5 minutes), then repeat: nothing is done twice""")
+    if code(error).startswith(KEYLESS):
+        return AccessError(f"""E610 AWS cannot use the key of what {operation} asked for
+            the KMS key that encrypts it
+            {message}
+            enable it (aws kms enable-key, or cancel-key-deletion), then repeat: nothing is done twice""")
     if code(error) in STALE:
         return AccessError(f"""E601 AWS does not accept these credentials
             {where}

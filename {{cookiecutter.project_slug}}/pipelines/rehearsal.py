@@ -18,6 +18,7 @@ from rich.console import Console
 from pipelines import data, history, images, names, proof, release, report, stack, tree
 from pipelines.errors import SettingsError
 from pipelines.run import Run
+from pipelines.settings import Settings
 from pipelines.story import Story
 
 BASE = Path("build/base")
@@ -35,6 +36,7 @@ def refuse_aws() -> None:
 
 def rehearse(run: Run, base: str = "") -> None:
     """Release the working tree where nothing can be harmed."""
+    run.settings = sampled(run.settings)
     work = tree.read(run.settings)
     for name in report.LEFT:  # a run that stops early must not show the last one's numbers
         (report.BUILD / name).unlink(missing_ok=True)
@@ -48,6 +50,17 @@ def rehearse(run: Run, base: str = "") -> None:
     release.release(run, work)
     if run.settings.project.approval == "gate":  # else nothing serves yet: promote is somebody's decision
         proof.request(run, "production")
+
+
+def sampled(settings: Settings, root: Path = Path()) -> Settings:
+    """Return settings that name the committed sample, where data.lock names files that are not in git."""
+    lock, sample = data.read_lock(root / settings.data.lock), root / settings.data.sample
+    here = all((root / lock.prefix / file.key).is_file() for file in lock.files)
+    if here or not sample.is_file():
+        return settings
+    return settings.model_copy(
+        update={"data": settings.data.model_copy(update={"lock": settings.data.sample})}
+    )
 
 
 def release_base(run: Run, commit: str, root: Path) -> None:

@@ -45,6 +45,7 @@ class Data(Table):
     """Which rows, what is predicted, what only slices."""
 
     lock: str = "data.lock"
+    sample: str = "sample.lock"  # of files in git, for where the bucket's are out of reach
     key: str
     label: str
     slices_only: Annotated[tuple[str, ...], Field(strict=False)] = ()  # TOML knows lists only

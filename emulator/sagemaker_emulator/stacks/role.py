@@ -12,8 +12,9 @@ from sagemaker_emulator import seams
 def create(
     original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str, **kwargs: Any
 ) -> Any:
-    """Make the role and attach its managed policies, which moto leaves out."""
+    """Make the role; attach its managed policies, which moto leaves out, and keep the others as texts."""
     role = original(cls, name, document, account, region, **kwargs)
+    role.policies = {policy: _text(told) for policy, told in role.policies.items()}  # GetRolePolicy: JSON
     for arn in document["Properties"].get("ManagedPolicyArns", []):
         seams.client("iam", region).attach_role_policy(RoleName=role.name, PolicyArn=arn)
     return role

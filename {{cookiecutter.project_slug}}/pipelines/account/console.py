@@ -22,6 +22,11 @@ def log(region: str, group: str) -> str:
     return page(region, f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{escaped}")
 
 
+def quotas(region: str, service: str) -> str:
+    """Return the page of a service's quotas."""
+    return page(region, f"servicequotas/home/services/{service}/quotas")
+
+
 def quota(region: str, service: str, code: str) -> str:
     """Return the page on which more of a quota is asked for."""
-    return page(region, f"servicequotas/home/services/{service}/quotas/{code}")
+    return f"{quotas(region, service)}/{code}"

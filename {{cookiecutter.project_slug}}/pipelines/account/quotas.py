@@ -47,32 +47,24 @@ def check(aws: Aws, settings: Settings) -> Iterator[Finding]:
             if item["QuotaName"] in wanted
         }
     except (ClientError, BotoCoreError) as error:
-        why = errors.code(error) or type(error).__name__
-        yield warn(
-            "quotas",
-            f"not readable: {why}",
-            f"a release needs {_listed(wanted)}",
-            fix="look in the console: Service Quotas, Amazon SageMaker",
-        )
+        yield _untold(wanted, aws.region, f"not readable: {errors.code(error) or type(error).__name__}")
         return
-    for name, count in wanted.items():
-        yield judged(name, count, found.get(name), aws.region)
+    for name in (name for name in wanted if name in found):
+        yield judged(name, wanted[name], found[name], aws.region)
+    if missing := {name: count for name, count in wanted.items() if name not in found}:
+        yield _untold(missing, aws.region, f"AWS does not tell {len(missing)} of {len(wanted)}")
 
 
-def judged(name: str, count: int, quota: dict[str, object] | None, region: str) -> Finding:
+def _untold(wanted: dict[str, int], region: str, why: str) -> Finding:
+    needs = ", ".join(f"{count} {name}" for name, count in wanted.items())
+    return warn("quotas", why, f"a release needs {needs}", fix=f"look: {console.quotas(region, SERVICE)}")
+
+
+def judged(name: str, count: int, quota: dict[str, object], region: str) -> Finding:
     """Return the finding about one quota."""
-    if quota is None:
-        return warn("quotas", f"nobody tells how many {name}", f"a release needs {count}")
     value, code = float(str(quota["Value"])), str(quota["QuotaCode"])
+    what = f"{value:g} {name}, a release needs {count}"
     if value >= count:
-        return ok("quotas", f"{value:g} {name}, a release needs {count}")
-    return bad(
-        "quotas",
-        f"{value:g} {name}, a release needs {count}",
-        "new accounts begin with few or none",
-        fix=f"ask for more: {console.quota(region, SERVICE, code)}",
-    )
-
-
-def _listed(wanted: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in wanted.items())
+        return ok("quotas", what)
+    fix = f"ask for {count}: {console.quota(region, SERVICE, code)}"
+    return bad("quotas", what, "new accounts begin with few or none; AWS answers in minutes or days", fix=fix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines import names
@@ -52,9 +52,7 @@ def propose(
     """
     with api.asking("make the revert of a release", repository):
         if there := proposal.opened(repository, branch(outcome)):
-            return Proposal(
-                f"{link(f'#{there.number}', there.html_url)} is open.", there.html_url, there.number
-            )
+            return told(Proposal("", there.html_url, there.number))
         why = unfit(serving, outcome)
         way = along(repository, serving, serves) if serving and not why else why
         if isinstance(way, str):
@@ -64,7 +62,15 @@ def propose(
         if tree.sha == head.tree.sha:
             return Proposal(f"No revert is needed: {MAIN} is as release {short(serving)} was.")
         proposal.push(repository, branch(outcome), tree, head, message(outcome, serving, way))
-        return proposal.ask(repository, branch(outcome), title(serving), body(outcome, serving, way, issue))
+        said = body(outcome, serving, way, issue)
+        return told(proposal.ask(repository, branch(outcome), title(serving), said))
+
+
+def told(made: Proposal) -> Proposal:
+    """Return the proposal with what it does in its note; one that a person must open says so already."""
+    if made.number is None:
+        return made
+    return replace(made, note=f"The revert {link(f'#{made.number}', made.url)} takes it back.")
 
 
 def branch(outcome: Outcome) -> str:

@@ -46,6 +46,11 @@ def test_in_github_actions_the_same_text_is_an_annotation():
         pytest.param(error("AccessDeniedException"), "E602", id="not allowed"),
         pytest.param(boto.EndpointConnectionError(endpoint_url="https://x"), "E603", id="unreachable"),
         pytest.param(boto.ConnectTimeoutError(endpoint_url="https://x"), "E603", id="timed out"),
+        pytest.param(error("KMS.DisabledException", "arn:... is disabled."), "E610", id="a disabled key"),
+        pytest.param(error("KMSInvalidStateException", "is pending deletion."), "E610", id="a key that goes"),
+        pytest.param(error("RequestTimeTooSkewed"), "E611", id="a wrong clock, says S3"),
+        pytest.param(error("InvalidSignatureException", "Signature not yet current: 2"), "E611", id="clock"),
+        pytest.param(error("SignatureDoesNotMatch", "The request signature"), "E601", id="a wrong key"),
         pytest.param(error("ValidationException", "bad"), "E103", id="anything else AWS refuses"),
     ],
 )

@@ -99,7 +99,10 @@ def _object(call: Call) -> Iterable[Need]:
 
 @rule("s3", "GetObject", "HeadObject", "SelectObjectContent")
 def _read(call: Call) -> Iterator[Need]:
-    yield from _reading(call, call.params["Bucket"], call.params["Key"], call.params.get("VersionId"))
+    # A head shows nothing that is encrypted, but for the checksums, where somebody asks for them.
+    opened = call.operation != "HeadObject" or call.params.get("ChecksumMode") == "ENABLED"
+    version = call.params.get("VersionId")
+    yield from _reading(call, call.params["Bucket"], call.params["Key"], version, opened)
 
 
 @rule("s3", "PutObject", "CreateMultipartUpload")
@@ -133,7 +136,7 @@ def _delete_several(call: Call) -> Iterator[Need]:
         yield _need(call, action, f"{call.params['Bucket']}/{each['Key']}")
 
 
-def _reading(call: Call, bucket: str, key: str, version: str | None) -> Iterator[Need]:
+def _reading(call: Call, bucket: str, key: str, version: str | None, opened: bool = True) -> Iterator[Need]:
     found = resources.s3_object(bucket, key, version)
     if found is None:
         # Whether something is missing is told only to those who may list.
@@ -141,7 +144,7 @@ def _reading(call: Call, bucket: str, key: str, version: str | None) -> Iterator
         yield _need(call, "ListBucket", bucket)
         return
     yield _need(call, "GetObjectVersion" if version else "GetObject", f"{bucket}/{key}")
-    if getattr(found, "encryption", None) == "aws:kms":
+    if opened and getattr(found, "encryption", None) == "aws:kms":
         yield from of_object("Decrypt", found.kms_key_id, _arn_of(call, f"{bucket}/{key}"), call)
 
 

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,5 +154,5 @@ def _write_settings(root: Path) -> None:
     }
     text = file.read_text("utf-8")
     for name, value in answers.items():
-        text = text.replace(f"{{{{ cookiecutter.{name} }}}}", value)
+        text = re.sub(rf"\{{\{{ \w+\.{name} \}}\}}", value, text)
     file.write_text(text, encoding="utf-8")

@@ -252,9 +252,7 @@ def test_where_a_reviewer_must_let_in_the_plan_is_an_error_that_names_the_one_ne
     [
         pytest.param("gh: Server Error (HTTP 500)", {}, id="GitHub is broken"),
         pytest.param("gh: Not Found (HTTP 404)", {"private": False}, id="a public repository"),
-        pytest.param(
-            "gh: Not Found (HTTP 404)", {"permissions": {"admin": False}}, id="no administrator"
-        ),
+        pytest.param("gh: Not Found (HTTP 404)", {"permissions": {"admin": False}}, id="no administrator"),
     ],
 )
 def test_any_other_refusal_of_an_environment_is_an_error(project: Project, said, facts):

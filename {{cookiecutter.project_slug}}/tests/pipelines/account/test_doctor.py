@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -109,10 +110,34 @@ def test_without_credentials_it_says_so_and_looks_at_what_is_here(project: Proje
     assert any(item.about == "packages" for item in found)
 
 
-def test_quotas_that_nobody_tells_are_a_warning_with_what_is_needed(connected: Project):
-    [finding] = [item for item in examining.examine(connected.run()) if item.about == "quotas"]
+def looked_at(project: Project) -> list[Finding]:
+    run = project.run()
+    return list(quotas.check(run.aws, run.settings))
+
+
+def test_quotas_that_nobody_tells_are_a_warning_with_what_is_needed(project: Project):
+    [finding] = looked_at(project)
     assert finding.verdict == "warn"
     assert "1 ml.m5.xlarge for training job usage" in finding.why[0]
+    assert finding.fix.endswith("/servicequotas/home/services/sagemaker/quotas")
+
+
+def test_a_new_accounts_quota_of_none_is_bad_with_the_link_that_raises_it(project: Project):
+    table = project.root / ".emulator" / "quotas.json"
+    wanted = quotas.needed(project.run().settings)
+    table.write_text(json.dumps(wanted | {"ml.m5.large for endpoint usage": 0}))
+    try:
+        found = looked_at(project)
+    finally:
+        table.unlink()
+    assert sorted(item.verdict for item in found) == ["bad", "ok", "ok"]
+    [finding] = [item for item in found if item.verdict == "bad"]
+    assert finding.what == "0 ml.m5.large for endpoint usage, a release needs 2"
+    assert re.fullmatch(
+        r"ask for 2: https://eu-west-1\.console\.aws\.amazon\.com/servicequotas/home"
+        r"/services/sagemaker/quotas/L-[0-9A-F]{8}",
+        finding.fix,
+    )
 
 
 def test_a_rollout_needs_both_fleets():

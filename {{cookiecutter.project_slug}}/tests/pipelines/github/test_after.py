@@ -89,7 +89,7 @@ def test_a_rollback_is_recorded_shown_and_answered(world, conclude):
     assert "run 41" in summary
     assert "#/endpoints/income-model-production" in summary
     assert f"s3://bucket/releases/{RELEASE}/rollout.json".replace("://", ":&#8203;//") in issue["body"]
-    assert "is open" in issue["body"]
+    assert "takes it back" in issue["body"]
     assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
     assert "issue #1" in pull["body"]
 
