@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,6 +60,15 @@ def fewer_rows(root: Path) -> None:
     path = root / "data/adult/batch=4/part-0.parquet"
     pq.write_table(pq.read_table(path)[:-200], path)
     verb(root, "data_checks.lock", "data/adult", "--key", "row_id")
+
+
+def more_rows(root: Path) -> bytes:
+    """Return a Parquet file of a hundred rows more, as whoever makes the data puts it into the bucket."""
+    table = pq.read_table(root / "data/adult/batch=1/part-0.parquet")[:100]
+    keys = pa.array(range(40_001, 40_101), table["row_id"].type)
+    body = io.BytesIO()
+    pq.write_table(table.set_column(table.column_names.index("row_id"), "row_id", keys), body)
+    return body.getvalue()
 
 
 def prose(root: Path) -> None:

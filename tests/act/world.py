@@ -244,6 +244,11 @@ class World:
         """Return how many training jobs there ever were."""
         return len(self.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
 
+    def put(self, key: str, body: bytes) -> None:
+        """Put an object into the project's bucket, as another program would."""
+        bucket = f"{self.slug}-{ACCOUNT}-{self.region}"
+        self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
     def outcome(self, commit: str) -> dict[str, Any]:
         """Return the one outcome that is recorded of a commit."""
         s3 = self.client("s3")

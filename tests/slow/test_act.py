@@ -136,6 +136,21 @@ def test_merges_in_a_row_are_each_trained_once_and_the_newest_serves(github):
     assert github.asked_by() == second
 
 
+def test_new_data_in_the_bucket_becomes_a_pull_request_and_merging_it_trains_on_it(github):
+    github.put("data/adult/batch=5/part-0.parquet", changes.more_rows(github.root))
+    done = github.run("data.yml", "schedule")
+    assert done.code == 0, done.output
+    (pull,) = github.pulls()
+    assert "| rows | 32,561 | 32,661 |" in pull["body"]
+    before = github.trainings()
+    commit = github.merge_pull(pull)
+    done = github.run("main.yml")
+    assert github.outcome(commit)["outcome"] == "released", done.output
+    assert github.trainings() == before + 1
+    assert github.run("data.yml", "schedule").code == 0
+    assert github.pulls() == []
+
+
 def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(github):
     before, newest = github.served(), max(github.packages())
     done = github.run("rollback.yml", "workflow_dispatch")

@@ -1,6 +1,7 @@
 """CloudFormation that fails when it should, with the resource types that moto lacks."""
 
 from sagemaker_emulator.stacks import bucket as bucket
+from sagemaker_emulator.stacks import differences as differences
 from sagemaker_emulator.stacks import failing as failing
 from sagemaker_emulator.stacks import functions as functions
 from sagemaker_emulator.stacks import guards as guards

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from moto.core.common_models import CloudFormationModel
 
 from sagemaker_emulator import seams
 from sagemaker_emulator.stacks.resource import ApiResource, coerced
+
+
+DEFAULTS = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False}
+
+
+@seams.wrap("moto.kms.responses", "validate_policy")
+def validate_policy(original: Any, key: Any, action: str) -> None:
+    """Judge a key policy as moto does, also where its one statement stands without a list."""
+    policy = json.loads(key.policy) if key.policy else {}
+    statements = policy.get("Statement", [])
+    listed = statements if isinstance(statements, list) else [statements]
+    original(SimpleNamespace(arn=key.arn, policy=json.dumps({**policy, "Statement": listed})), action)
 
 
 class ManagedPolicy(ApiResource, CloudFormationModel):
@@ -68,7 +81,8 @@ class Key(ApiResource, CloudFormationModel):
             k: v for k, v in properties.items() if k in ("Description", "KeySpec", "KeyUsage", "MultiRegion")
         }
         tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])]
-        made = kms.create_key(**coerced(request, "kms", "CreateKey"), Tags=tags)["KeyMetadata"]
+        request = {**DEFAULTS, **coerced(request, "kms", "CreateKey")}
+        made = kms.create_key(**request, Tags=tags)["KeyMetadata"]
         cls._set(kms, made["KeyId"], properties)
         return made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]}
 

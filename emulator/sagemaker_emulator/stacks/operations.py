@@ -10,6 +10,7 @@ from moto.cloudformation.parsing import OutputMap
 from moto.core.exceptions import ServiceException
 
 from sagemaker_emulator import seams
+from sagemaker_emulator.stacks import differences
 from sagemaker_emulator.stacks.resource import ResourceFailed
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ NAMED = {
     "AWS::IAM::User": "UserName",
 }
 BACKEND = "CloudFormationBackend"
+NO_CHANGES = (
+    "The submitted information didn't contain changes. Submit different information to create a change set."
+)
 
 
 @seams.operation("CreateStack", service="cloudformation")
@@ -43,6 +47,7 @@ def update_stack(call: seams.Call) -> Any:
     if stack.status.endswith("ROLLBACK_COMPLETE") and not stack.status.startswith("UPDATE"):
         text = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
         raise seams.AwsError("ValidationError", text)
+    _fill_in_previous(call, stack)
     return seams.original(call)
 
 
@@ -50,6 +55,8 @@ def update_stack(call: seams.Call) -> Any:
 def create_change_set(call: seams.Call) -> Any:
     """Make a change set. Raises AwsError for capabilities that were not given."""
     _ask_for_capabilities(call)
+    if call.params.get("ChangeSetType") == "UPDATE":
+        _fill_in_previous(call, _stack(call, call.params["StackName"]))
     return seams.original(call)
 
 
@@ -86,37 +93,58 @@ def backend_update(
 ) -> Any:
     """Change a stack; when that fails, change it back. Raises AwsError when nothing would change."""
     stack = backend.get_stack(name)
-    parameters = kwargs.get("parameters") or []
-    wanted = {p["parameter_key"] if "parameter_key" in p else p["ParameterKey"]: p for p in parameters}
-    values = {key: str(p.get("ParameterValue", p.get("parameter_value"))) for key, p in wanted.items()}
-    current = {key: str(value) for key, value in stack.stack_parameters.items()}
-    changed = any(current.get(key) != value for key, value in values.items() if value != "None")
-    if stack.has_template(template) and not changed and not kwargs.get("tags"):
+    given = {item["ParameterKey"]: item["ParameterValue"] for item in kwargs.get("parameters") or []}
+    if _same(stack, template, given, kwargs.get("tags")):
         raise seams.AwsError("ValidationError", "No updates are to be performed.")
     return _or_back(stack, lambda: original(backend, name, template, *args, **kwargs))
+
+
+@seams.wrap("moto.cloudformation.responses", "CloudFormationResponse._validate_different_update")
+def validate_different_update(original: Any, *_: Any) -> None:
+    """Leave it to `backend_update` and `backend_propose`: a change set without changes is no error."""
+
+
+@seams.wrap("moto.cloudformation.models", f"{BACKEND}.create_change_set")
+def backend_propose(original: Any, backend: CloudFormationBackend, **request: Any) -> Any:
+    """Make a change set; one that would change nothing ends as FAILED."""
+    arn, stack_id = original(backend, **request)
+    change_set, stack = backend.change_sets[arn], backend.stacks[stack_id]
+    same = request["change_set_type"] == "UPDATE" and _same(
+        stack, request["template"], request["parameters"], request["tags"]
+    )
+    change_set.status = "FAILED" if same else "CREATE_COMPLETE"
+    change_set.execution_status = "UNAVAILABLE" if same else "AVAILABLE"
+    change_set.status_reason = NO_CHANGES if same else None
+    return arn, stack_id
 
 
 @seams.wrap("moto.cloudformation.models", f"{BACKEND}.execute_change_set")
 def backend_execute(
     original: Any, backend: CloudFormationBackend, change_set_name: str, stack_name: str | None = None
 ) -> Any:
-    """Execute a change set; moto forgets the outputs of a stack that began as one."""
+    """Execute a change set, once; moto forgets the outputs and the parameters of its stack."""
     change_set = backend.describe_change_set(change_set_name)
     stack = backend.stacks[change_set.stack_id]
+    if change_set.execution_status != "AVAILABLE":
+        text = f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current execution status"
+        raise seams.AwsError("InvalidChangeSetStatus", f"{text} of [{change_set.execution_status}]")
 
     def execute() -> None:
         original(backend, change_set_name, stack_name)
         stack.template_dict = change_set.template_dict
         stack.output_map = stack._create_output_map()
+        stack.parameters, stack.tags = stack.resource_map.input_parameters, change_set.tags or stack.tags
 
-    if change_set.change_set_type != "CREATE":
-        return _or_back(stack, execute)
-    try:
-        execute()
-    except Exception as error:
-        _failed(stack, "CREATE_FAILED", error, "create")
-        _roll_back(stack)
-    return None
+    if change_set.change_set_type == "CREATE":
+        try:
+            execute()
+        except Exception as error:
+            _failed(stack, "CREATE_FAILED", error, "create")
+            _roll_back(stack)
+    else:
+        _or_back(stack, execute)
+    whole = stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    change_set.execution_status = "EXECUTE_COMPLETE" if whole else "EXECUTE_FAILED"
 
 
 @seams.wrap("moto.cloudformation.models", f"{BACKEND}.delete_stack")
@@ -142,7 +170,6 @@ def _or_back(stack: Stack, change: Any) -> Any:
         _failed(stack, "UPDATE_FAILED", error, "update")
         stack.template, stack.template_dict = text, before
         try:
-            _forget_what_was_never_made(stack)
             stack.resource_map.update(before, parameters)
             status = "UPDATE_ROLLBACK_COMPLETE"
         except Exception:
@@ -151,14 +178,6 @@ def _or_back(stack: Stack, change: Any) -> Any:
         stack.status = status
         stack._add_stack_event(status)
         return stack
-
-
-def _forget_what_was_never_made(stack: Stack) -> None:
-    resources = stack.resource_map
-    made = {
-        name: r for name, r in resources._resource_json_map.items() if name in resources._parsed_resources
-    }
-    resources._resource_json_map = made
 
 
 def _roll_back(stack: Stack) -> None:
@@ -206,6 +225,28 @@ def _worded(error: Exception) -> Exception:
 
 def _stack(call: seams.Call, name: str) -> Stack:
     return seams.backend("cloudformation", call.account, call.region).get_stack(name)
+
+
+def _same(stack: Stack, template: str, parameters: dict[str, str], tags: dict[str, str] | None) -> bool:
+    """Say whether a stack has this template, these tags, and these parameters where defaults fill the rest."""
+    if not stack.has_template(template) or (tags and tags != stack.tags):
+        return False
+    planned = differences.planned(stack.resource_map, stack.template_dict, parameters)
+    return planned.resolved_parameters == stack.stack_parameters
+
+
+def _fill_in_previous(call: seams.Call, stack: Stack) -> None:
+    """Put values where a request says UsePreviousValue. Raises AwsError for a parameter that is new."""
+    defaults = stack.template_dict.get("Parameters", {})
+    for item in call.params.get("Parameters", []):
+        if str(item.pop("UsePreviousValue", "false")).lower() != "true":
+            continue
+        name = item["ParameterKey"]
+        if name not in defaults:
+            text = "Cannot specify usePreviousValue as true for a parameter key not in the previous template"
+            raise seams.AwsError("ValidationError", f"Invalid input for parameter key {name}. {text}")
+        given = stack.resource_map.input_parameters
+        item["ParameterValue"] = given[name] if name in given else str(defaults[name]["Default"])
 
 
 def _rolls_back(params: dict[str, Any]) -> bool:

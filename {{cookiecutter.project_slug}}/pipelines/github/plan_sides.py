@@ -43,6 +43,20 @@ class Side:
     story: Document = field(default_factory=dict)  # build/local-test.json
     evaluation: Document = field(default_factory=dict)
     validation: Document = field(default_factory=dict)
+    lock: Document = field(default_factory=dict)  # data.lock; what ran may have been the sample
+
+    @property
+    def rows(self) -> int:
+        """The rows of the locked data."""
+        rows = self.lock.get("rows")
+        return rows if isinstance(rows, int) else 0
+
+    @property
+    def files(self) -> list[str]:
+        """The sha256 of each locked file."""
+        return sorted(
+            str(file.get("sha256")) for file in self.lock.get("files", []) if isinstance(file, dict)
+        )
 
     @property
     def release_id(self) -> str:
@@ -58,7 +72,15 @@ class Side:
 def read(root: Path) -> Side:
     """Return a checkout with what its run left; what is missing is empty."""
     names = ("local-test", "evaluation", "validation")
-    return Side(root, *(_left(root, name) for name in names))
+    return Side(root, *(_left(root, name) for name in names), lock=_lock(root))
+
+
+def _lock(root: Path) -> Document:
+    """Return data.lock; {} where it cannot be read: the release says why."""
+    try:
+        return _document(_text(root, "data.lock"), "data.lock")
+    except Unreadable:
+        return {}
 
 
 def definition(root: Path) -> Document:

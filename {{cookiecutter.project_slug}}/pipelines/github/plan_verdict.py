@@ -53,6 +53,10 @@ def decide(base: Side, head: Side, approval: str, touched: bool, live: Live) -> 
     if live.registered == "Rejected":
         heading = f"❌ Release {release} was rejected earlier: a merge would not release it"
         return Outcome("stop", heading, "stop (`E403`): change code or data, or ask for a retry.")
+    if head.release_id == base.release_id and head.files != base.files:
+        heading = f"✅ New data: {head.rows:,} rows, {head.rows - base.rows:+,}"
+        tried = "The bucket alone holds them: what ran here is the committed sample, which is as it was."
+        return Outcome("train", heading, f"train on them, judge, prove on staging, then {after}. {tried}")
     if head.release_id and head.release_id in (base.release_id, live.serving):
         whose = "serving" if head.release_id == live.serving else "the base's own"
         heading = f"✅ Nothing to train: this is release {release}, {whose}"

@@ -60,7 +60,7 @@ def key(world: World) -> str:
         ("kms:GenerateDataKey", PUSH, "arn:aws:kms:{region}:{account}:key/"),
         ("cloudformation:DescribeStacks", PUSH, "arn:aws:cloudformation:{region}:{account}:stack/{slug}/"),
         ("sagemaker:DescribeEndpoint", STATUS, "arn:aws:sagemaker:{region}:{account}:endpoint/{slug}-"),
-        ("sagemaker:ListModelPackages", STATUS, "arn:aws:sagemaker:{region}:{account}:model-package-group/"),
+        ("sagemaker:ListModelPackages", STATUS, "arn:aws:sagemaker:{region}:{account}:model-package/{slug}/"),
     ],
 )
 def test_a_permission_that_is_missing_is_named_with_its_resource(enforced: World, action, verb, resource):

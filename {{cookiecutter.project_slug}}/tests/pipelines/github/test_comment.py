@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -498,3 +499,12 @@ def test_a_diff_cannot_be_ended_from_inside():
     lines = changes.lines([Change("x", "y", None, "```\n</details>\n# heading")])
     text = fit("", [Section("t", lines)], "")
     assert "````diff\n  x\n+   y: ``` </details> # heading\n````" in text
+
+
+def test_new_data_that_only_the_bucket_holds_is_trained_on_and_never_called_nothing():
+    locks = [{"rows": rows, "files": [{"sha256": f"{rows:064x}"}]} for rows in (1000, 1500)]
+    before, after = (replace(side(BASE), lock=lock) for lock in locks)
+    text = body(after, base=before)
+    assert "### ✅ New data: 1,500 rows, +500" in text
+    assert "what ran here is the committed sample" in text
+    assert "Nothing to train" not in text
