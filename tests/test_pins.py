@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 
 import pytest
 from conftest import INNER, ROOT
@@ -75,6 +80,48 @@ def test_the_vendored_wheel_is_the_pinned_one():
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert f"./vendor/{wheel.name} \\\n    --hash=sha256:{digest}\n" in PINS["dev"]
     assert f"./vendor/{wheel.name}\n" in (INNER / "requirements" / "dev.in").read_text()
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused_by_setup(tmp_path, monkeypatch):
+    """The command of `make setup`, with the vendored wheel alone; then the same after somebody changed it."""
+    wheel = shutil.copytree(INNER / "vendor", tmp_path / "vendor") / next((INNER / "vendor").iterdir()).name
+    (block,) = [block for block in blocks_of_wheels("dev") if wheel.name in block]
+    (tmp_path / "pins.txt").write_text(block)
+    command = uv_command(monkeypatch, tmp_path / "venv")
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).returncode == 0
+    with zipfile.ZipFile(wheel, "a") as changed:
+        changed.writestr("sagemaker_emulator/more.py", "")
+    shutil.rmtree(tmp_path / "there")
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "Hash mismatch" in refused.stderr
+    assert not list(tmp_path.glob("there/sagemaker_emulator*"))
+
+
+def blocks_of_wheels(name):
+    """Return each vendored requirement with its hashes."""
+    return re.findall(r"^\./vendor/[^\\\n]*\\\n    --hash=\S+\n", PINS[name], flags=re.MULTILINE)
+
+
+def uv_command(monkeypatch, venv):
+    """Return the command by which setup installs all but PyTorch, for pins.txt and a folder `there` alone."""
+    spec = importlib.util.spec_from_file_location("install", INNER / "requirements" / "install.py")
+    install = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(install)
+    asked = []
+    monkeypatch.setattr(
+        install, "run", lambda command, **_: asked.append([str(word) for word in command]) or "3 11"
+    )
+    monkeypatch.setattr(install, "install_torch", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["install.py", str(venv)])
+    venv.mkdir()
+    install.main()
+    words = asked[-1]
+    assert words[1:4] == ["-m", "uv", "pip"]
+    kept = words[: words.index("-r")]
+    python = sys.executable
+    words = [python if word == kept[0] else word for word in kept]
+    return [*words, "--offline", "--no-deps", "--target", "there", "-r", "pins.txt"]
 
 
 def test_pins_name_no_folder_of_the_machine_that_made_them():

@@ -36,6 +36,8 @@ def registered(run: Run, work: Tree, *, retry: bool = False, minutes: float = ma
         package and "story_sha256" in package.metadata
     ):  # else it was registered, but cut off before it was whole
         reuse(run, package, retry)
+        # Else a revert would leave what it takes back as the pipeline's definition.
+        execution.upsert_pipeline(run.aws, run.project, definition_of(run, work), run.stack.role)
         return package
     return produce(run, work, digests, retry, minutes)
 

@@ -1,7 +1,7 @@
 """What an update adds, changes and removes: both templates compared with everything that is known filled in.
 
 Moto compares the text of resources and the parameters that a Ref names. A parameter can also stand in a
-Fn::Sub, decide a condition, choose from a mapping; and a condition decides whether a resource is there at all.
+Fn::Sub, decide a condition, choose from a mapping; a condition decides whether a resource is there at all.
 """
 
 from __future__ import annotations

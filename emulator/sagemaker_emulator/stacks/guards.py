@@ -11,7 +11,6 @@ from moto.core.common_models import CloudFormationModel
 from sagemaker_emulator import seams
 from sagemaker_emulator.stacks.resource import ApiResource, coerced
 
-
 DEFAULTS = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False}
 
 

@@ -228,7 +228,7 @@ def _stack(call: seams.Call, name: str) -> Stack:
 
 
 def _same(stack: Stack, template: str, parameters: dict[str, str], tags: dict[str, str] | None) -> bool:
-    """Say whether a stack has this template, these tags, and these parameters where defaults fill the rest."""
+    """Say whether a stack has this template, these tags, and these parameters, defaults filled in."""
     if not stack.has_template(template) or (tags and tags != stack.tags):
         return False
     planned = differences.planned(stack.resource_map, stack.template_dict, parameters)

@@ -20,6 +20,7 @@ from pipelines.run import Run
 
 PINS = ("requirements/jobs.txt", "requirements/serve.txt", "requirements/dev.txt")
 PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^ \\;]+)")
+COMMENT = re.compile(r"(^|\s)#.*")
 Check = Callable[[Run], Iterator[Finding]]
 
 
@@ -86,7 +87,7 @@ def stacks(run: Run) -> Iterator[Finding]:
             continue
         body = run.aws.cloudformation.get_template(StackName=name)["TemplateBody"]
         text = body if isinstance(body, str) else json.dumps(body)
-        if text.strip() == template.read_text("utf-8").strip():
+        if _bare(text) == _bare(template.read_text("utf-8")):
             yield ok("stacks", f"{name}: {state}, as {template} says")
         else:
             yield bad(
@@ -95,6 +96,12 @@ def stacks(run: Run) -> Iterator[Finding]:
                 "what runs in AWS is older or newer than git",
                 fix="python -m pipelines connect",
             )
+
+
+def _bare(template: str) -> list[str]:
+    """Return a template without comments, which alone are no change to CloudFormation."""
+    lines = (COMMENT.sub("", line).rstrip() for line in template.splitlines())
+    return [line for line in lines if line]
 
 
 def trusted(run: Run) -> Iterator[Finding]:

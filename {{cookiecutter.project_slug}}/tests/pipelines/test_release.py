@@ -7,6 +7,8 @@ import io
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -112,6 +114,7 @@ def test_no_verb_goes_on_with_the_old_bytes_of_an_edited_file(verb, root, make_s
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("pipelines.settings.load", lambda _: make_settings())
     monkeypatch.setattr("pipelines.tree.read", lambda s, *_: tree.Tree(s, LOCK, ids, "{}", root))
+    monkeypatch.setattr("pipelines.rehearsal.sampled", lambda settings: settings)
     monkeypatch.setattr("pipelines.aws.connect", lambda _: (make_aws(cloudformation=client), "1" * 12))
     assert cli.main([verb]) == 2
     assert capsys.readouterr().err.startswith(f"✗ E201 {KEY} ")
@@ -280,6 +283,31 @@ def test_where_a_person_decides_the_release_waits_and_says_for_what(make_setting
     assert package.approval == "PendingManualApproval"
     assert run.story.steps[0].verdict == "waiting"
     assert "python -m pipelines promote abababababab" in run.story.steps[0].note
+
+
+def test_a_revert_finds_the_package_of_the_earlier_content_and_trains_nothing(make_settings, monkeypatch):
+    client, trained = packages("Approved", "Approved", serving=2), []
+    known = client.answers["describe_model_package"]
+
+    def whole(ModelPackageName: str) -> object:
+        told = known(ModelPackageName)
+        told["CustomerMetadataProperties"]["story_sha256"] = "0" * 64
+        return told
+
+    client.answers["describe_model_package"] = whole
+    monkeypatch.setattr(data, "check", lambda *_: None)
+    monkeypatch.setattr(images, "require", lambda *_: {})
+    monkeypatch.setattr(release, "produce", lambda *_: trained.append("pipeline"))
+    monkeypatch.setattr(
+        release, "Results", lambda *_: SimpleNamespace(validation={}, evaluation={}, facts=dict)
+    )
+    run = make_run(make_settings(), sagemaker=client)
+    client.answers["describe_pipeline"] = {"PipelineDefinition": "what is taken back", "RoleArn": "role-arn"}
+    reverted = tree.Tree(run.settings, LOCK, tree.Ids("c", "s", "1" * 64, "f" * 40), "{}", Path())
+    package = release.registered(run, reverted)
+    assert trained == []
+    assert "update_pipeline" in client.operations()  # the definition goes back, too
+    assert (package.version, [step.verdict for step in run.story.steps]) == (1, ["reused"])
 
 
 def test_a_rejected_release_stays_rejected_until_somebody_says_retry(make_settings):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from tests.stories.world import Ended, World
 
 MARKER = "zq-planted-7731"  # stands for a value that must never leave the data
 NUMBER = 77_310_077.5
+SECRET = "AKIAIOSFODNN7EXAMPLE"  # as a person may paste one into a table; AWS's own example of a key
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -98,6 +100,56 @@ def test_bad_data_is_refused_before_anything_is_trained(world: World, change: Ch
         ended = world.release()
     assert_message(ended, 2, code)
     assert world.live() == before
+
+
+def with_a_secret(table: pa.Table) -> pa.Table:
+    return with_first(table, "workclass", [SECRET] * 50)
+
+
+def test_what_looks_like_a_key_in_bad_rows_is_told_nowhere(world: World, tmp_path: Path) -> None:
+    """Neither by a verb nor by a job, in no log, page, summary, output, story, outcome or report on S3."""
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "41", "GITHUB_SHA": "f" * 40, "GITHUB_REF": "main"}
+    github |= {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    with world.data(with_a_secret):
+        image = world.run("pipelines", "image", environment=github)
+        refused = world.run("pipelines", "pipeline", environment=github)
+        ended = world.run("pipelines", "outcome", environment=github)
+    assert_message(refused, 2, "E205")
+    assert "data refused" in ended.output
+    told = {"output": "".join(each.output for each in (image, refused, ended))}
+    folders = (tmp_path, world.root / "build")
+    told |= {str(file): text(file) for folder in folders for file in folder.rglob("*") if file.is_file()}
+    told |= {f"log {name}": lines for name, lines in logs(world)}
+    kept = dict(objects(world))
+    told |= {key: body for key, body in kept.items() if not key.startswith("data/")}
+    for part in ("GITHUB_OUTPUT", "report.html", f"outcomes/{'f' * 40}.json", "validation.json", "log /aws"):
+        assert any(part in name for name in told), f"{part} is not among {sorted(told)}"
+    assert [name for name, content in told.items() if SECRET in content] == []
+    assert any(SECRET in body for key, body in kept.items() if key.startswith("data/"))
+
+
+def text(file: Path) -> str:
+    return file.read_bytes().decode("latin-1")
+
+
+def logs(world: World) -> Iterator[tuple[str, str]]:
+    """Yield each job's log."""
+    client = world.aws("logs")
+    for group in client.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        for stream in client.describe_log_streams(logGroupName=name)["logStreams"]:
+            stream_name = stream["logStreamName"]
+            events = client.get_log_events(logGroupName=name, logStreamName=stream_name)["events"]
+            yield f"{name} {stream_name}", "\n".join(event["message"] for event in events)
+
+
+def objects(world: World) -> Iterator[tuple[str, str]]:
+    """Yield every object of the project's bucket."""
+    client, bucket = world.aws("s3"), f"{world.slug}-123456789012-{world.region}"
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            body = client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            yield item["Key"], body.decode("latin-1")
 
 
 def test_a_file_cut_short_after_it_was_locked_is_refused(world: World) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,16 @@ from tests.conftest import make_settings
 from tests.pipelines.account.conftest import Project
 
 ACME = Identity("acme/model", "12", "345")
+
+
+@contextmanager
+def edited(file: Path, change: Callable[[str], str]) -> Iterator[None]:
+    before = file.read_text("utf-8")
+    try:
+        file.write_text(change(before), "utf-8")
+        yield
+    finally:
+        file.write_text(before, "utf-8")
 
 
 @pytest.fixture
@@ -47,13 +60,16 @@ def test_before_connect_it_names_what_is_missing(project: Project):
 
 def test_a_stack_that_is_not_what_git_says_is_bad(connected: Project):
     file = connected.root / "infra" / "github.yml"
-    before = file.read_text()
-    try:
-        file.write_text(before + "# a comment\n")
+    with edited(file, lambda text: text.replace("MaxSessionDuration: 21600", "MaxSessionDuration: 7200")):
         [finding] = wrong(connected)
-    finally:
-        file.write_text(before)
     assert "not as infra/github.yml says" in finding.what
+
+
+def test_a_comment_alone_is_no_difference_as_it_is_none_to_cloudformation(connected: Project):
+    with edited(connected.root / "infra" / "github.yml", lambda text: f"# why\n\n{text}  # a comment\n"):
+        assert wrong(connected) == []
+        connecting.connect(connected.run(), yes=True)
+        assert "nothing to change" in connected.text()
 
 
 def test_a_trust_policy_of_the_old_form_shows_what_is_sent_and_what_is_wanted(connected: Project):
