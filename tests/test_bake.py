@@ -121,6 +121,32 @@ def test_odd_answers_give_a_project_that_tools_can_read(cookiecutter, tmp_path, 
     assert_aws_takes(project.name, tables["mlops.toml"]["project"]["region"])
 
 
+HOSTILE = [
+    pytest.param("x $(touch it-ran) `touch it-ran`", id="a shell's commands"),
+    pytest.param("x; touch it-ran && touch it-ran | touch it-ran", id="a shell's operators"),
+    pytest.param("x'''+__import__('os').system('touch it-ran')+r'''", id="the end of a hook's literal"),
+    pytest.param('x" + __import__("os").system("touch it-ran") + "', id="quotation marks"),
+    pytest.param(
+        "x <script>alert(1)</script> ![](http://evil.example/x.png) ${{ github.token }}", id="markup"
+    ),
+]
+
+
+@pytest.mark.parametrize("answer", HOSTILE)
+def test_an_answer_never_runs_and_stands_in_the_settings_as_it_was_typed(cookiecutter, tmp_path, answer):
+    done = cookiecutter(into=tmp_path / "out", description=answer)
+    assert not list(tmp_path.rglob("it-ran"))
+    if "{" in answer:
+        assert done.returncode != 0
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project,) = (tmp_path / "out").iterdir()
+    settings = tomllib.loads((project / "mlops.toml").read_text())
+    assert settings["project"]["description"] == answer.replace('"', "'")
+    subprocess.run(["make", "-n", "plan"], cwd=project, check=True, capture_output=True)
+    assert not list(tmp_path.rglob("it-ran"))
+
+
 def assert_aws_takes(slug, region):
     """Hold the longest names that are built on a slug against AWS's rules."""
     bucket = f"{slug}-123456789012-{region}"

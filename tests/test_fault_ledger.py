@@ -1,4 +1,4 @@
-"""The ledger of faults is whole: every number, every test and every text that it names is there."""
+"""The ledgers of faults are whole: every number, every test and every text that they name is there."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "slow"))
-from faults import FAULTS, NUMBERS, ROOMS
+import faults
+import faults_delivery
+from faults import ROOMS
+
+FAULTS = (*faults.FAULTS, *faults_delivery.FAULTS)
 
 
 def test_every_fault_stands_in_it_once():
-    assert [fault.number for fault in FAULTS] == list(NUMBERS)
-    assert len(FAULTS) == 22
+    assert [fault.number for fault in FAULTS] == [*faults.NUMBERS, *faults_delivery.NUMBERS]
+    assert (len(faults.FAULTS), len(faults_delivery.FAULTS)) == (22, 17)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -32,7 +36,8 @@ def test_what_it_names_is_there(fault):
         text = (ROOMS[fault.room] / change.file).read_text("utf-8")
         assert text.count(change.old) == 1, change.old
         assert change.new != change.old
-        ast.parse(text.replace(change.old, change.new))  # else the tests would be red for want of a module
+        if change.file.endswith(".py"):  # else the tests would be red for want of a module
+            ast.parse(text.replace(change.old, change.new))
 
 
 def parts(case):

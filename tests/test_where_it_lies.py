@@ -12,13 +12,15 @@ from conftest import INNER
 
 TOOLS = Path(sys.prefix, "bin")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+# What runs an emulator of its own runs in a bake only.
+IGNORED = ("--ignore=tests/stories", "--ignore=tests/pipelines/account")
 
 CHECKS = [
     pytest.param(["ruff", "check", "."], id="lint"),
     pytest.param(["ruff", "format", "--check", "."], id="format"),
     pytest.param(["pyrefly", "check", "--python-interpreter-path", sys.executable], id="types"),
     pytest.param(["lint-imports", "--no-cache"], id="import contracts"),
-    pytest.param(["pytest", "-q", "-p", "no:cacheprovider", "--ignore", "tests/stories"], id="unit tests"),
+    pytest.param(["pytest", "-q", "-p", "no:cacheprovider", *IGNORED], id="unit tests"),
 ]
 
 

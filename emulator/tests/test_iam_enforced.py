@@ -29,7 +29,9 @@ from roles_by_hand import (
     trusting,
 )
 
+from sagemaker_emulator import seams
 from sagemaker_emulator.images import docker
+from sagemaker_emulator.jobs.logs import LogStream
 from sagemaker_emulator.policies import Request, evaluate
 from sagemaker_emulator.refused import NEVER_RAN
 
@@ -322,9 +324,10 @@ def test_a_push_needs_the_permissions_for_layers_as_well(role, make_image, monke
     (folder / "Dockerfile").write_text("FROM scratch\n")
     assert docker.main(["build", "--tag", uri, str(folder)]) == 0
     code, said = push("PutImage")
-    assert code == 1 and "not authorized to perform: ecr:BatchCheckLayerAvailability" in said
+    assert code == 1 and "not authorized to perform: ecr:BatchGetImage" in said
     layers = ("BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload")
-    assert push("PutImage", *layers)[0] == 0
+    assert push("PutImage", *layers)[0] == 1
+    assert push("PutImage", "BatchGetImage", *layers)[0] == 0
 
 
 # --- S3
@@ -400,6 +403,9 @@ def test_the_key_of_a_bucket_is_needed_to_write_and_to_read(role, bucket):
     writer = role(files, allow("kms:GenerateDataKey", key, Condition=through_s3)).client("s3")
     writer.put_object(**object_, Body=b"x")
     assert denied(writer.get_object, "kms:Decrypt", **object_)
+    assert writer.head_object(**object_)["ContentLength"] == 1  # a head opens nothing
+    with pytest.raises(ClientError, match="403"):
+        writer.head_object(**object_, ChecksumMode="ENABLED")
     role(files, allow("kms:Decrypt", key, Condition=through_s3)).client("s3").get_object(**object_)
 
 
@@ -529,6 +535,16 @@ def test_a_job_whose_role_may_write_no_logs_runs_and_leaves_none(process, make_i
         logGroupName="/aws/sagemaker/ProcessingJobs", logStreamNamePrefix=f"{unique}/"
     )
     assert streams["logStreams"] == []
+
+
+def test_a_group_of_logs_that_is_not_there_needs_a_permission_of_its_own(unique):
+    writes = allow(["logs:CreateLogStream", "logs:PutLogEvents"])
+    made = session(make_role(f"{unique}-writes", writes)).get_credentials()
+    known = seams.Identity(made.access_key, made.secret_key, made.token)
+    root().client("logs").create_log_group(logGroupName=f"{unique}-there")
+    with seams.acting(known):
+        assert LogStream(ACCOUNT, REGION, f"{unique}-missing", "s")._mute
+        assert not LogStream(ACCOUNT, REGION, f"{unique}-there", "s")._mute
 
 
 def test_a_role_that_does_not_trust_sagemaker_is_refused_at_once(process, make_image, runner):
@@ -783,6 +799,19 @@ def test_a_stacks_update_asks_for_what_it_changes_and_sees_the_boundary(role, un
     other["Role"]["Properties"].pop("PermissionsBoundary")
     widened = status(client.update_stack, other)
     assert widened[0] == "UPDATE_ROLLBACK_COMPLETE" and "DeleteRolePermissionsBoundary" in widened[1]
+
+
+def test_a_change_set_is_looked_at_by_its_arn_with_the_permission_for_its_stack(role, unique):
+    stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{{}}/*"
+    changes = ["cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet"]
+    mine = role(allow(changes, stack.format(unique))).client("cloudformation")
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    made = mine.create_change_set(
+        StackName=unique, ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=body
+    )
+    assert mine.describe_change_set(ChangeSetName=made["Id"])["StackName"] == unique
+    other = role(allow(changes, stack.format("another"))).client("cloudformation")
+    assert denied(other.describe_change_set, "cloudformation:DescribeChangeSet", ChangeSetName=made["Id"])
 
 
 def test_a_stack_with_a_role_is_made_with_that_one(role, unique):

@@ -66,8 +66,10 @@ def more_rows(root: Path) -> bytes:
     """Return a Parquet file of a hundred rows more, as whoever makes the data puts it into the bucket."""
     table = pq.read_table(root / "data/adult/batch=1/part-0.parquet")[:100]
     keys = pa.array(range(40_001, 40_101), table["row_id"].type)
+    table = table.set_column(table.column_names.index("row_id"), "row_id", keys)
+    weights = pc.add(table["fnlwgt"], 1)  # no row may stand twice in the data
     body = io.BytesIO()
-    pq.write_table(table.set_column(table.column_names.index("row_id"), "row_id", keys), body)
+    pq.write_table(table.set_column(table.column_names.index("fnlwgt"), "fnlwgt", weights), body)
     return body.getvalue()
 
 

@@ -46,14 +46,18 @@ class Jobs:
     def __init__(self, world: World) -> None:
         self.world, self.number = world, 100
 
-    def release(self, *verbs: str) -> list[Told]:
-        """Run verbs of a release in turn, until one is red, then `outcome`; return what each told."""
+    def release(self, *verbs: str, red: int = 0) -> list[Told]:
+        """Run the verbs of a release in turn, until one is red, then `outcome`; return what each told.
+
+        `red` is the exit code that it must end with.
+        """
         self.number += 1
         told: list[Told] = []
         for verb in verbs or ("image", "pipeline", "stage", "promote"):
             told.append(self.run(verb))
             if told[-1].code:
                 break
+        assert told[-1].code == red, told[-1].text
         result = "failure" if told[-1].code else "success"
         self.run("outcome", expected=0, NEEDS=json.dumps({"deploy": {"result": result}}))
         return told
@@ -67,10 +71,17 @@ class Jobs:
 
     def interrupted(self, *words: str, when: Callable[[], Any]) -> Told:
         """Run a verb and press Ctrl-C as soon as `when` is true."""
+        return self._ended(signal.SIGINT, words, when)
+
+    def killed(self, *words: str, when: Callable[[], Any]) -> Told:
+        """Run a verb and kill its runner as soon as `when` is true."""
+        return self._ended(signal.SIGKILL, words, when)
+
+    def _ended(self, how: signal.Signals, words: tuple[str, ...], when: Callable[[], Any]) -> Told:
         done = self.begin(*words)
         while done.poll() is None and not when():
             time.sleep(0.05)
-        done.send_signal(signal.SIGINT)
+        done.send_signal(how)
         text, _ = done.communicate()
         return Told(done.returncode, text)
 
@@ -95,7 +106,9 @@ class Jobs:
 
     def decisions(self) -> list[dict[str, Any]]:
         """Return every decision of the emulator so far."""
-        with urllib.request.urlopen(f"{self.world.aws['AWS_ENDPOINT_URL']}/_emulator/iam/decisions") as answer:
+        with urllib.request.urlopen(
+            f"{self.world.aws['AWS_ENDPOINT_URL']}/_emulator/iam/decisions"
+        ) as answer:
             return json.load(answer)["decisions"]
 
 

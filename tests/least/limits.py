@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sagemaker_emulator.policies import Request
+from sagemaker_emulator.policies import Request, evaluate
 from sagemaker_emulator.policies.statements import applies
 
 from least.permissions import Document, Recorded, Role, listed
@@ -87,19 +87,69 @@ def _wrong(requests: list[Request], told: Document, key: str, role: str) -> list
     ]
 
 
+def trusts(recorded: Recorded, name: str) -> Iterator[Limit]:
+    """Yield every condition of who may take a role."""
+    role = recorded.roles[name]
+    for told in role.trust["Statement"]:
+        for operator, keys in told["Condition"].items():
+            for key in keys:
+                request = recorded.taken[name][0]
+                wrong = replace(request, context={**request.context, key: "somebody-elses"})
+                looser = {"Version": "2012-10-17", "Statement": [_unconditional(told, operator, key)]}
+                refused = not evaluate(wrong, [], role.trust, resource_decides=True).allowed
+                alone = evaluate(wrong, [], looser, resource_decides=True).allowed
+                yield Limit(name, told["Sid"], f"{operator} {key}", wrong, refused, alone)
+
+
 def denials(role: Role) -> Iterator[Limit]:
     """Yield every action of every Deny statement, held against the role once it may do everything."""
     for policy, told in role.statements("Deny"):
-        (allow,) = [{**each, "Sid": told["Sid"]} for each in [EVERYTHING]]
         for action in listed(told["Action"]):
-            others = [each for each in listed(told["Action"]) if each != action]
-            kept = [told | {"Action": others}] if others else []
-            wide, without = role.changed(policy, told["Sid"], told, allow), role.changed(
-                policy, told["Sid"], *kept, allow
-            )
+            wide = role.changed(policy, told["Sid"], told, EVERYTHING)
+            looser = role.changed(policy, told["Sid"], *_less(told, action), EVERYTHING)
             request = _request(role, action)
-            refused, alone = not wide.decide(request).allowed, without.decide(request).allowed
+            refused, alone = not wide.decide(request).allowed, looser.decide(request).allowed
             yield Limit(role.name, told["Sid"], f"Deny {action}", request, refused, alone)
+
+
+def approvals(role: Role) -> Iterator[Limit]:
+    """Yield every action of the boundary's Deny, held against a role that may do everything within it."""
+    wide = replace(role, policies={"wide": {"Version": "2012-10-17", "Statement": [EVERYTHING]}})
+    boundary = role.boundary or {"Statement": []}
+    for told in (each for each in boundary["Statement"] if each["Effect"] == "Deny"):
+        others = [each for each in boundary["Statement"] if each is not told]
+        for action in listed(told["Action"]):
+            asked = _request(role, action)
+            context = {"sagemaker:ModelApprovalStatus": "Approved", "aws:PrincipalArn": role.arn}
+            request = replace(asked, context=context)
+            looser = replace(wide, boundary={**boundary, "Statement": [*others, *_less(told, action)]})
+            refused, alone = not wide.decide(request).allowed, looser.decide(request).allowed
+            yield Limit(role.name, told["Sid"], f"boundary, Deny {action}", request, refused, alone)
+
+
+def exceptions(recorded: Recorded) -> Iterator[tuple[str, bool]]:
+    """Yield every condition of the boundary's Deny: whether its loss refuses what some role must do."""
+    boundary = recorded.roles["deploy"].boundary or {"Statement": []}
+    for told in (each for each in boundary["Statement"] if each["Effect"] == "Deny"):
+        others = [each for each in boundary["Statement"] if each is not told]
+        for operator, keys in told["Condition"].items():
+            for key in keys:
+                stricter = {**boundary, "Statement": [*others, _unconditional(told, operator, key)]}
+                bound = [
+                    replace(each, boundary=stricter) for each in recorded.roles.values() if each.boundary
+                ]
+                broken = any(
+                    not role.decide(request).allowed
+                    for role in bound
+                    for request in recorded.requests[role.name]
+                )
+                yield f"boundary: {told['Sid']}: {operator} {key}", broken
+
+
+def _less(told: Document, action: str) -> list[Document]:
+    """Return a statement without one of its actions, or nothing."""
+    others = [each for each in listed(told["Action"]) if each != action]
+    return [told | {"Action": others}] if others else []
 
 
 def _request(role: Role, action: str) -> Request:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from act import world  # noqa: F401 - makes the generated project's own tests importable
 from sagemaker_emulator.policies import Decision, Request, evaluate
 
-from tests.infra import kinds
+from least.inner import kinds
 
 Document = dict[str, Any]
 ROLES = ("pull-request", "pipeline", "deploy", "infra", "execution")
@@ -22,12 +21,13 @@ ROLES = ("pull-request", "pipeline", "deploy", "infra", "execution")
 
 @dataclass(frozen=True)
 class Role:
-    """A role: its inline policies by name, and its boundary."""
+    """A role: its inline policies by name, its boundary, and who may take it."""
 
     name: str
     arn: str
     policies: dict[str, Document]
     boundary: Document | None = None
+    trust: Document = field(default_factory=dict)
 
     def statements(self, effect: str = "Allow") -> Iterator[tuple[str, Document]]:
         """Yield (policy, statement) of one effect."""
@@ -43,7 +43,7 @@ class Role:
         document = copy.deepcopy(self.policies[policy])
         at = next(n for n, each in enumerate(document["Statement"]) if each["Sid"] == sid)
         document["Statement"][at : at + 1] = statements
-        return Role(self.name, self.arn, self.policies | {policy: document}, self.boundary)
+        return replace(self, policies=self.policies | {policy: document})
 
 
 @dataclass(frozen=True, order=True)
@@ -60,12 +60,13 @@ class Permission:
         return f"{self.role}: {self.sid}: {self.action} on {self.resource}"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Recorded:
     """What the roles of an account may, and what was asked of them."""
 
     roles: dict[str, Role]
-    requests: dict[str, list[Request]] = field(default_factory=dict)  # by role, each once
+    requests: dict[str, list[Request]]  # that were allowed, by role, each once
+    taken: dict[str, list[Request]]  # the tokens, or the service, that a role was taken with
 
 
 def deployed(iam: Any, prefix: str) -> dict[str, Role]:
@@ -81,7 +82,7 @@ def _role(iam: Any, name: str, full: str) -> Role:
     if boundary:
         version = iam.get_policy(PolicyArn=boundary)["Policy"]["DefaultVersionId"]
         boundary = iam.get_policy_version(PolicyArn=boundary, VersionId=version)["PolicyVersion"]["Document"]
-    return Role(name, told["Arn"], read, boundary)
+    return Role(name, told["Arn"], read, boundary, told["AssumeRolePolicyDocument"])
 
 
 def permissions(role: Role) -> Iterator[Permission]:
@@ -106,6 +107,13 @@ def without(role: Role, lost: Permission) -> Role:
     kept = [told | {"Action": others}] if others else []
     kept += [told | {"Action": lost.action, "Resource": elsewhere}] if elsewhere else []
     return role.changed(lost.policy, lost.sid, *kept)
+
+
+def without_action(role: Role, sid: str, action: str) -> Role:
+    """Return the role without one action of a statement, on all its resources."""
+    policy, told = next((name, each) for name, each in role.statements() if each["Sid"] == sid)
+    others = [each for each in listed(told["Action"]) if each != action]
+    return role.changed(policy, sid, *([told | {"Action": others}] if others else []))
 
 
 def listed(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"project": ROOT / "{{cookiecutter.project_slug}}", "emulator": ROOT / "emulator"}
+ROOMS = {"project": ROOT / "{{cookiecutter.project_slug}}", "emulator": ROOT / "emulator", "template": ROOT}
 NUMBERS = range(34, 56)
 
 
@@ -34,12 +34,13 @@ class Fault:
     changes: tuple[Change, ...]
     project: tuple[str, ...] = ()  # tests, the quickest that turn red first
     emulator: tuple[str, ...] = ()
+    template: tuple[str, ...] = ()
     room: str = "project"  # of the changes
 
     @property
     def tests(self) -> dict[str, tuple[str, ...]]:
         """The tests by room."""
-        return {"project": self.project, "emulator": self.emulator}
+        return {"project": self.project, "emulator": self.emulator, "template": self.template}
 
     def __str__(self) -> str:
         return f"F{self.number} {self.says}"

@@ -169,15 +169,14 @@ def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody
 
 
 def test_a_pull_request_gets_one_comment_that_is_updated(github):
-    number = github.pull_request(
-        "five-epochs", "Five epochs", changes.settings(("epochs = 4\n", "epochs = 5\n"))
-    )
+    change = changes.settings(("learning_rate = 0.003\n", "learning_rate = 0.004\n"))
+    number = github.pull_request("slower", "Learn faster", change)
     for _ in range(2):
         done = github.run_pull_request(number)
         assert jobs(done)["The plan as a comment"] == "success", done.output
     (comment,) = github.github.comments[number]
     assert comment["body"].startswith("<!-- plan -->")
-    assert "epochs: 5" in comment["body"]
+    assert "learning_rate: 0.004" in comment["body"]
     assert "auc" in comment["body"]
 
 

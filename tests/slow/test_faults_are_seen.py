@@ -1,7 +1,7 @@
-"""Each fault of the ledger is injected and its outcome asserted; with the feature broken its tests turn red.
+"""Each fault of the ledgers is injected and its outcome asserted; with the feature broken its tests turn red.
 
-Every test of the ledger runs once as things are. Then each fault in turn: a copy of the room, the change that
-breaks the feature, and the same tests, which must fail by an assertion and say what the ledger expects.
+Every test of the ledgers runs once as things are. Then each fault in turn: a copy of the room, the change
+that breaks the feature, and the same tests, which must fail by an assertion and say what the ledger expects.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+import faults
+import faults_delivery
 import pytest
 from conftest import ROOT
-from faults import FAULTS, NUMBERS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis", "vendor")
+FAULTS = (*faults.FAULTS, *faults_delivery.FAULTS)
+LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")
 ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 
 
@@ -34,7 +36,7 @@ class Ran:
 
 def run(room, folder, tests, work, *words):
     """Run tests of a room where it lies in `folder`; nothing but the tests' own outcome comes back."""
-    emulator = folder if room == "emulator" else ROOT / "emulator"
+    emulator = {"emulator": folder, "template": folder / "emulator"}.get(room, ROOT / "emulator")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "AWS_", "PYTHONDONTWRITE"))}
     told = work / f"{folder.name}-{len(list(work.iterdir()))}.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
@@ -58,7 +60,7 @@ def run(room, folder, tests, work, *words):
 @pytest.fixture(scope="module")
 def rooms(default_bake):
     """Where each room lies. The project is a bake of the default answers: its stories need settings."""
-    return {"project": default_bake, "emulator": ROOT / "emulator"}
+    return {"project": default_bake, "emulator": ROOT / "emulator", "template": ROOT}
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +83,20 @@ def green(rooms, work):
 
 @pytest.fixture(scope="module")
 def seen(request):
-    """The numbers that were shown; how many they are is said at the end."""
+    """The numbers that were shown; how many they are of each ledger is said at the end."""
     shown = []
     yield shown
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n{len(shown)} of {len(NUMBERS)}")
+        for numbers in (faults.NUMBERS, faults_delivery.NUMBERS):
+            print(f"\nF{numbers[0]} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
+
+
+def copy(room, folder, name):
+    """Copy a room; the template's tests ask git what belongs to it."""
+    shutil.copytree(room, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    if name == "template":
+        for words in (["init", "--quiet"], ["add", "--all"]):
+            subprocess.run(["git", "-C", str(folder), *words], check=True)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -94,7 +105,7 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, capsys):
         names = tuple(test.split("::")[1] for test in tests)
         assert not {name: said for name, said in green[room].failed.items() if name.startswith(names)}
     folder = tmp_path / fault.room
-    shutil.copytree(rooms[fault.room], folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    copy(rooms[fault.room], folder, fault.room)
     for change in fault.changes:
         file = folder / change.file
         text = file.read_text("utf-8")

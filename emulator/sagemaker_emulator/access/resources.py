@@ -86,6 +86,14 @@ def endpoint_config_key(account: str, region: str, name: str) -> str | None:
     return getattr(found, "request", {}).get("KmsKeyId") if found is not None else None
 
 
+def stack_of_change_set(account: str, region: str, arn: str) -> str | None:
+    """Return the name of the stack that a change set is of."""
+    from moto.cloudformation.models import cloudformation_backends  # takes time to import
+
+    found = cloudformation_backends[account][region].change_sets.get(arn)
+    return found.stack.name if found is not None else None
+
+
 def next_version(group_arn: str) -> int | str:
     """Return the number that the group's next package gets."""
     state = _registry(group_arn)

@@ -20,7 +20,10 @@ class LogStream:
         self._group, self._name = group, name
         # A role that may not write logs runs on AWS as well; its logs are nowhere.
         arn = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{name}"
-        self._mute = not all(acting.may(region, f"logs:{verb}", arn) for verb in WRITING)
+        needed = [(f"logs:{verb}", arn) for verb in WRITING]
+        if group not in self._backend.groups:
+            needed.insert(0, ("logs:CreateLogGroup", f"arn:aws:logs:{region}:{account}:log-group:{group}:*"))
+        self._mute = not all(acting.may(region, *each) for each in needed)
         if self._mute:
             return
         with _lock:  # moto's logs are not thread-safe

@@ -8,6 +8,7 @@ const { default: mermaid } = await import("mermaid");
 
 async function parsed(text) {
   try {
+    await mermaid.parse(text);
     const { type, db } = await mermaid.mermaidAPI.getDiagramFromText(text);
     const nodes = [...db.getVertices().values()].map(({ id, text, classes }) => ({ id, text, classes }));
     return { type, nodes, edges: db.getEdges().map(({ start, end }) => [start, end]) };

@@ -30,9 +30,8 @@ class Change:
     replaced: str = ""  # True, Conditional: it is made anew, and what it holds is not carried over
 
     def __str__(self) -> str:
-        """Return it in words."""
-        anew = {"True": ", anew", "Conditional": ", perhaps anew"}.get(self.replaced, "")
-        return f"{WORDS.get(self.action, self.action)} {self.resource}{anew}"
+        """Return the resource, and whether it is made anew."""
+        return self.resource + {"True": " (anew)", "Conditional": " (perhaps anew)"}.get(self.replaced, "")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,13 @@ class ChangeSet:
         """Return it in words."""
         if not self.arn:
             return "nothing"
-        return ", ".join(map(str, self.changes)) or "change its parameters"
+        verbs: dict[str, list[str]] = {}
+        for change in self.changes:
+            verbs.setdefault(WORDS.get(change.action, change.action), []).append(str(change))
+        return (
+            "; ".join(f"{verb} {', '.join(these)}" for verb, these in verbs.items())
+            or "change its parameters"
+        )
 
 
 def propose(aws: Aws, wanted: Wanted) -> ChangeSet:

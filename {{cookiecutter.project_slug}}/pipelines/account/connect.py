@@ -12,7 +12,7 @@ from pipelines.account import asking, changes, gh, roles
 from pipelines.account.changes import ChangeSet
 from pipelines.account.gh import Command, GitHub, Identity
 from pipelines.account.roles import Account
-from pipelines.account.trust import ENVIRONMENTS
+from pipelines.account.trust import NAMED
 from pipelines.errors import AccessError, SettingsError
 from pipelines.run import Run
 from pipelines.story import Step
@@ -23,9 +23,6 @@ NEXT = """next:
 NO_ENVIRONMENTS = (
     "none: in a private repository they need GitHub Pro, Team or Enterprise; the roles let main in without"
 )
-NAMED = tuple(
-    name for names in ENVIRONMENTS.values() for name in names
-)  # staging, production, infrastructure
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,12 @@ class Plan:
     def commands(self) -> tuple[Command, ...]:
         """What is to be done on GitHub."""
         return self.variables + self.environments
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The environments that are to be made or opened to main."""
+        paths = [word for command in self.environments for word in command if "/environments/" in word]
+        return tuple(dict.fromkeys(path.split("/")[4] for path in paths))
 
     @property
     def empty(self) -> bool:
@@ -65,18 +68,19 @@ def connect(run: Run, *, yes: bool = False, owner_id: str = "", repository_id: s
         refuse_another_account(github, where)
     plan = make(run, github, where, identity)
     run.story.console.print(table(run, plan))
-    if plan.empty:
-        run.story.say("nothing to change")
-    elif yes or _agreed(run, plan):
-        with run.shown("connect"):
-            act(run, github, plan)
-        run.story.say(NEXT)
-    else:
+    if not (plan.empty or yes or _agreed(run, plan)):
         run.story.say("nothing was changed")
         return
+    if plan.empty:
+        run.story.say("nothing to change")
+    else:
+        with run.shown("connect"):
+            act(run, github, plan)
     if github.absent:
         run.story.say(f"{github.absent}: type this where it is, or log in and repeat")
         run.story.say("\n".join(f"  {shlex.join(command)}" for command in plan.commands))
+    if not plan.empty:
+        run.story.say(NEXT)
 
 
 def identify(run: Run, github: GitHub, owner_id: str, repository_id: str) -> Identity:
@@ -165,20 +169,21 @@ def _reviewer(github: GitHub) -> str:
 
 def table(run: Run, plan: Plan) -> Table:
     """Return the plan for a reader, with what costs money afterwards."""
-    shown = Table("what", "is", "connect would", box=None, title=f"connect {run.project}")
-    shown.add_row("account", f"{plan.where.number}, {plan.where.region}", "")
+    title = f"connect {run.project}: account {plan.where.number}, {plan.where.region}"
+    shown = Table("what", "is", "connect would", box=None, title=title)
     numbers = f"owner {plan.identity.owner_id}, repository {plan.identity.repository_id}"
     shown.add_row("repository", plan.identity.repository, f"trust it by its numbers: {numbers}")
     for item in plan.sets:
         shown.add_row(f"stack {item.wanted.name}", item.state, str(item))
-    why = plan.absent and f"unknown: {plan.absent}"
-    names = ", ".join(command[3] for command in plan.variables)
-    shown.add_row("variables", why or "read", f"{'print' if why else 'set'} {names}" if names else "nothing")
-    made = dict.fromkeys(
-        word.split("/")[4] for command in plan.environments for word in command if "/env" in word
-    )
-    todo = f"{'print' if why else 'make'} {', '.join(made)}, for main only" if made else "nothing"
-    shown.add_row("environments", why or "read", todo)
+    verb = "print what sets" if plan.absent else "set"
+    names = [command[3] for command in plan.variables]
+    every = len(roles.roles()) + 1
+    state = plan.absent or f"{every - len(names)} of {every} as they are to be"
+    shown.add_row("variables", state, f"{verb} {', '.join(names)}" if names else "nothing")
+    verb = "print what makes" if plan.absent else "make"
+    made = plan.missing
+    state = plan.absent or f"{len(NAMED) - len(made)} of {len(NAMED)} there"
+    shown.add_row("environments", state, f"{verb} {', '.join(made)}, for main only" if made else "nothing")
     _costs(shown, run)
     return shown
 
@@ -215,12 +220,14 @@ def act(run: Run, github: GitHub, plan: Plan) -> None:
     with run.story.step("roles") as step:
         changes.execute(run.aws, filled(run, plan, second), step)
     reviewed = run.settings.project.approval == "reviewer"
-    for name, commands in (("variables", plan.variables), ("environments", plan.environments)):
+    variables, environments = f"{len(plan.variables)} set", f"{', '.join(plan.missing)} for main only"
+    todo = (("variables", plan.variables, variables), ("environments", plan.environments, environments))
+    for name, commands, done in todo:
         with run.story.step(name) as step:
             if github.absent and commands:
                 step.verdict, step.note = "waiting", f"{github.absent}: to type, below"
                 continue
-            step.note = f"{len(commands)} commands" if commands else "as they are to be"
+            step.note = done if commands else "as they are to be"
             _tell(github, commands, reviewed, step)
 
 

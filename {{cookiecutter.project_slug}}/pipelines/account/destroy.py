@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from rich.table import Table
+import shlex
+from collections.abc import Iterator
 
-from pipelines.account import asking, owned
+from rich.table import Column, Table
+
+from pipelines.account import asking, gh, owned, roles, trust
 from pipelines.account.owned import Thing
 from pipelines.errors import SettingsError
 from pipelines.run import Run
-
-GITHUB = """GitHub's side stays: delete the variables AWS_* and the environments there,
-  gh variable delete NAME; gh api -X DELETE repos/OWNER/NAME/environments/NAME"""
 
 
 def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
@@ -37,11 +37,12 @@ def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
 
 def table(run: Run, found: list[Thing], data: bool) -> Table:
     """Return all that there is, and what becomes of it."""
-    shown = Table(
-        "what", "name", "is", "destroy would", box=None, title=f"{run.project} in account {run.connection[1]}"
-    )
+    columns = ("what", Column("name", overflow="fold"), "is", "destroy would")
+    shown = Table(*columns, box=None, title=f"{run.project} in account {run.connection[1]}")
     for thing in found:
         going = "delete it for good" if thing.data else "delete it"
+        if thing.kind == "key":
+            going = f"delete it in {owned.KEY_DAYS} days"
         shown.add_row(
             thing.kind, thing.name, thing.note, going if data or not thing.data else "leave it: --data"
         )
@@ -66,6 +67,19 @@ def left(run: Run, data: bool) -> str:
         lines = ["what stays, and is paid for by the gigabyte and the key by the month:", *lines]
     lines += [
         "jobs, executions and shared logs (/aws/sagemaker/TrainingJobs, ProcessingJobs) cannot be deleted",
-        GITHUB,
     ]
+    if commands := [f"  {shlex.join(command)}" for command in on_github(run)]:
+        lines += ["GitHub's side stays; to take it away, too:", *commands]
     return "\n".join(lines)
+
+
+def on_github(run: Run) -> Iterator[gh.Command]:
+    """Yield the commands that take away what connect told GitHub."""
+    try:
+        repository = gh.of(run.settings).repository
+    except SettingsError:  # nobody knows it; connect never told it anything from here
+        return
+    for name in roles.variables(roles.account(run.aws), run.project):
+        yield ["gh", "variable", "delete", name, "--repo", repository]
+    for name in trust.NAMED:
+        yield ["gh", "api", "-X", "DELETE", f"repos/{repository}/environments/{name}"]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from packaging.markers import Marker
+
 from pipelines import errors, stack
 from pipelines.account import findings, gh, quotas, roles, trust
 from pipelines.account.findings import Finding, bad, ok, warn
@@ -19,7 +21,7 @@ from pipelines.errors import MLOpsError, SettingsError
 from pipelines.run import Run
 
 PINS = ("requirements/jobs.txt", "requirements/serve.txt", "requirements/dev.txt")
-PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^ \\;]+)")
+PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^\s\\;]+)(?: *;([^\\\n]+))?")
 COMMENT = re.compile(r"(^|\s)#.*")
 Check = Callable[[Run], Iterator[Finding]]
 
@@ -27,11 +29,13 @@ Check = Callable[[Run], Iterator[Finding]]
 def doctor(run: Run) -> None:
     """Look at everything and show it; raise SettingsError E510 where something is bad."""
     found = examine(run)
-    run.story.console.print(findings.table(found))
+    for line in findings.lines(found):
+        run.story.console.print(line, soft_wrap=True)
     wrong = [item for item in found if item.verdict == "bad"]
     if wrong:
         first, *others = wrong
-        more = f"; then {', '.join(item.about for item in others)}" if others else ""
+        after = dict.fromkeys(item.about for item in others if item.fix != first.fix)
+        more = f"; then see {', '.join(after)}" if after else ""
         raise SettingsError(f"""E510 {len(wrong)} of {len(found)} findings would stop a release
             {", ".join(dict.fromkeys(item.about for item in wrong))}
             {first.about}: {first.what}
@@ -108,20 +112,16 @@ def trusted(run: Run) -> Iterator[Finding]:
     """Yield for each role whether it takes the tokens that GitHub gives its jobs."""
     github = gh.of(run.settings)
     identity, environments, immutable = _tokens(run, github)
-    for kind in roles.roles():
-        name = f"{run.project}-{run.aws.region}-{kind}"
-        told = found(run.aws.iam.get_role, RoleName=name)
-        if told is None:
-            yield bad(
-                "trust",
-                f"there is no role {name}",
-                "GitHub's jobs cannot get in",
-                fix="python -m pipelines connect",
-            )
-            continue
-        document = told["Role"]["AssumeRolePolicyDocument"]
-        policy: dict[str, Any] = json.loads(unquote(document)) if isinstance(document, str) else document
-        yield from _judged(name, kind, policy, identity, environments, immutable)
+    names = {kind: f"{run.project}-{run.aws.region}-{kind}" for kind in roles.roles()}
+    told = {kind: found(run.aws.iam.get_role, RoleName=name) for kind, name in names.items()}
+    if missing := [kind for kind, role in told.items() if role is None]:
+        what = f"{len(missing)} of {len(names)} roles are not there: {', '.join(missing)}"
+        yield bad("trust", what, "GitHub's jobs cannot get in", fix="python -m pipelines connect")
+    for kind, role in told.items():
+        if role is not None:
+            document = role["Role"]["AssumeRolePolicyDocument"]
+            policy = json.loads(unquote(document)) if isinstance(document, str) else document
+            yield from _judged(names[kind], kind, policy, identity, environments, immutable)
 
 
 def _tokens(run: Run, github: GitHub) -> tuple[Identity, set[str], tuple[bool, ...]]:
@@ -191,7 +191,7 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
             "github",
             "workflows may not create pull requests",
             why,
-            fix=f'allow "GitHub Actions to create ... pull requests": {page}',
+            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}',
         )
     where = roles.account(run.aws)
     there = github.variables()
@@ -228,7 +228,7 @@ def machines(run: Run) -> Iterator[Finding]:
 
 def here(run: Run) -> Iterator[Finding]:
     """Yield what is installed and how git stands."""
-    pins = {name: version for file in PINS for name, version in PIN.findall(_read(file))}
+    pins = {name: version for file in PINS for name, version in pinned(_read(file))}
     other = [
         f"{name} {has} (pinned {pins[name]})"
         for name in pins
@@ -236,7 +236,8 @@ def here(run: Run) -> Iterator[Finding]:
     ]
     missing = [name for name in pins if _installed(name) is None]
     if other or missing:
-        what = "; ".join([*other[:5], *([f"{len(missing)} not installed"] if missing else [])])
+        absent = f"not installed: {', '.join(missing[:5])}{', ...' if missing[5:] else ''}"
+        what = "; ".join([*other[:5], *([absent] if missing else [])])
         yield warn("packages", what, "this machine runs other code than a workflow", fix="make setup")
     else:
         yield ok("packages", f"{len(pins)} as pinned")
@@ -248,10 +249,10 @@ def here(run: Run) -> Iterator[Finding]:
             "gigabytes that no job here uses",
             fix="make setup in a new .venv, with TORCH_INDEX=https://download.pytorch.org/whl/cpu",
         )
-    yield from _git()
+    yield from _git(run.settings.project.repository or "OWNER/NAME")
 
 
-def _git() -> Iterator[Finding]:
+def _git(repository: str) -> Iterator[Finding]:
     if not gh.git("rev-parse", "--git-dir"):
         yield bad(
             "git", "this is no repository", "a release is a commit", fix="git init -b main, then commit"
@@ -263,7 +264,7 @@ def _git() -> Iterator[Finding]:
             "git",
             "no remote origin",
             "a push is what releases",
-            fix="git remote add origin git@github.com:OWNER/NAME.git",
+            fix=f"git remote add origin git@github.com:{repository}.git",
         )
     if branch != "main":
         yield warn("git", f"on {branch or 'no branch'}", "only main is released by a push")
@@ -275,6 +276,13 @@ def _git() -> Iterator[Finding]:
         )
     if remote and branch == "main" and not changed:
         yield ok("git", f"main, clean, {remote}")
+
+
+def pinned(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and version of what a requirements file pins for this machine."""
+    for name, version, marker in PIN.findall(text):
+        if not marker or Marker(marker).evaluate():
+            yield name, version
 
 
 def _read(file: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rich.table import Table
 from rich.text import Text
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red")}
@@ -37,13 +36,14 @@ def bad(about: str, what: str, *why: str, fix: str) -> Finding:
     return Finding(about, "bad", what, why, fix)
 
 
-def table(found: Iterable[Finding]) -> Table:
-    """Return the findings for a reader."""
-    shown = Table.grid(padding=(0, 2))
+def lines(found: Iterable[Finding]) -> Iterator[Text]:
+    """Yield the findings for a reader, each line whole: a link or a command that is cut helps nobody."""
+    found = list(found)
+    width = max((len(item.about) for item in found), default=0)
     for item in found:
         mark, colour = MARKS[item.verdict]
-        shown.add_row(Text(f"  {mark}", colour), item.about, Text(item.what))
-        for line in (*item.why, item.fix):
-            if line:
-                shown.add_row("", "", Text(f"  {line}", "dim" if line != item.fix else ""))
-    return shown
+        yield Text.assemble((f"  {mark}  ", colour), f"{item.about:{width}}  {item.what}")
+        indent = " " * (width + 7)
+        yield from (Text(f"{indent}{why}", "dim") for why in item.why)
+        if item.fix:
+            yield Text(f"{indent}→ {item.fix}")

@@ -97,7 +97,7 @@ def _stacks(run: Run, part: str = "") -> Iterator[Thing]:
         wanted = stack.Wanted(
             name, run.project, stack.GITHUB_TEMPLATE if part else stack.TEMPLATE, verb="destroy"
         )
-        note = f"{there['StackStatus']}: {', '.join(stack.resources(run.aws, name)) or 'empty'}"
+        note = f"{there['StackStatus']}, {len(stack.resources(run.aws, name))} resources"
         yield Thing("stack", name, note, lambda step: stack.delete(run.aws, wanted, step))
 
 
@@ -170,8 +170,7 @@ def _kept(run: Run) -> Iterator[Thing]:
         yield Thing("image repository", repository, images, lambda _: erase(), data=True)
     if bucket := left.get("bucket"):
         if key := _key(run, bucket):
-            note = f"costs until then; {KEY_DAYS} days to change your mind: aws kms cancel-key-deletion"
-            yield Thing("key", key, note, lambda _: _forget(run, key), data=True)
+            yield Thing("key", key, "", lambda _: _forget(run, key), data=True)
         yield Thing("bucket", bucket, "", lambda _: aws.s3.delete_bucket(Bucket=bucket), data=True)
 
 

@@ -52,12 +52,14 @@ def check(aws: Aws, settings: Settings) -> Iterator[Finding]:
     for name in (name for name in wanted if name in found):
         yield judged(name, wanted[name], found[name], aws.region)
     if missing := {name: count for name, count in wanted.items() if name not in found}:
-        yield _untold(missing, aws.region, f"AWS does not tell {len(missing)} of {len(wanted)}")
+        yield _untold(
+            missing, aws.region, f"AWS does not tell {len(missing)} of the {len(wanted)} that a release needs"
+        )
 
 
 def _untold(wanted: dict[str, int], region: str, why: str) -> Finding:
     needs = ", ".join(f"{count} {name}" for name, count in wanted.items())
-    return warn("quotas", why, f"a release needs {needs}", fix=f"look: {console.quotas(region, SERVICE)}")
+    return warn("quotas", why, f"needed: {needs}", fix=f"look: {console.quotas(region, SERVICE)}")
 
 
 def judged(name: str, count: int, quota: dict[str, object], region: str) -> Finding:

@@ -17,6 +17,7 @@ ENVIRONMENTS = {
     "deploy": ("staging", "production"),
     "infra": ("infrastructure",),
 }
+NAMED = tuple(name for names in ENVIRONMENTS.values() for name in names)
 WORKFLOWS = {"pipeline": "release.yml", "deploy": "deploy.yml", "infra": "reconcile.yml"}
 
 

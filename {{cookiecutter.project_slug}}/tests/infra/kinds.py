@@ -12,7 +12,7 @@ from cfnlint.helpers import load_resource
 from tests.infra.reading import ARN
 
 FINER = {
-    "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*"],
+    "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:x)?"],
     "logs:log-stream": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:log-stream:.*)?"],
     "s3:bucket": ["arn:[^:]*:s3:::[^/]*"],
     "s3:object": ["arn:[^:]*:s3:::[^/]*/.*"],
@@ -32,11 +32,6 @@ def of_action(action: str) -> tuple[str, ...]:
     service, name = action.split(":")
     told = services()[service]
     kinds = list(told["Actions"][name.lower()].get("Resources", []))
-    if action in (
-        "sagemaker:ListModelPackages",
-        "sagemaker:CreateModelPackage",
-    ):  # AWS asks for the group, too
-        kinds.append("model-package-group")
     formats = {kind.lower(): known["ARNFormats"] for kind, known in told["Resources"].items()}
     return tuple(text for kind in kinds for text in FINER.get(f"{service}:{kind}", formats[kind.lower()]))
 

@@ -13,7 +13,6 @@ from tests.infra.reading import ACCOUNT, ARN, GIVEN, REGION, Infra, Statement
 EXECUTION = GIVEN["ExecutionRole"]
 # IAM knows no resource for these, or none that has a name before the call.
 WITHOUT_RESOURCE = {
-    "cloudformation:GetTemplateSummary": "of a template that is no stack yet",
     "cloudwatch:GetMetricData": "metrics have no ARN",
     "cloudwatch:GetMetricStatistics": "metrics have no ARN",
     "cloudwatch:PutMetricData": "metrics have no ARN; the namespace is a condition",
@@ -23,7 +22,6 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeSubnets": "lists",
     "ec2:DescribeVpcs": "lists",
     "ecr:GetAuthorizationToken": "the whole registry's",
-    "iam:ListOpenIDConnectProviders": "lists",
     "logs:DescribeLogGroups": "lists",
     "pricing:GetProducts": "a price list has no ARN",
     "sagemaker:ListEndpointConfigs": "lists",
@@ -32,10 +30,13 @@ WITHOUT_RESOURCE = {
     "sns:GetSubscriptionAttributes": "IAM knows no ARN of subscriptions",
     "sns:Unsubscribe": "IAM knows no ARN of subscriptions",
 }
-# Patterns that stand in roles: settings of one bucket, and the key's ways to encrypt.
-PATTERNS = {"s3:GetBucket*", "kms:GenerateDataKey*", "kms:ReEncrypt*"}
+# Patterns that stand in roles: settings of one bucket.
+PATTERNS = {"s3:GetBucket*"}
 VERBS = ("Create", "Delete", "Describe", "List", "Stop", "Update")
-BOUNDARY_PATTERNS = PATTERNS | {"ecr:Batch*", *(f"sagemaker:{verb}*" for verb in VERBS)}
+BOUNDARY_PATTERNS = PATTERNS | {
+    *("ecr:Batch*", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
+    *(f"sagemaker:{verb}*" for verb in VERBS),
+}
 # Nobody may, whatever it is for.
 NEVER = (
     "cloudwatch:SetAlarmState",

@@ -24,7 +24,7 @@ PACKAGES = {
 TABLE: Table = {
     rules.actions_are_named: {
         "all of SageMaker": more("github", PIPELINE, "FollowExecutions", "sagemaker:*"),
-        "all of IAM": more("github", INFRA, "SeeTheProvider", "iam:*"),
+        "all of IAM": more("github", INFRA, "SeeTheRoles", "iam:*"),
         "all but one": inline(DEPLOY, NotAction=["iam:CreateUser"], Resource=PACKAGES),
     },
     rules.resources_are_named: {

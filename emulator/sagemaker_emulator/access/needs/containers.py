@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sagemaker_emulator.access import resources
 from sagemaker_emulator.access.needs.table import Call, Need, filled, on, rule, tags
 from sagemaker_emulator.images.docker import USER_AGENT
 
@@ -17,7 +18,11 @@ ON_A_REPOSITORY = (
     *("PutImageScanningConfiguration", "DescribeImageScanFindings"),
 )
 # What `docker push` does before PutImage, in calls that the emulator's own docker has no use for.
-PUSH = ("BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload")
+# Source: ECR's documentation, "IAM permissions for pushing an image".
+PUSH = (
+    *("BatchGetImage", "BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart"),
+    "CompleteLayerUpload",
+)
 STACK = "stack/{StackName}/*"
 ON_A_STACK = (
     *("CreateStack", "UpdateStack", "DeleteStack", "DescribeStacks", "DescribeStackEvents", "GetTemplate"),
@@ -71,7 +76,7 @@ def _stack(call: Call) -> Iterable[Need]:
     }.items():
         if params.get(member):
             context[key] = params[member]
-    named = params.get("StackName") or _stack_of(str(params.get("ChangeSetName", "")))
+    named = params.get("StackName") or _stack_of(call, str(params.get("ChangeSetName", "")))
     if named:
         yield Need(f"cloudformation:{call.operation}", call.arn(filled(STACK, {"StackName": named})), context)
     else:
@@ -82,9 +87,11 @@ def _stack(call: Call) -> Iterable[Need]:
         yield Need("iam:PassRole", role, {"iam:PassedToService": "cloudformation.amazonaws.com"})
 
 
-def _stack_of(change_set: str) -> str:
-    """Return the name in the ARN of a change set, which says nothing of its stack; any stack may be meant."""
-    return "*" if change_set.startswith("arn:") else ""
+def _stack_of(call: Call, change_set: str) -> str:
+    """Return the stack of a change set's ARN, which does not name it; `*` where there is no such set."""
+    if not change_set.startswith("arn:"):
+        return ""
+    return resources.stack_of_change_set(call.caller.account, call.region, change_set) or "*"
 
 
 on(

@@ -10,7 +10,7 @@ import pytest
 from pipelines import stack
 from pipelines.account import connect as connecting
 from pipelines.account import gh, roles
-from pipelines.account.changes import Change
+from pipelines.account.changes import Change, ChangeSet
 from pipelines.account.gh import Identity
 from pipelines.errors import AccessError, SettingsError
 from tests.conftest import make_settings
@@ -72,8 +72,8 @@ def test_the_roles_trust_the_repository_by_its_numbers_and_both_forms_of_its_nam
 def test_the_plan_names_each_resource_and_what_costs_money_while_idle(project: Project):
     shown = connect(project)
     for words in (
-        "make Bucket",
-        "make PullRequestRole",
+        "make Key, KeyAlias, Bucket, ",
+        ", PullRequestRole, ",
         "set AWS_REGION",
         "make staging",
         "a fixed price a month",
@@ -165,7 +165,7 @@ def test_an_environment_that_is_there_keeps_its_own_rules(project: Project):
 def test_a_stack_that_was_made_by_hand_is_taken_as_it_is(project: Project):
     run = project.run()
     stack.apply(run.aws, project.slug, run.story.begin("stack"))
-    assert "make Bucket" not in connect(project)
+    assert "Bucket" not in connect(project)
     assert project.stacks() == project.both()
 
 
@@ -277,6 +277,7 @@ def test_without_gh_the_numbers_are_enough_and_the_commands_are_printed(project:
     assert project.stacks() == project.both()
     assert f"gh variable set AWS_REGION --body eu-west-1 --repo {REPOSITORY}" in shown
     assert f"gh api -X PUT repos/{REPOSITORY}/environments/production" in shown
+    assert shown.index("gh variable set") < shown.index("next:")
     assert project.github.writes() == []
     assert "nothing to change" in connect(project)  # the numbers are those of the last time
 
@@ -308,8 +309,11 @@ def test_without_a_remote_nobody_knows_the_repository(monkeypatch):
     assert "git remote add origin" in stopped.value.todo
 
 
-def test_what_is_made_anew_is_said():
-    assert str(Change("Modify", "Bucket", "AWS::S3::Bucket", "True")) == "change Bucket, anew"
+def test_a_change_set_is_told_by_what_happens_and_what_is_made_anew_is_said():
+    kind = "AWS::S3::Bucket"
+    changed = Change("Modify", "B", kind), Change("Add", "A", kind), Change("Modify", "C", kind, "True")
+    shown = ChangeSet(stack.of_project("x"), "CREATE_COMPLETE", "arn", changed)
+    assert str(shown) == "change B, C (anew); make A"
 
 
 def test_the_immutable_name_is_githubs():

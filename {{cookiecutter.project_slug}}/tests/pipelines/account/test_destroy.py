@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -41,6 +42,7 @@ def test_everything_is_listed_and_said_what_becomes_of_it(connected: Project, mo
     assert f"s3://{bucket(connected)}" in shown
     assert "2 versions, 6 bytes" in shown
     assert "leave it: --data" in shown
+    assert re.search(r"CREATE_COMPLETE, \d+ resources", shown)
     assert connected.stacks() == connected.both()
 
 
@@ -52,7 +54,10 @@ def test_another_name_deletes_nothing(connected: Project):
 
 def test_the_data_stays_unless_it_is_asked_for(connected: Project):
     destroying.destroy(connected.run(), yes=connected.slug)
-    assert f"bucket {bucket(connected)}" in connected.text().split("what stays")[1]
+    stays = connected.text().split("what stays")[1]
+    assert f"bucket {bucket(connected)}" in stays
+    assert "  gh variable delete AWS_REGION --repo acme/income-model\n" in stays
+    assert "  gh api -X DELETE repos/acme/income-model/environments/production\n" in stays
     assert connected.stacks() == {}
     assert there(connected) == KEPT | {"objects"}
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.account import connect as connecting
 from pipelines.account import doctor as examining
-from pipelines.account import quotas, trust
+from pipelines.account import findings, quotas, trust
 from pipelines.account.findings import Finding
 from pipelines.account.gh import Identity
 from pipelines.errors import SettingsError
@@ -154,6 +154,18 @@ def test_a_new_accounts_quota_of_none_is_bad_with_the_link_that_raises_it(projec
         r"/services/sagemaker/quotas/L-[0-9A-F]{8}",
         finding.fix,
     )
+
+
+def test_pins_of_another_system_are_not_missed():
+    windows = "colorama==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:0"
+    here = "torch==2.13.0\nboto3==1.43.0 ; python_full_version >= '3.9' \\\n    --hash=sha256:1"
+    assert list(examining.pinned(f"{windows}\n{here}\n")) == [("torch", "2.13.0"), ("boto3", "1.43.0")]
+
+
+def test_a_link_or_a_command_is_never_cut():
+    fix = f"ask for 2: https://example.com/{'x' * 200}"
+    shown = [line.plain for line in findings.lines([findings.bad("quotas", "none", "why", fix=fix)])]
+    assert shown == ["  ✗  quotas  none", "             why", f"             → {fix}"]
 
 
 def test_a_rollout_needs_both_fleets():
