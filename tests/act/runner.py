@@ -55,8 +55,9 @@ def run(
     variables: Mapping[str, str],
     environment: Mapping[str, str],
     secrets: Mapping[str, str],
+    job: str = "",
 ) -> Done:
-    """Run a workflow of the git repository `root` (already rewritten) for an event; wait for its end."""
+    """Run a workflow of the git repository `root` (already rewritten), or one job and what it needs."""
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "event.json").write_text(json.dumps(payload), "utf-8")
     words = [str(ACT), event, "-W", str(rewrite.WORKFLOWS / workflow), "-e", str(scratch / "event.json")]
@@ -70,6 +71,7 @@ def run(
         "--action-offline-mode",
     ]
     words += ["--action-cache-path", str(scratch / "cache"), *stand_ins(root, scratch)]
+    words += ["-j", job] if job else []
     for option, given in (("--var", variables), ("--env", environment), ("-s", secrets)):
         words += [word for name, value in given.items() for word in (option, f"{name}={value}")]
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}

@@ -92,9 +92,10 @@ class World:
         event: str = "push",
         ref: str = "refs/heads/main",
         at: Path | None = None,
+        job: str = "",
         **payload: Any,
     ) -> Done:
-        """Run a workflow as GitHub would for an event at `ref`, or in the checkout `at`."""
+        """Run a workflow, or one of its jobs with what it needs, for an event at `ref` or in `at`."""
         checkout = at or self.checkout(payload.get("pull_request", {}).get("head", {}).get("ref", "main"))
         scratch, number = checkout.parent, checkout.parent.name.removeprefix("run-")
         commit = self._in(checkout, "rev-parse", "HEAD")
@@ -123,6 +124,7 @@ class World:
             variables=self.variables,
             environment=given,
             secrets={"GITHUB_TOKEN": TOKEN},
+            job=job,
         )
         (scratch / "log.txt").write_text(done.output, "utf-8")
         runner.clean(scratch / "act")
@@ -201,11 +203,11 @@ class World:
             self.github.refuse("POST", f"issues/{pull['number']}/comments", 403, said)
         return pull["number"]
 
-    def run_pull_request(self, number: int) -> Done:
-        """Run pull_request.yml for a pull request as it is now."""
-        pull = self.github.issues[number]
+    def plan(self, number: int) -> Done:
+        """Run pull_request.yml's plan and comment for a pull request; check and tests run by themselves."""
+        pull, ref = self.github.issues[number], f"refs/pull/{number}/merge"
         return self.run(
-            "pull_request.yml", "pull_request", f"refs/pull/{number}/merge", number=number, pull_request=pull
+            "pull_request.yml", "pull_request", ref, job="comment", number=number, pull_request=pull
         )
 
     def asked_by(self) -> str:

@@ -216,13 +216,13 @@ FAULTS = (
     Fault(
         65,
         "a title, a branch or an answer that is a command",
-        "a branch's name is written into a script",
-        "into its script",
+        "a branch's name is handed to make, which writes it into a shell's line",
+        "gives make",
         (
             Change(
                 PULL_REQUEST,
-                "- run: make check\n",
-                '- run: make check ARGS="${{ github.head_ref }}"\n',
+                "BASE: ${{ github.event.pull_request.base.sha ||",
+                "BASE: ${{ github.head_ref ||",
             ),
         ),
         (

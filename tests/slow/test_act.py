@@ -172,7 +172,7 @@ def test_a_pull_request_gets_one_comment_that_is_updated(github):
     change = changes.settings(("learning_rate = 0.003\n", "learning_rate = 0.004\n"))
     number = github.pull_request("slower", "Learn faster", change)
     for _ in range(2):
-        done = github.run_pull_request(number)
+        done = github.plan(number)
         assert jobs(done)["The plan as a comment"] == "success", done.output
     (comment,) = github.github.comments[number]
     assert comment["body"].startswith("<!-- plan -->")
@@ -182,7 +182,7 @@ def test_a_pull_request_gets_one_comment_that_is_updated(github):
 
 def test_a_fork_gets_the_job_summary_only_and_no_role(github):
     number = github.pull_request("fork", "From a fork", changes.prose, fork=True)
-    done = github.run_pull_request(number)
+    done = github.plan(number)
     assert "<!-- plan -->" in "".join(done.summaries.values()), done.output
     assert number not in github.github.comments or github.github.comments[number] == []
     assert "GitHub lets this job write no comment" in done.output

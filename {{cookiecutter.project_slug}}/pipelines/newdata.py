@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines import data
-from pipelines.aws import Aws
+from pipelines.aws import Aws, found
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
 from pipelines.github import api, proposal
@@ -107,8 +107,8 @@ def note_versions(aws: Aws, bucket: str, path: Path) -> None:
     """Write into the lock which version of each object its bytes are."""
     told = json.loads(path.read_text("utf-8"))
     for file in told["files"]:
-        head = aws.s3.head_object(Bucket=bucket, Key=f"{told['prefix']}/{file['key']}")
-        file["version_id"] = head.get("VersionId")
+        head = found(aws.s3.head_object, Bucket=bucket, Key=f"{told['prefix']}/{file['key']}")
+        file["version_id"] = head and head.get("VersionId")  # what git holds may not be there yet
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 

@@ -71,9 +71,15 @@ def approved(aws: Aws, group: str) -> list[Package]:
 
 
 def previous(aws: Aws, group: str, serving: Package | None) -> Package | None:
-    """Return the newest approved release before the one that serves which production has served, proven."""
+    """Return the approved release that production served, proven, last before the one that serves.
+
+    Not the version below it: a revert may have brought an older one back since.
+    """
     proven = [item for item in approved(aws, group) if item.metadata.get("production") == "proven"]
-    return next((item for item in proven if serving is None or item.version < serving.version), None)
+    others = [item for item in proven if serving is None or item.arn != serving.arn]
+    if told := [item for item in others if "served_at" in item.metadata]:
+        return max(told, key=lambda item: item.metadata["served_at"])
+    return next((item for item in others if serving is None or item.version < serving.version), None)
 
 
 def find(aws: Aws, group: str, release_id: str) -> Package | None:

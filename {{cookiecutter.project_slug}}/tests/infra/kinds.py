@@ -12,12 +12,17 @@ from cfnlint.helpers import load_resource
 from tests.infra.reading import ARN
 
 FINER = {
-    "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:x)?"],
+    "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:x|x)"],  # ends in :*, or in a pattern
     "logs:log-stream": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:log-stream:.*)?"],
     "s3:bucket": ["arn:[^:]*:s3:::[^/]*"],
     "s3:object": ["arn:[^:]*:s3:::[^/]*/.*"],
     "sagemaker:pipeline": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*"],
     "sagemaker:pipeline-execution": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*/execution/.*"],
+}
+# A group's tags are asked for by an ARN without :*.
+TAGS = {
+    f"logs:{name}": ("arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*",)
+    for name in ("TagResource", "UntagResource", "ListTagsForResource")
 }
 
 
@@ -29,6 +34,8 @@ def services() -> dict[str, Any]:
 
 def of_action(action: str) -> tuple[str, ...]:
     """Return the patterns of ARNs that an action knows; raise KeyError for one that there is not."""
+    if action in TAGS:
+        return TAGS[action]
     service, name = action.split(":")
     told = services()[service]
     kinds = list(told["Actions"][name.lower()].get("Resources", []))

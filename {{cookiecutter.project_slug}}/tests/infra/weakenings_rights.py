@@ -39,6 +39,16 @@ TABLE: Table = {
             "Resource",
             {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"},
         ),
+        "a group of logs without :*, which none of its actions knows": member(
+            "github",
+            PIPELINE,
+            "FindTheLogsOfFailedJobs",
+            "Resource",
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
+                ":log-group:/aws/sagemaker/TrainingJobs"
+            },
+        ),
         "executions that are a role: an ARN of another kind": member(
             "github",
             PIPELINE,

@@ -226,6 +226,21 @@ def test_back_leads_to_what_production_has_served_proven(make_settings, producti
     assert (found and found.version) == target
 
 
+def test_back_leads_to_what_a_revert_brought_back_and_not_to_what_it_took_away():
+    client = packages("Approved", "Approved", "Approved", production="proven")
+    known, served = client.answers["describe_model_package"], {"1": "03", "2": "02", "3": "04"}
+
+    def described(ModelPackageName: str):
+        told = known(ModelPackageName)
+        told["CustomerMetadataProperties"]["served_at"] = f"2026-11-{served[ModelPackageName[-1]]}"
+        return told
+
+    client.answers["describe_model_package"] = described
+    aws = make_aws(sagemaker=client)
+    found = registry.previous(aws, "income-model", registry.describe(aws, f"{GROUP}/3"))
+    assert found.version == 1
+
+
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_only_production_is_rolled_back(make_settings, environment):
     run = make_run(make_settings(), sagemaker=(client := packages("Approved", serving=1)))

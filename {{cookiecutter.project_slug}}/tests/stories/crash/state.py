@@ -47,7 +47,7 @@ def packages(site: Site) -> dict[int, tuple[Any, ...]]:
         version: (
             told["ModelApprovalStatus"],
             told.get("ApprovalDescription"),
-            told["CustomerMetadataProperties"],
+            {key: value for key, value in told["CustomerMetadataProperties"].items() if key != "served_at"},
         )
         for version, told in site.packages().items()
     }
