@@ -82,7 +82,9 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
         if ready:
             undo(run, serving, config, ready, error)
         raise
-    package = annotated(run, package, production="proven")
+    new = serving is None or serving.arn != package.arn
+    since = {"served_at": datetime.now(UTC).isoformat()} if new else {}
+    package = annotated(run, package, production="proven", **since)
     run.story.facts["package"] = package.facts()
     return package
 
