@@ -23,8 +23,8 @@ WRONG: dict[str, Any] = {
     "kms:ViaService": "ec2.eu-west-1.amazonaws.com",
     "cloudwatch:namespace": "AWS/EC2",
     "sagemaker:ModelApprovalStatus": {
-        "pipeline": "Rejected",  # Approved is refused by the boundary as well
-        "execution": "Rejected",
+        "pipeline": "Approved",
+        "execution": "Approved",
         "deploy": "PendingManualApproval",
     },
     "sagemaker:CustomerMetadataProperties/staging": "proven",
@@ -58,8 +58,8 @@ class Limit:
 
 
 def conditions(recorded: Recorded, name: str) -> Iterator[Limit]:
-    """Yield every condition of a role's Allow statements."""
-    role = recorded.roles[name]
+    """Yield every condition of a role's Allow statements, whatever its boundary says besides."""
+    role = replace(recorded.roles[name], boundary=None)
     for policy, told in role.statements():
         for operator, keys in told.get("Condition", {}).items():
             for key in keys:
@@ -125,6 +125,30 @@ def approvals(role: Role) -> Iterator[Limit]:
             looser = replace(wide, boundary={**boundary, "Statement": [*others, *_less(told, action)]})
             refused, alone = not wide.decide(request).allowed, looser.decide(request).allowed
             yield Limit(role.name, told["Sid"], f"boundary, Deny {action}", request, refused, alone)
+
+
+def bounds(recorded: Recorded) -> Iterator[Limit]:
+    """Yield every condition of the boundary's Allow statements, held against roles without any of their own."""
+    for told in _allowing(recorded.roles["execution"].boundary):
+        for operator, keys in told.get("Condition", {}).items():
+            for key in keys:
+                yield _bound(recorded, told, operator, key)
+
+
+def _bound(recorded: Recorded, told: Document, operator: str, key: str) -> Limit:
+    role = recorded.roles["execution"]
+    boundary = role.boundary or {}
+    wide = replace(role, policies={"wide": {"Version": "2012-10-17", "Statement": [EVERYTHING]}})
+    others = [each for each in boundary["Statement"] if each is not told]
+    statements = [*others, _unconditional(told, operator, key)]
+    looser = replace(wide, boundary={**boundary, "Statement": statements})
+    (request, *_) = _wrong(recorded.requests["execution"], told, key, "execution")
+    refused, alone = not wide.decide(request).allowed, looser.decide(request).allowed
+    return Limit("boundary", told["Sid"], f"{operator} {key}", request, refused, alone)
+
+
+def _allowing(boundary: Document | None) -> list[Document]:
+    return [each for each in (boundary or {"Statement": []})["Statement"] if each["Effect"] == "Allow"]
 
 
 def exceptions(recorded: Recorded) -> Iterator[tuple[str, bool]]:

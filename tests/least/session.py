@@ -163,7 +163,7 @@ def infrastructure(world: World, jobs: Jobs) -> None:
         world.merge(title, change)
         jobs.run("infra", "--yes", expected=0)
     assert "nothing to change" in jobs.run("infra", "--yes", expected=0).text
-    for change in (templates.widened_boundary, templates.widened_trust):
+    for change in (templates.widened_trust, templates.widened_boundary):
         world.merge("Widen a role", change)
         assert "E504" in jobs.run("infra", "--yes", expected=5).text
         world.git("revert", "--no-edit", "HEAD")

@@ -132,6 +132,7 @@ def test_each_deny_and_each_condition_refuses_something_that_nothing_else_does(p
     found += [limit for role in recorded.roles.values() for limit in limits.denials(role)]
     bound = [recorded.roles[name] for name in ("pull-request", "pipeline", "execution")]
     found += [limit for role in bound for limit in limits.approvals(role)]
+    found += limits.bounds(recorded)
     exceptions = dict(limits.exceptions(recorded))
     works = [limit for limit in found if limit.refused and limit.alone]
     good = sum(exceptions.values())
@@ -156,7 +157,7 @@ SAMPLE = [
     ("deploy", "ReadTheRegistry", "sagemaker:DescribeModelPackage", "promote"),
     ("deploy", "ServeModelsAsTheExecutionRole", "iam:PassRole", "promote"),
     ("deploy", "MakeAndTakeAwayARolloutsAlarms", "cloudwatch:PutMetricAlarm", "promote"),
-    ("deploy", "ServeProveAndTakeAwayEndpoints", "sagemaker:UpdateEndpoint", "promote"),
+    ("deploy", "ChangeProduction", "sagemaker:UpdateEndpoint", "promote"),
     ("infra", "ChangeSetsOfTheTwoStacks", "cloudformation:CreateChangeSet", "infra"),
 ]
 # What brings the release of a new commit to where the verb has something to do.

@@ -11,7 +11,7 @@ from pipelines import rehearsal
 
 @pytest.fixture
 def root(tmp_path):
-    """Return a tree whose data.lock names one file in git and one in the bucket, and a sample of the first."""
+    """Return a tree whose data.lock names a file in git and one in the bucket; a sample of the first."""
 
     def lock(*keys: str) -> str:
         files = [{"key": key, "size": 1, "rows": 1, "sha256": "ab" * 32, "version_id": None} for key in keys]
