@@ -24,8 +24,20 @@ runs:
     - shell: bash
       run: ln -s "$TESTS_VENV" .venv
 """
-CHECKOUT = "actions/checkout"  # act copies the working directory itself
-STAND_INS = {"actions/setup-python": SETUP_PYTHON}
+# act copies the working directory itself, but for a commit that is named.
+CHECKOUT = """name: checkout
+inputs: {ref: {default: ""}, fetch-depth: {default: ""}, persist-credentials: {default: ""}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: {REF: "${{ inputs.ref }}"}
+      run: |
+        git init -q .
+        git fetch -q "$TESTS_ORIGIN" "+refs/heads/*:refs/remotes/origin/*"
+        git checkout -q "$REF"
+"""
+STAND_INS = {"actions/setup-python": SETUP_PYTHON, "actions/checkout": CHECKOUT}
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "NO_PROXY", "no_proxy")
 
 
@@ -86,8 +98,6 @@ def stand_ins(root: Path, scratch: Path) -> list[str]:
     words = []
     for used in sorted(rewrite.external(root)):
         action = used.partition("@")[0]
-        if action == CHECKOUT:
-            continue
         folder = scratch / "actions" / action.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "action.yml").write_text(STAND_INS[action], "utf-8")

@@ -115,6 +115,7 @@ class World:
             "NO_COLOR": "1",
             "TERM": "dumb",
         }
+        given["TESTS_ORIGIN"] = str(self.github.git_folder)
         done = runner.run(
             checkout,
             workflow,

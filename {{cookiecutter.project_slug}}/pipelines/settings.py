@@ -170,7 +170,7 @@ class Settings(Table):
             by_alias=True,
             exclude_none=True,
             include={"data", "training", "gate", "jobs"},
-            exclude={"training": {"tracking_uri"}},
+            exclude={"training": {"tracking_uri"}, "data": {"sample"}},
         )
 
     def digest(self) -> str:
