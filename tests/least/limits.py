@@ -128,7 +128,7 @@ def approvals(role: Role) -> Iterator[Limit]:
 
 
 def bounds(recorded: Recorded) -> Iterator[Limit]:
-    """Yield every condition of the boundary's Allow statements, held against roles without any of their own."""
+    """Yield every condition of the boundary's Allow statements, held against a role that may do all."""
     for told in _allowing(recorded.roles["execution"].boundary):
         for operator, keys in told.get("Condition", {}).items():
             for key in keys:
