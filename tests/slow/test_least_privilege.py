@@ -158,7 +158,7 @@ SAMPLE = [
     ("deploy", "ServeModelsAsTheExecutionRole", "iam:PassRole", "promote"),
     ("deploy", "MakeAndTakeAwayARolloutsAlarms", "cloudwatch:PutMetricAlarm", "promote"),
     ("deploy", "ChangeProduction", "sagemaker:UpdateEndpoint", "promote"),
-    ("infra", "ChangeSetsOfTheTwoStacks", "cloudformation:CreateChangeSet", "infra"),
+    ("infra", "ChangeSetsOfTheTwoStacks", "cloudformation:DescribeStacks", "infra"),
 ]
 # What brings the release of a new commit to where the verb has something to do.
 BEFORE = {"pipeline": ["image"], "promote": ["pipeline", "stage"]}
