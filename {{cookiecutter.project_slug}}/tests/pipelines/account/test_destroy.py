@@ -14,6 +14,8 @@ from pipelines.errors import SettingsError
 from tests.pipelines.account import leavings
 from tests.pipelines.account.conftest import ACCOUNT, Project
 
+pytestmark = pytest.mark.slow  # an account is connected and filled for each
+
 KEPT = {"group", "log", "image repository", "key", "bucket"}
 
 

@@ -20,6 +20,8 @@ from pipelines.errors import SettingsError
 from tests.conftest import make_settings
 from tests.pipelines.account.conftest import Project
 
+pytestmark = pytest.mark.slow  # an account is connected and filled for each
+
 ACME = Identity("acme/model", "12", "345")
 
 

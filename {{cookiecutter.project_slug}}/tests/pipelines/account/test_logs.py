@@ -12,6 +12,8 @@ from pipelines.errors import SettingsError
 from tests.pipelines.account import leavings
 from tests.pipelines.account.conftest import REGION, Project
 
+pytestmark = pytest.mark.slow  # an account is connected and filled for each
+
 
 def step(name: str, status: str, job: str = "") -> dict[str, object]:
     metadata = {"TrainingJob": {"Arn": f"arn:aws:sagemaker:eu-west-1:1:training-job/{job}"}} if job else {}
