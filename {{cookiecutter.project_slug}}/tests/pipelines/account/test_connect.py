@@ -16,6 +16,7 @@ from pipelines.errors import AccessError, SettingsError
 from tests.conftest import make_settings
 from tests.pipelines.account.conftest import ACCOUNT, REPOSITORY, Project
 
+pytestmark = pytest.mark.slow  # test_connected.py is the quick one
 PROVIDER = "token.actions.githubusercontent.com"
 
 
