@@ -6,14 +6,12 @@ Out:  build/language-service/HASH, npm's packages beside the programs here: made
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conftest import ROOT
+from npm import installed
 
 from workflows.contracts.sources import VARIABLES
 from workflows.validators import Finding
@@ -32,7 +30,12 @@ def language_service(folders: Sequence[Path]) -> Iterator[Finding]:
     }
     command = ["node", "--import", "./json-hook.mjs", "check.mjs"]
     done = subprocess.run(
-        command, cwd=installed(), input=json.dumps(told), capture_output=True, encoding="utf-8", check=False
+        command,
+        cwd=installed("language-service", HERE, PROGRAM),
+        input=json.dumps(told),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for said in json.loads(done.stdout):
@@ -47,20 +50,3 @@ def described(name: str, inputs: list[str], outputs: list[str]) -> dict[str, obj
         "inputs": dict.fromkeys(inputs, empty),
         "outputs": dict.fromkeys(outputs, empty),
     }
-
-
-def installed() -> Path:
-    """Return the folder in which it is installed; npm fetches it the first time."""
-    files = {name: (HERE / name).read_bytes() for name in PROGRAM}
-    state = hashlib.sha256(b"\0".join(files.values())).hexdigest()[:12]
-    folder = ROOT / "build" / "language-service" / state
-    if not (folder / "node_modules").exists():
-        making = folder.with_suffix(".part")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
-        for name, content in files.items():
-            (making / name).write_bytes(content)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=making, check=True, capture_output=True)
-        making.rename(folder)
-    return folder

@@ -22,7 +22,7 @@ API = "https://api.github.com"
 SECONDS = 10  # for one answer
 # Three more tries after 1, 2 and 4 seconds; together less than a minute, whatever GitHub asks us to wait.
 RETRIES, PAUSE_SECONDS, LIMIT_SECONDS = 3, 0.5, 10
-TODO = {
+ADVICE = {
     401: "the job's token has expired or is none: run the job again",
     403: "give the job's `permissions:` what it asks for (contents, issues, pull-requests: write)",
     404: "look whether it is still there, and whether the job's `permissions:` let it be seen",
@@ -75,7 +75,7 @@ def asking(what: str, repository: Repository) -> Iterator[None]:
         raise AccessError(f"""E605 GitHub refused to {what}
             {where}
             {error.status}: {message(error)}
-            {TODO.get(error.status, "run the job again; nothing is done twice")}""") from error
+            {ADVICE.get(error.status, "run the job again; nothing is done twice")}""") from error
     except RequestException as error:
         raise AccessError(f"""E605 GitHub cannot be reached to {what}
             {where}
