@@ -15,7 +15,7 @@ OFFLINE = env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL
 PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check bake demo local-test test test-all bench vendor
+.PHONY: help setup check bake demo local-test test test-all bench vendor verify-aws
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,3 +53,6 @@ bench: setup  ## Measure the bake, the data checks against one scan, the model a
 
 vendor: setup  ## Build the emulator's wheel into the template and pin its hash
 	@$(PYTHON) tools/vendor.py
+
+verify-aws: setup  ## Tell the emulator's stories to AWS, in your account: price first, cleans up; ARGS="--help"
+	@cd emulator && $(PYTHON) -m verify_aws $(ARGS)

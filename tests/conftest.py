@@ -50,6 +50,18 @@ def cookiecutter(template, tmp_path):
     return call
 
 
+@pytest.fixture(scope="session")
+def told(pytestconfig):
+    """Return what prints a line at once, whatever pytest captures."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def tell(line):
+        with capture.global_and_fixture_disabled():
+            print(line, flush=True)
+
+    return tell
+
+
 def pytest_collection_modifyitems(items):
     """Start what takes longest first: with two workers the whole then takes little more than that."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)

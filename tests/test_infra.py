@@ -5,126 +5,46 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
-import boto3
+import accounts
 import pytest
+from accounts import ACCOUNT, OTHER, REGION, REPOSITORY
 from botocore.exceptions import ClientError
-from conftest import INNER, ROOT
+from conftest import INNER
 
-REGION, ACCOUNT = "eu-west-1", "123456789012"
 OPTIONS = {
     "AlarmEmail": "alarms@example.com",
     "MonthlyBudget": "50",
-    "OtherAccount": "210987654321",
+    "ProductionAccount": OTHER,
     "Vpc": "vpc-0abc",
 }
-REPOSITORY = {"Repository": "octo/income", "OwnerId": "12", "RepositoryId": "345"}
-MAIN, BRANCH = "refs/heads/main", "refs/heads/a-branch"
+BRANCH = "refs/heads/a-branch"
 FILES = {"pipeline": "release", "deploy": "deploy", "infra": "reconcile", "pull-request": "pull_request"}
 NOTHING = {"Version": "2012-10-17", "Statement": []}
 
 
-def emulator(*words):
-    """Run the emulator of this tree; return what it says."""
-    command = [sys.executable, "-m", "sagemaker_emulator", *words]
-    return subprocess.run(command, cwd=ROOT / "emulator", check=True, capture_output=True, text=True).stdout
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The accounts of an emulator that enforces IAM."""
+    with accounts.enforced(tmp_path_factory.mktemp("emulator")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """An emulator that enforces IAM."""
-    home = str(tmp_path_factory.mktemp("emulator"))
-    said = emulator("up", "--home", home, "--port", "0", "--region", REGION, "--iam")
-    yield said.split()[2].rstrip(";")
-    emulator("down", "--home", home)
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    """Return client(service, keys) of the emulator; without keys, the account's root user."""
-
-    def client(service, keys=None):
-        keys = keys or {"AccessKeyId": "test", "SecretAccessKey": "test"}
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=url,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys.get("SessionToken"),
-        )
-
-    return client
-
-
-@pytest.fixture(scope="module")
-def make(client):
-    """Return make(stack, template, **parameters) -> the stack's outputs; the template lies in infra/."""
-
-    def make(name, template, **parameters):
-        cloudformation = client("cloudformation")
-        cloudformation.create_stack(
-            StackName=name,
-            TemplateBody=(INNER / "infra" / template).read_text(),
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Tags=[{"Key": "project", "Value": name}],
-        )
-        (made,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-        assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
-        return {item["OutputKey"]: item["OutputValue"] for item in made["Outputs"]}
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def account(client, make):
-    """An account with the project's two stacks; `take` gives a role's clients for a job of GitHub."""
-    made = make("income", "stack.yml", Project="income")
+def account(world):
+    """An account with the project's two stacks; `take` gives a role's keys for a job of GitHub."""
+    made = world.make("income", "stack.yml", Project="income")
     given = {"Bucket": made["BucketName"], "Key": made["KeyArn"], "ExecutionRole": made["ExecutionRoleArn"]}
-    roles = make("income-github", "github.yml", Project="income", **REPOSITORY, **given)
+    roles = world.make("income-github", "github.yml", Project="income", **REPOSITORY, **given)
 
-    def take(role, **changes):
-        token = job_token(client("sts").meta.endpoint_url, role, **changes)
+    def take(role, **job):
+        job = {"event_name": "pull_request" if role == "pull-request" else "push", **job}
         arn = roles["".join(word.title() for word in role.split("-")) + "RoleArn"]
-        return client("sts").assume_role_with_web_identity(
-            RoleArn=arn, RoleSessionName="a-job", WebIdentityToken=token
-        )["Credentials"]
+        return world.take(arn, world.token(**{"file": FILES[role], **job}))
 
     return SimpleNamespace(**made, take=take)
-
-
-def job_token(url, role, file="", ref=MAIN, environment="", immutable=False, **changes):
-    """Return the token that GitHub gives a job of the role's own workflow, or of one that differs."""
-    path = f"octo/income/.github/workflows/{file or FILES[role]}.yml@{ref}"
-    facts = {
-        "repository": REPOSITORY["Repository"],
-        "repository_id": REPOSITORY["RepositoryId"],
-        "repository_owner_id": REPOSITORY["OwnerId"],
-        "ref": ref,
-        "sha": "a" * 40,
-        "event_name": "pull_request" if role == "pull-request" else "push",
-        "workflow_ref": path,
-        "job_workflow_ref": path,
-        "immutable_subject": immutable,
-        **({"environment": environment} if environment else {}),
-        **changes,
-    }
-    asked = urllib.request.Request(
-        f"{url}/_emulator/oidc/jobs",
-        data=json.dumps(facts).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(asked) as answer:
-        job = json.load(answer)
-    request = urllib.request.Request(
-        f"{job['url']}&audience=sts.amazonaws.com", headers={"Authorization": f"bearer {job['token']}"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["value"]
 
 
 def test_cfn_lint_has_nothing_to_say():
@@ -134,11 +54,24 @@ def test_cfn_lint_has_nothing_to_say():
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_every_option_makes_a_stack(make):
-    made = make("whole", "stack.yml", Project="whole", **OPTIONS)
-    net = make("whole-network", "network.yml", Project="whole", Bucket=made["BucketName"])
+def test_every_option_makes_a_stack(world):
+    made = world.make("whole", "stack.yml", Project="whole", **OPTIONS)
+    net = world.make("whole-network", "network.yml", Project="whole", Bucket=made["BucketName"])
     assert net["VpcId"].startswith("vpc-")
     assert len(net["SubnetIds"].split(",")) == 2
+
+
+def test_where_production_has_no_account_of_its_own_nobody_elses_is_named(account, world):
+    assert account.ProductionAccount == ACCOUNT
+    key = world.client("kms").get_key_policy(KeyId=account.KeyArn, PolicyName="default")["Policy"]
+    bucket = world.client("s3").get_bucket_policy(Bucket=account.BucketName)["Policy"]
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    named = [each["Principal"] for text in (key, bucket) for each in json.loads(text)["Statement"]]
+    assert {str(each.get("AWS")) for each in named if each != "*"} == {root, "None"}
+    with pytest.raises(ClientError, match="RepositoryPolicyNotFound"):
+        world.client("ecr").get_repository_policy(repositoryName="income")
+    with pytest.raises(ClientError, match="Cannot find resource policy"):
+        world.client("sagemaker").get_model_package_group_policy(ModelPackageGroupName="income")
 
 
 @pytest.mark.parametrize("immutable", [False, True], ids=["the older subject", "the newer subject"])
@@ -147,8 +80,12 @@ def test_every_option_makes_a_stack(make):
     [
         ("pull-request", {"ref": "refs/pull/7/merge"}),
         ("pipeline", {}),
+        ("pipeline", {"file": "data"}),
+        ("pipeline", {"file": "rollback"}),
         ("deploy", {"environment": "staging"}),
-        ("deploy", {"environment": "production"}),
+        ("deploy", {"file": "production"}),
+        ("deploy", {"file": "rollback", "environment": "production"}),
+        ("deploy", {"file": "reconcile"}),
         ("deploy", {}),
         ("infra", {"environment": "infrastructure"}),
         ("infra", {}),
@@ -168,6 +105,7 @@ def test_a_role_is_taken_by_its_jobs(account, role, job, immutable):
         ),
         pytest.param("pipeline", {"ref": BRANCH}, id="the pipeline of a branch"),
         pytest.param("pipeline", {"environment": "production"}, id="the pipeline in an environment"),
+        pytest.param("pipeline", {"file": "production"}, id="the pipeline's where a release is served"),
         pytest.param("infra", {"environment": "staging"}, id="an environment that is not infra's"),
         pytest.param("pipeline", {"repository_id": "999"}, id="a repository of the same name"),
         pytest.param(
@@ -237,17 +175,18 @@ REFUSED = [
     REFUSED,
     ids=[f"{role}: {operation} {number}" for number, (role, _, operation, _) in enumerate(REFUSED)],
 )
-def test_a_role_is_denied_what_is_not_its_own(account, client, role, service, operation, request_):
+def test_a_role_is_denied_what_is_not_its_own(account, world, role, service, operation, request_):
     request = {**request_, **({"Bucket": account.BucketName} if service == "s3" else {})}
     if operation == "put_role_policy":
         request["PolicyDocument"] = json.dumps(NOTHING)
-    called = getattr(client(service, keys(account, role)), operation)
+    called = getattr(world.client(service, keys(account, role)), operation)
     with pytest.raises(ClientError) as denied:
         called(**request)
     assert denied.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
 
 
-def test_each_role_may_do_its_own(account, client):
+def test_each_role_may_do_its_own(account, world):
+    client = world.client
     looks = client("sagemaker", keys(account, "pull-request"))
     assert looks.list_model_packages(ModelPackageGroupName="income")["ModelPackageSummaryList"] == []
     writes = client("s3", keys(account, "pipeline"))

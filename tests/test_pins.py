@@ -13,7 +13,10 @@ import zipfile
 import pytest
 from conftest import INNER, ROOT
 
-PINS = {name: (INNER / "requirements" / f"{name}.txt").read_text() for name in ("uv", "serve", "jobs", "dev")}
+PINS = {
+    name: (INNER / "requirements" / f"{name}.txt").read_text()
+    for name in ("uv", "serve", "jobs", "verbs", "dev")
+}
 PINS["template"] = (ROOT / "requirements" / "dev.txt").read_text()
 
 
@@ -60,6 +63,11 @@ def test_serving_carries_neither_training_nor_aws():
         "sagemaker",
     }
     assert unwanted & set(versions("serve")) == set()
+
+
+def test_the_verbs_are_a_small_part_of_what_a_laptop_has():
+    assert set(versions("verbs")) < set(versions("dev"))
+    assert not set(versions("verbs")) & {"sagemaker", "pytest", "moto", "numpy", "pandas", "torch"}
 
 
 def test_the_jobs_carry_nothing_of_the_release_or_of_the_emulator():

@@ -33,12 +33,26 @@ def setup(venv, python=sys.executable):
 
 
 def test_a_second_run_does_nothing_and_says_nothing(install, tmp_path):
-    pins = [SCRIPT.parent / name for name in ("jobs.txt", "serve.txt", "dev.txt")]
+    pins = [SCRIPT.parent / name for name in ("jobs.txt", "serve.txt", "verbs.txt", "dev.txt")]
     (tmp_path / ".installed").write_text(json.dumps({install.digest(file): file.name for file in pins}))
     began = time.perf_counter()
     done = setup(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert time.perf_counter() - began < 1
+
+
+def test_only_the_pins_that_are_named_are_asked_for(install, tmp_path, monkeypatch):
+    verbs = SCRIPT.parent / "verbs.txt"
+    (tmp_path / ".installed").write_text(json.dumps({install.digest(verbs): verbs.name}))
+    monkeypatch.setenv("PINS", "verbs")
+    assert setup(tmp_path).returncode == 0
+    monkeypatch.setattr(install, "run", lambda words, **_: "3 11")
+    monkeypatch.setattr(install, "make", lambda venv: None)
+    monkeypatch.setattr(install, "install_torch", lambda *_: pytest.fail("PyTorch is for jobs"))
+    monkeypatch.setattr(sys, "argv", ["install.py", str(tmp_path / "new")])
+    (tmp_path / "new").mkdir()
+    install.main()
+    assert set(install.installed(tmp_path / "new" / ".installed").values()) == {"verbs.txt"}
 
 
 def test_an_environment_made_from_other_pins_is_not_taken_for_done(install, tmp_path):

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 from conftest import INNER
+from test_generated_project import WITH_EMULATOR
 
 TOOLS = Path(sys.prefix, "bin")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
-# What runs an emulator of its own runs in a bake only.
-IGNORED = ("--ignore=tests/stories", "--ignore=tests/pipelines/account")
+IGNORED = [f"--ignore={folder}" for folder in WITH_EMULATOR]  # those run in a bake only
 
 CHECKS = [
     pytest.param(["ruff", "check", "."], id="lint"),
     pytest.param(["ruff", "format", "--check", "."], id="format"),
     pytest.param(["pyrefly", "check", "--python-interpreter-path", sys.executable], id="types"),
     pytest.param(["lint-imports", "--no-cache"], id="import contracts"),
-    pytest.param(["pytest", "-q", "-p", "no:cacheprovider", *IGNORED], id="unit tests"),
+    # Slow, for `make test` runs the same files in a bake.
+    pytest.param(
+        ["pytest", "-q", "-p", "no:cacheprovider", *IGNORED], id="unit tests", marks=pytest.mark.slow
+    ),
 ]
 
 

@@ -22,11 +22,12 @@ PRIVATE = re.compile(
 )
 PULL = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 # What puts a container into a subnet: SageMaker makes a network interface there, as the role.
-JOIN_NETWORK = (
+SEE_NETWORK = (
     *("DescribeVpcs", "DescribeSubnets", "DescribeSecurityGroups", "DescribeDhcpOptions"),
-    *("DescribeNetworkInterfaces", "CreateNetworkInterface", "CreateNetworkInterfacePermission"),
-    *("DeleteNetworkInterface", "DeleteNetworkInterfacePermission"),
+    "DescribeNetworkInterfaces",
 )
+USE_INTERFACE = ("CreateNetworkInterfacePermission", "DeleteNetworkInterface")
+USE_INTERFACE += ("CreateNetworkInterface", "DeleteNetworkInterfacePermission")
 
 
 class NotTrusted(Exception):
@@ -107,6 +108,16 @@ def pull(uri: str) -> None:
 
 def join_network(region: str, request: dict[str, Any]) -> None:
     """Return when the role may put a container where VpcConfig says, if it says anything. Raises Refused."""
-    if request.get("VpcConfig") or request.get("NetworkConfig", {}).get("VpcConfig"):
-        for action in JOIN_NETWORK:
-            require(region, f"ec2:{action}")
+    wanted = request.get("VpcConfig") or request.get("NetworkConfig", {}).get("VpcConfig")
+    if not wanted or not access.enforced():
+        return
+    from sagemaker_emulator.access import callers
+
+    for action in SEE_NETWORK:
+        require(region, f"ec2:{action}")
+    arn = f"arn:aws:ec2:{region}:{callers.of_key(seams.identity().key).account}:"
+    for action in USE_INTERFACE:
+        require(region, f"ec2:{action}", f"{arn}network-interface/*")
+    for kind, member in (("subnet", "Subnets"), ("security-group", "SecurityGroupIds")):
+        for name in wanted[member]:
+            require(region, "ec2:CreateNetworkInterface", f"{arn}{kind}/{name}")

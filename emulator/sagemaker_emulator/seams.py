@@ -362,6 +362,7 @@ def _install_wrap(module: str, path: str, wrapper: Callable[..., Any]) -> None:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         return wrapper(inner, *args, **kwargs)
 
+    vars(wrapped).pop("__isabstractmethod__", None)  # moto leaves out what is abstract: it no longer is
     setattr(owner, name, type(static)(wrapped) if isinstance(static, classmethod | staticmethod) else wrapped)
 
 

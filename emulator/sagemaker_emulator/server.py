@@ -28,6 +28,10 @@ class PortTaken(Exception):
     """Another process listens on the port that was asked for."""
 
 
+class Unserved(Exception):
+    """Moto has no service of this name."""
+
+
 class QuietHandler(MotoRequestHandler):
     """Moto's handler without a line per request; connections stay open, which saves time on small calls."""
 
@@ -75,12 +79,22 @@ class Application(DomainDispatcherApplication):
         self._backends: dict[str | None, Any] = {}
 
     def get_backend_for_host(self, host: str | None) -> Any:
-        """Return which of moto's backends serves a host, found once: moto lists a folder for each request."""
+        """Return which of moto's backends serves a host, found once: moto lists a folder for each request.
+
+        Raises Unserved.
+        """
+        if host and "amazonaws.com" in host and not self._served(host):
+            raise Unserved(host.partition(".")[0])
         if host not in self._backends:
             if len(self._backends) > MOST_HOSTS:
                 self._backends.clear()
             self._backends[host] = super().get_backend_for_host(host)
         return self._backends[host]
+
+    def _served(self, host: str) -> bool:
+        return host in self._backends or any(
+            pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """Answer one request; raises ConnectionDropped where a fault wants no answer."""
@@ -89,7 +103,7 @@ class Application(DomainDispatcherApplication):
         return wire.guarded(self._dispatch, environ, start_response)
 
     def _dispatch(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        lost = False
+        lost, what = False, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             nonlocal lost
@@ -100,14 +114,14 @@ class Application(DomainDispatcherApplication):
 
         try:
             answer = super().__call__(environ, start)
+        except Unserved as service:
+            lost, what = True, f"service {service}"
         except Exception:
             log.exception("event=request_failed path=%s", environ.get("PATH_INFO"))
             lost = True
         if not lost:
             return answer
-        text = (
-            f"sagemaker-emulator has no {environ['REQUEST_METHOD']} {environ['PATH_INFO']} (see COVERAGE.md)"
-        )
+        text = f"sagemaker-emulator has no {what} (see COVERAGE.md)"
         body = json.dumps({"__type": "NotImplemented", "message": text}).encode()
         # 501 is not among the codes that botocore retries.
         start_response(

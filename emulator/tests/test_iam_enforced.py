@@ -477,6 +477,15 @@ def test_anothers_model_packages_need_both_sides(unique):
     grant["Resource"] = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{unique}/*"
     mine.put_model_package_group_policy(ModelPackageGroupName=unique, ResourcePolicy=policy(grant))
     assert theirs.describe_model_package(ModelPackageName=arn)["ModelPackageArn"] == arn
+    group = mine.describe_model_package_group(ModelPackageGroupName=unique)["ModelPackageGroupArn"]
+    by_arn = {"ModelPackageGroupName": group}
+    for call in (theirs.list_model_packages, theirs.create_model_package):
+        assert "no resource-based policy" in refusal(call, **by_arn)[1]
+    grant["Action"] = ["sagemaker:*ModelPackage", "sagemaker:ListModelPackages"]
+    mine.put_model_package_group_policy(ModelPackageGroupName=unique, ResourcePolicy=policy(grant))
+    made = theirs.create_model_package(**by_arn)["ModelPackageArn"]
+    listed = theirs.list_model_packages(**by_arn)["ModelPackageSummaryList"]
+    assert [each["ModelPackageArn"] for each in listed] == [made, arn]
     passed = make_role(f"{unique}-runs", trust=trusting(SAGEMAKER), account=OTHER)
     request = {"ModelName": unique, "ExecutionRoleArn": passed, "PrimaryContainer": {"ModelPackageName": arn}}
     hosts = session(make_role(f"{unique}-hosts", allow("*"), account=OTHER), OTHER).client("sagemaker")

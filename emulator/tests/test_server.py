@@ -37,6 +37,12 @@ def test_a_service_nobody_implements_says_so_as_well(emulator):
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
+def test_a_service_that_moto_lacks_is_named_and_nothing_is_printed(emulator, capfd):
+    with pytest.raises(ClientError, match="sagemaker-emulator has no service pricing"):
+        boto3.client("pricing", region_name="us-east-1").get_products(ServiceCode="AmazonSageMaker")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -91,3 +91,16 @@ def replace(path: Path, *pairs: tuple[str, str]) -> None:
 def verb(root: Path, *words: str) -> None:
     """Run `python -m WORDS` in the working tree."""
     subprocess.run([sys.executable, "-m", *words], cwd=root, check=True, capture_output=True, text=True)
+
+
+def make_target(name: str, command: str) -> Callable[[Path], None]:
+    """Return a change that has a target of the Makefile run this command and nothing else."""
+
+    def change(root: Path) -> None:
+        path = root / "Makefile"
+        lines = path.read_text("utf-8").splitlines()
+        start = next(place for place, line in enumerate(lines) if line.startswith(f"{name}:"))
+        end = next(place for place, line in enumerate(lines[start:], start) if not line)
+        path.write_text("\n".join([*lines[:start], f"{name}:", f"\t{command}", *lines[end:], ""]), "utf-8")
+
+    return change

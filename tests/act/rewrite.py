@@ -1,7 +1,8 @@
 """A project's workflows as act can run them: what it does not know is rewritten, what it ignores acted out.
 
-act 0.2.89 knows no `$/` references and no `queue:`; it hands out no OIDC tokens and no environments. A job
-that GitHub would give a token gets the address of one; its claims are those that GitHub would write into it.
+act 0.2.89 knows no `$/` references, no `queue:` and no `deployment:`; it hands out no OIDC tokens and no
+environments. A job that GitHub would give a token gets the address of one; its claims are those that GitHub
+would write into it.
 Where a called workflow fails, act runs nothing after it, not even `if: always()`: its jobs take its place.
 """
 
@@ -17,7 +18,7 @@ import yaml
 
 WORKFLOWS = Path(".github/workflows")
 LOCAL = re.compile(r"(uses:\s+)\$/")
-UNKNOWN = re.compile(r"^\s+queue: max\n", re.MULTILINE)
+UNKNOWN = re.compile(r"^\s+(?:queue: max|deployment: false)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ runs:
       run: |
         git init -q .
         git fetch -q "$TESTS_ORIGIN" "+refs/heads/*:refs/remotes/origin/*"
-        git checkout -q "$REF"
+        git checkout -q "$REF" || git checkout -q -B "$REF" "refs/remotes/origin/$REF"
 """
 STAND_INS = {"actions/setup-python": SETUP_PYTHON, "actions/checkout": CHECKOUT}
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "NO_PROXY", "no_proxy")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ from tests.pipelines.github.server import TOKEN, GitHub
 
 REPOSITORY, REPOSITORY_ID, OWNER_ID = "acme/demo", "345", "12"
 ACCOUNT = "123456789012"
+OTHER = "222222222222"  # of production, where it is apart; its root user's key is its number
 FAKE_GH = INNER / "tests/pipelines/account/fake_gh.py"
 WHO = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 
@@ -43,6 +45,7 @@ class World:
         self.variables: dict[str, str] = {}
         self.gh: dict[str, str] = {}  # what leads a verb to GitHub's settings
         self.runs = 0
+        self.production = ACCOUNT
         self.slug, self.region = "income-model", aws["AWS_DEFAULT_REGION"]
 
     def git(self, *words: str) -> str:
@@ -67,13 +70,18 @@ class World:
         self.git("push", "--quiet", "origin", "HEAD:main")
         return self.git("rev-parse", "HEAD")
 
-    def client(self, service: str) -> Any:
-        """Return an administrator's client of this AWS."""
+    def revert(self) -> None:
+        """Take the last merge back, as a person would, and bring that to main."""
+        self.git("revert", "--no-edit", "HEAD")
+        self.git("push", "--quiet", "origin", "HEAD:main")
+
+    def client(self, service: str, account: str = ACCOUNT) -> Any:
+        """Return a client of this AWS for the administrator of an account."""
         return boto3.client(
             service,
             endpoint_url=self.aws["AWS_ENDPOINT_URL"],
             region_name=self.region,
-            aws_access_key_id="test",
+            aws_access_key_id=account,
             aws_secret_access_key="test",
         )
 
@@ -167,9 +175,21 @@ class World:
         state = gh / "state.json"
         state.write_text(json.dumps(GITHUB | {"repository": repository}), "utf-8")
         self.gh = {"PATH": f"{gh}{os.pathsep}{os.environ['PATH']}", "GH_STATE": str(state)}
-        done = self.verb("connect", "--yes", **self.gh)
-        self.variables = json.loads(state.read_text("utf-8"))["variables"]
+        return self.connected()
+
+    def connected(self, *words: str, account: str = ACCOUNT) -> str:
+        """Run `connect` as the administrator of an account; return what it printed."""
+        done = self.verb("connect", "--yes", *words, **self.gh, AWS_ACCESS_KEY_ID=account)
+        self.variables = json.loads(Path(self.gh["GH_STATE"]).read_text("utf-8"))["variables"]
         return done.stdout
+
+    def connect_both(self) -> None:
+        """Connect the project with production in an account of its own, by the commands that it prints."""
+        self.connect()
+        told = self.connected("--production-account", OTHER)
+        (key,) = re.findall(r"pipelines connect --registry (\S+)", told)
+        self.connected("--registry", key, account=OTHER)
+        self.production = OTHER
 
     def issues(self) -> list[dict[str, Any]]:
         """Return the issues, open or not."""
@@ -205,11 +225,20 @@ class World:
         return pull["number"]
 
     def plan(self, number: int) -> Done:
-        """Run pull_request.yml's plan and comment for a pull request; check and tests run by themselves."""
+        """Run pull_request.yml's plan and comment for a pull request, without its checks and tests."""
+        return self.checks(number, "comment")
+
+    def checks(self, number: int, job: str = "") -> Done:
+        """Run all of pull_request.yml for a pull request, or one job and what it needs."""
         pull, ref = self.github.issues[number], f"refs/pull/{number}/merge"
-        return self.run(
-            "pull_request.yml", "pull_request", ref, job="comment", number=number, pull_request=pull
-        )
+        return self.run("pull_request.yml", "pull_request", ref, job=job, number=number, pull_request=pull)
+
+    def queue(self, number: int) -> Done:
+        """Run pull_request.yml for a pull request in a merge queue."""
+        head = self.github.issues[number]["head"]["ref"]
+        ref, base = f"refs/heads/gh-readonly-queue/main/pr-{number}", self.git("rev-parse", "main")
+        at = self.checkout(head)
+        return self.run("pull_request.yml", "merge_group", ref, at=at, merge_group={"base_sha": base})
 
     def asked_by(self) -> str:
         """Return the commit that asked for what production serves."""
@@ -222,7 +251,8 @@ class World:
 
     def change_production_by_hand(self) -> None:
         """Have production serve what a release of another commit left, as somebody would in the console."""
-        sagemaker, endpoint = self.client("sagemaker"), f"{self.slug}-production"
+        sagemaker = self.client("sagemaker", self.production)
+        endpoint = f"{self.slug}-production"
         live = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
         listed = sagemaker.list_endpoint_configs(NameContains=endpoint)["EndpointConfigs"]
         other = next(item["EndpointConfigName"] for item in listed if item["EndpointConfigName"] != live)
@@ -231,7 +261,7 @@ class World:
 
     def served(self) -> str:
         """Return the release that production answers with."""
-        answer = self.verb("request")
+        answer = self.verb("request", AWS_ACCESS_KEY_ID=self.production)
         return json.loads(answer.stdout.splitlines()[-1])["release_id"]
 
     def packages(self) -> dict[int, str]:

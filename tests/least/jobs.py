@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from act.rewrite import Job
-from act.world import REPOSITORY, TOKEN, World
+from act.world import ACCOUNT, REPOSITORY, TOKEN, World
 
 ROLES = ("pull-request", "pipeline", "deploy", "infra", "execution")
 MAIN, PULL = "refs/heads/main", "refs/pull/7/merge"
 # Each verb's job: role, workflow file, environment.
 STAGE = ("deploy", "deploy.yml", "staging")
-PROMOTE = ("deploy", "deploy.yml", "production")
+PROMOTE = ("deploy", "production.yml", "")
 PIPELINE = ("pipeline", "release.yml", "")
 DATA = ("pipeline", "data.yml", "")
 ROLLBACK = ("deploy", "rollback.yml", "production")
@@ -29,7 +29,9 @@ INFRA = ("infra", "reconcile.yml", "infrastructure")
 LOOK = ("pull-request", "pull_request.yml", "")
 VERBS = {"image": PIPELINE, "pipeline": PIPELINE, "outcome": PIPELINE, "data": DATA, "stage": STAGE}
 VERBS |= {"promote": PROMOTE, "rollback": ROLLBACK, "reconcile": RECONCILE, "prune": RECONCILE}
-VERBS |= {"infra": INFRA, "plan": LOOK, "status": LOOK}
+VERBS |= {"infra": INFRA, "plan": LOOK, "status": LOOK, "request": RECONCILE}
+# Whose role is that of production's own account, where it has one.
+SERVING = ("promote", "rollback", "prune")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,16 @@ class Jobs:
         assert expected in (None, done.returncode), f"{words} ended with {done.returncode}\n{text}"
         return Told(done.returncode, text)
 
+    def reconcile(self, *words: str, expected: int) -> None:
+        """Compare with git what is live, in each account by its own role."""
+        self.run("reconcile", *words, expected=expected)
+        if self.world.production != ACCOUNT:
+            self.run("reconcile", *words, expected=expected, AWS_ROLE_ARN=self.role("production"))
+
+    def role(self, kind: str) -> str:
+        """Return the ARN of a role, as the repository's variable has it."""
+        return self.world.variables[f"AWS_{kind.upper().replace('-', '_')}_ROLE"]
+
     def interrupted(self, *words: str, when: Callable[[], Any]) -> Told:
         """Run a verb and press Ctrl-C as soon as `when` is true."""
         return self._ended(signal.SIGINT, words, when)
@@ -87,7 +99,9 @@ class Jobs:
 
     def begin(self, *words: str, **more: str) -> subprocess.Popen[str]:
         """Start a verb as its job."""
-        environment = self.environment(*VERBS[words[0]]) | more
+        role, *rest = VERBS[words[0]]
+        apart = words[0] in SERVING and self.world.production != ACCOUNT
+        environment = self.environment("production" if apart else role, *rest) | more
         command = [sys.executable, "-m", "pipelines", *words]
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(command, cwd=self.world.root, env=environment, **piped)
@@ -102,7 +116,7 @@ class Jobs:
         given |= world.token(job, **facts, sha=commit, workflow=file)
         given |= {"GITHUB_RUN_ID": str(self.number), "GITHUB_RUN_ATTEMPT": "1", "GITHUB_SHA": commit}
         given |= {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_API_URL": world.github.url, "GITHUB_TOKEN": TOKEN}
-        return given | {"AWS_ROLE_ARN": world.variables[variable(role)], "NO_COLOR": "1", "TERM": "dumb"}
+        return given | {"AWS_ROLE_ARN": self.role(role), "NO_COLOR": "1", "TERM": "dumb"}
 
     def decisions(self) -> list[dict[str, Any]]:
         """Return every decision of the emulator so far."""
@@ -110,11 +124,6 @@ class Jobs:
             f"{self.world.aws['AWS_ENDPOINT_URL']}/_emulator/iam/decisions"
         ) as answer:
             return json.load(answer)["decisions"]
-
-
-def variable(role: str) -> str:
-    """Return the variable of the repository that holds a role's ARN."""
-    return f"AWS_{role.upper().replace('-', '_')}_ROLE"
 
 
 def _of_a_person(name: str) -> bool:

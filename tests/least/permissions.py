@@ -69,9 +69,9 @@ class Recorded:
     taken: dict[str, list[Request]]  # the tokens, or the service, that a role was taken with
 
 
-def deployed(iam: Any, prefix: str) -> dict[str, Role]:
+def deployed(iam: Any, prefix: str, names: tuple[str, ...] = ROLES) -> dict[str, Role]:
     """Return the roles as CloudFormation made them."""
-    return {name: _role(iam, name, f"{prefix}-{name}") for name in ROLES}
+    return {name: _role(iam, name, f"{prefix}-{name}") for name in names}
 
 
 def _role(iam: Any, name: str, full: str) -> Role:

@@ -26,6 +26,17 @@ def requests(decisions: Iterable[dict[str, Any]], role: str) -> list[Request]:
     return list(found.values())
 
 
+def recorded(decisions: list[dict[str, Any]], roles: dict[str, Role]) -> Recorded:
+    """Return what was asked of some roles, and with what they were taken."""
+    asked = {name: requests(decisions, role.arn) for name, role in roles.items()}
+    took = [each for each in decisions if each["action"].startswith("sts:AssumeRole") and each["allowed"]]
+    taken = {
+        name: [Request.recorded(each) for each in took if each["resource"] == role.arn]
+        for name, role in roles.items()
+    }
+    return Recorded(roles, asked, taken)
+
+
 def denials(recorded: Recorded, name: str) -> Iterator[tuple[Permission, str]]:
     """Yield each permission of a role with the denial that its loss brings; empty where it brings none."""
     role = recorded.roles[name]

@@ -37,9 +37,9 @@ SECONDS = 120  # that anything may take that is waited for here
 
 
 def play(world: World, say: Callable[[str], Any]) -> list[dict[str, Any]]:
-    """Play every scene; return what was decided."""
+    """Play every scene, those of production alone where it has an account of its own; what was decided."""
     jobs, started = Jobs(world), time.monotonic()
-    for scene in SCENES:
+    for scene in SCENES if world.production == ACCOUNT else APART:
         say(f"{time.monotonic() - started:6.0f} s  {scene.__doc__}")
         scene(world, jobs)
     return jobs.decisions()
@@ -61,7 +61,7 @@ def first_release(world: World, jobs: Jobs) -> None:
     assert jobs.interrupted("promote", when=lambda: _state(world)).code == 130
     assert not _state(world)
     assert jobs.release()[-1].code == 0
-    jobs.run("reconcile", expected=0)
+    jobs.reconcile(expected=0)
     for item in sagemaker.list_endpoints(NameContains="-staging-")["Endpoints"]:
         sagemaker.delete_endpoint(EndpointName=item["EndpointName"])
 
@@ -78,7 +78,7 @@ def safe_release(world: World, jobs: Jobs) -> None:
     """Two machines, a canary, an alarm of somebody's own, and a shadow whose runner dies."""
     quiet = {"MetricName": "Latency", "Namespace": "Own", "Statistic": "Sum", "Period": 60, "Threshold": 1.0}
     quiet |= {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1}
-    world.client("cloudwatch").put_metric_alarm(
+    world.client("cloudwatch", world.production).put_metric_alarm(
         AlarmName="somebodys-own", TreatMissingData="notBreaching", **quiet
     )
     world.merge("Carefully", lambda root: (changes.settings(*SAFE)(root), changes.fewer_rows(root)))
@@ -99,14 +99,14 @@ def while_the_shadow_stands(world: World, jobs: Jobs) -> None:
     for step in ("Validate", "Train"):
         _stop(world, jobs, step)
     jobs.release("pipeline", red=3)
-    world.git("revert", "--no-edit", "HEAD")
+    world.revert()
 
 
 def rolled_back(world: World, jobs: Jobs) -> None:
     """A release that is wrong in production is taken back."""
     world.merge("Answer faster", changes.turns_wrong)
     jobs.release(red=4)
-    world.git("revert", "--no-edit", "HEAD")
+    world.revert()
 
 
 def refused(world: World, jobs: Jobs) -> None:
@@ -118,7 +118,7 @@ def refused(world: World, jobs: Jobs) -> None:
     ):
         world.merge(title, change)
         jobs.release("image", "pipeline", red=code)
-        world.git("revert", "--no-edit", "HEAD")
+        world.revert()
 
 
 def by_hand(world: World, jobs: Jobs) -> None:
@@ -131,8 +131,15 @@ def by_hand(world: World, jobs: Jobs) -> None:
     sagemaker.update_pipeline(
         PipelineName=world.slug, PipelineDefinition=json.dumps(told), RoleArn=there["RoleArn"]
     )
-    jobs.run("reconcile", expected=4)
-    jobs.run("reconcile", "--heal", expected=0)
+    jobs.reconcile(expected=4)
+    jobs.reconcile("--heal", expected=0)
+
+
+def asked_there(world: World, jobs: Jobs) -> None:
+    """Somebody with the role of production's own account looks at it."""
+    given = jobs.environment("production", "reconcile.yml", "")
+    for verb in ("status", "request"):
+        jobs.run(verb, expected=0, **given)
 
 
 def taken_back(world: World, jobs: Jobs) -> None:
@@ -166,7 +173,7 @@ def infrastructure(world: World, jobs: Jobs) -> None:
     for change in (templates.widened_trust, templates.widened_boundary):
         world.merge("Widen a role", change)
         assert "E504" in jobs.run("infra", "--yes", expected=5).text
-        world.git("revert", "--no-edit", "HEAD")
+        world.revert()
 
 
 SCENES = (
@@ -175,15 +182,19 @@ SCENES = (
 )  # fmt: skip
 
 
+APART = (first_release, safe_release, rolled_back, by_hand, asked_there, taken_back)
+
+
 def _state(world: World) -> str:
     """Return the config that production's endpoint serves; nothing where there is no endpoint."""
-    sagemaker, name = world.client("sagemaker"), f"{world.slug}-production"
+    sagemaker, name = world.client("sagemaker", world.production), f"{world.slug}-production"
     there = sagemaker.list_endpoints(NameContains=name)["Endpoints"]
     return sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] if there else ""
 
 
 def _settled(world: World) -> bool:
-    there = world.client("sagemaker").describe_endpoint(EndpointName=f"{world.slug}-production")
+    sagemaker = world.client("sagemaker", world.production)
+    there = sagemaker.describe_endpoint(EndpointName=f"{world.slug}-production")
     return there["EndpointStatus"] == "InService" and "PendingDeploymentSummary" not in there
 
 
@@ -225,7 +236,7 @@ def _options(world: World) -> None:
     """Take the stack's options, which an administrator gives it: another account, a budget."""
     cloudformation = world.client("cloudformation")
     (there,) = cloudformation.describe_stacks(StackName=world.slug)["Stacks"]
-    given = {"OtherAccount": "210987654321", "MonthlyBudget": "50"}
+    given = {"ProductionAccount": "210987654321", "MonthlyBudget": "50"}
     kept = [item["ParameterKey"] for item in there["Parameters"] if item["ParameterKey"] not in given]
     cloudformation.update_stack(
         StackName=world.slug,

@@ -10,8 +10,8 @@ STACK = (
     ("NoncurrentDays: 365", "NoncurrentDays: 300"),
     ("Sid: NoOtherEncryption", "Sid: OurEncryption"),
     ("ScanOnPush: true", "ScanOnPush: false"),
-    ("Sid: TheOtherAccountPullsImages", "Sid: TheOtherPullsImages"),
-    ("Sid: TheOtherAccountSeesTheGroup", "Sid: TheOtherSeesTheGroup"),
+    ("Sid: TheProductionAccountPullsImages", "Sid: ProductionPullsImages"),
+    ("Sid: TheProductionAccountSeesTheGroup", "Sid: ProductionSeesTheGroup"),
     ('TopicName: !Sub "${Project}-alarms"', 'TopicName: !Sub "${Project}-alarms"\n      DisplayName: alarms'),
     ("Sid: AlarmsAndTheBudgetOfThisAccount", "Sid: AlarmsAndTheBudget"),
     ("Threshold: 80", "Threshold: 90"),
@@ -51,4 +51,4 @@ def widened_boundary(root: Path) -> None:
 def widened_trust(root: Path) -> None:
     """Let another workflow take the role that approves."""
     file = "/.github/workflows/{}.yml@refs/heads/main"
-    replace(root / "infra/github.yml", (file.format("rollback"), file.format("anything")))
+    replace(root / "infra/github.yml", (file.format("production"), file.format("anything")))

@@ -258,8 +258,8 @@ FAULTS = (
         (
             Change(
                 f"{INNER}/requirements/install.py",
-                '        "--compile-bytecode",\n',
-                '        "--compile-bytecode",\n        "--no-verify-hashes",\n',
+                'python.absolute(), "--compile-bytecode"]',
+                'python.absolute(), "--compile-bytecode", "--no-verify-hashes"]',
             ),
         ),
         template=(
@@ -287,7 +287,11 @@ FAULTS = (
             "a_repository_that_was_made_anew_is_trusted_by_its_new_number",
         ),
         aws("oidc", "both_forms_of_the_subject_are_let_in"),
-        ("tests/test_infra.py::test_a_role_is_taken_by_its_jobs",),
+        (
+            "tests/test_infra.py::test_a_role_is_taken_by_its_jobs",
+            "tests/slow/test_renamed.py::"
+            "test_after_a_rename_jobs_say_what_to_do_and_connect_lets_them_in_again",
+        ),
     ),
     Fault(
         69,
@@ -363,8 +367,8 @@ FAULTS = (
         "DID NOT RAISE",
         (
             Change(
-                "pipelines/account/connect.py",
-                'return "" if value == where.region else "region"',
+                "pipelines/account/roles.py",
+                'return "region" if expected and value != expected else ""',
                 'return ""',
             ),
         ),

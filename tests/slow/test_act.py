@@ -15,6 +15,10 @@ from act import changes, world
 from tools import bake as tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+READY = "ready to merge"
+PULL_REQUEST = ("Check", "Tests", "Whole release on the runner, and the plan", "The plan as a comment", READY)
+HOSTILE = "`touch obeyed`; $(touch obeyed) && touch obeyed \" ' ${{ github.token }} ::error::obeyed"
+HOSTILE_BRANCH = "x$(touch${IFS}obeyed)`touch${IFS}obeyed`"
 QUICK = changes.settings(("epochs = 12\n", "epochs = 3\n"))
 
 
@@ -60,8 +64,7 @@ def test_bad_data_is_refused_before_anything_is_trained_and_no_value_of_it_is_to
     assert (github.trainings(), github.served()) == (before, served)
     told = done.output + "".join(done.summaries.values()) + str(github.github.requests)
     assert changes.SECRET not in told
-    github.git("revert", "--no-edit", "HEAD")
-    github.git("push", "--quiet", "origin", "HEAD:main")
+    github.revert()
 
 
 def test_a_model_that_the_gate_refuses_is_not_registered(github):
@@ -72,8 +75,7 @@ def test_a_model_that_the_gate_refuses_is_not_registered(github):
     assert github.outcome(commit)["outcome"] == "gate refused"
     assert github.packages() == {1: "Approved"}
     assert github.served() == served
-    github.git("revert", "--no-edit", "HEAD")
-    github.git("push", "--quiet", "origin", "HEAD:main")
+    github.revert()
 
 
 def test_a_model_that_is_broken_in_production_is_taken_back_with_an_issue_and_a_revert(github):
@@ -109,8 +111,7 @@ def test_a_revert_after_new_data_has_landed_trains_nothing(github):
     assert github.run("main.yml").code == 0
     assert github.served() != served
     before = github.trainings()
-    github.git("revert", "--no-edit", "HEAD")
-    github.git("push", "--quiet", "origin", "HEAD:main")
+    github.revert()
     done = github.run("main.yml")
     assert done.code == 0, done.output
     assert (github.trainings(), github.served()) == (before, served)
@@ -154,9 +155,13 @@ def test_new_data_in_the_bucket_becomes_a_pull_request_and_merging_it_trains_on_
 def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(github):
     before, newest = github.served(), max(github.packages())
     done = github.run("rollback.yml", "workflow_dispatch")
-    assert done.code == 0, done.output
+    assert set(jobs(done).values()) == {"success"}, done.output
     assert github.served() != before
     assert github.packages()[newest] == "Rejected"
+    (issue,) = [each for each in github.issues() if each["state"] == "open"]
+    (pull,) = github.pulls()
+    assert pull["head"]["ref"].startswith("revert/")
+    assert "The revert" in issue["body"]
 
 
 def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody_changed_by_hand(github):
@@ -171,13 +176,34 @@ def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody
 def test_a_pull_request_gets_one_comment_that_is_updated(github):
     change = changes.settings(("learning_rate = 0.003\n", "learning_rate = 0.004\n"))
     number = github.pull_request("slower", "Learn faster", change)
-    for _ in range(2):
-        done = github.plan(number)
-        assert jobs(done)["The plan as a comment"] == "success", done.output
+    done = github.checks(number)
+    assert jobs(done) == dict.fromkeys(PULL_REQUEST, "success"), done.output
+    assert jobs(github.plan(number))["The plan as a comment"] == "success"
     (comment,) = github.github.comments[number]
     assert comment["body"].startswith("<!-- plan -->")
     assert "learning_rate: 0.004" in comment["body"]
     assert "auc" in comment["body"]
+
+
+def test_one_whose_checks_fail_is_not_ready_and_neither_its_title_nor_its_branch_is_run(github):
+    red = changes.make_target("check", "exit 1"), changes.make_target("test", "true")
+    number = github.pull_request(HOSTILE_BRANCH, HOSTILE, lambda root: [change(root) for change in red])
+    done = github.checks(number)
+    assert done.code == 1
+    assert jobs(done) == {**dict.fromkeys(PULL_REQUEST, "success"), "Check": "failure", READY: "failure"}
+    assert not list(github.folder.rglob("obeyed")), done.output
+    (comment,) = github.github.comments[number]
+    assert comment["body"].startswith("<!-- plan -->")
+
+
+def test_a_merge_queue_is_told_all_but_the_comment(github):
+    green = changes.make_target("check", "true"), changes.make_target("test", "true")
+    number = github.pull_request("queued", "Into the queue", lambda root: [change(root) for change in green])
+    done = github.queue(number)
+    assert done.code == 0, done.output
+    assert jobs(done)[READY] == "success"
+    assert "The plan as a comment" not in jobs(done)
+    assert number not in github.github.comments or github.github.comments[number] == []
 
 
 def test_a_fork_gets_the_job_summary_only_and_no_role(github):

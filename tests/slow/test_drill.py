@@ -7,8 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
+from collections import Counter
 
 import pytest
+from act import world
+from act.rewrite import Job
+
+from tools import bake as tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 KINDS = 14  # of the issue that asked for the drill
@@ -61,3 +67,56 @@ def test_with_an_alarm_that_cannot_ring_the_broken_release_gets_through_and_the_
         assert row["during"]["wrong"] > 0, row
     assert all(row["ok"] for row in told["rows"] if row["name"] != "sign flipped"), output
     assert "The alarm -wrong was made unable to ring" in output
+
+
+@pytest.fixture
+def connected(template, tmp_path, monkeypatch):
+    """A project that is connected to an AWS with IAM enforced, where an ill container is soon given up."""
+    monkeypatch.setenv("SAGEMAKER_EMULATOR_HEALTH_SECONDS", "5")
+    project = tool.bake(template, tmp_path, {"github_repository": world.REPOSITORY})
+    with world.made(tmp_path / "world", project) as made:
+        made.connect()
+        yield made
+
+
+def test_under_its_role_the_drill_ends_alike_and_nothing_is_denied(connected, tmp_path, monkeypatch, capsys):
+    for name, value in connected.aws.items():
+        monkeypatch.setenv(name, value)
+    role = connected.variables["AWS_DEPLOY_ROLE"]
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(profile(connected, role, tmp_path)))
+    drilled = [sys.executable, "-m", "tests.drill"]
+    environment = os.environ | {"DRILL_PROFILE": "deploy"}
+    before = len(decisions())
+    done = subprocess.run(drilled, cwd=connected.root, env=environment, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    told = json.loads((connected.root / "build/drill.json").read_bytes())
+    assert (done.returncode, told["verdict"]) == (0, "passed"), output
+    assert len({row["name"] for row in told["rows"] if row["bad"]}) == KINDS
+    made = [each for each in decisions()[before:] if each["role"]]
+    asked = Counter(each["role"].rsplit("-", 1)[1] for each in made if each["allowed"])
+    with capsys.disabled():
+        print(f"\n{output}\nallowed: {dict(asked)}")
+    assert [each for each in made if not each["allowed"]] == []
+    assert min(asked["deploy"], asked["execution"]) > 100
+    did = {each["action"] for each in made if each["role"] == role}
+    assert did >= {"sagemaker:UpdateEndpoint", "sagemaker:UpdateModelPackage", "cloudwatch:PutMetricAlarm"}
+
+
+def profile(connected, role, folder):
+    """Write the AWS profile `deploy`: the role, by the token of a job that deploys; return its file."""
+    job = Job("production.yml", "production", "", token=True)
+    given = connected.token(job, "push", "refs/heads/main", connected.git("rev-parse", "HEAD"), "deploy.yml")
+    url = f"{given['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience=sts.amazonaws.com"
+    bearer = {"Authorization": f"bearer {given['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=bearer)) as answer:
+        (folder / "token").write_text(json.load(answer)["value"], "utf-8")
+    path = folder / "config"
+    lines = ["[profile deploy]", f"role_arn = {role}", f"web_identity_token_file = {folder / 'token'}"]
+    path.write_text("\n".join([*lines, ""]), "utf-8")
+    return path
+
+
+def decisions():
+    """Return every decision of the emulator so far."""
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_emulator/iam/decisions") as answer:
+        return json.load(answer)["decisions"]

@@ -7,17 +7,16 @@ of the five roles is taken away in turn, and what was recorded is decided again.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 from act import changes, world
-from least import excluded, limits, replay, session
+from least import limits, replay, session
 from least.jobs import Jobs
 from least.permissions import ROLES, Recorded, deployed, permissions, without_action
-from sagemaker_emulator.policies import Request
+from least.weighing import ASKED, weigh
 from sagemaker_emulator.policies.patterns import like_arn
 
 from tools import bake as tool
@@ -25,7 +24,6 @@ from tools import bake as tool
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 # What the last scene tries on purpose: to widen the boundary, and the trust of a role.
 WANTED = {("infra", "iam:CreatePolicyVersion"), ("infra", "iam:UpdateAssumeRolePolicy")}
-ASKED = re.compile(r'perform: (?P<action>\S+) on resource: "?(?P<resource>[^\s"]+)')
 
 
 @dataclass
@@ -39,18 +37,6 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def told(pytestconfig):
-    """Return what prints a line at once, whatever pytest captures."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def tell(line):
-        with capture.global_and_fixture_disabled():
-            print(line, flush=True)
-
-    return tell
-
-
-@pytest.fixture(scope="module")
 def played(template, tmp_path_factory, told):
     """Everything that the project does, done under its roles."""
     project = tool.bake(template, tmp_path_factory.mktemp("bake"), {"github_repository": world.REPOSITORY})
@@ -59,18 +45,7 @@ def played(template, tmp_path_factory, told):
         roles = deployed(made.client("iam"), f"{made.slug}-{made.region}")
         told("")
         decisions = session.play(made, told)
-        asked = {name: replay.requests(decisions, role.arn) for name, role in roles.items()}
-        taken = {name: _taken(decisions, role) for name, role in roles.items()}
-        yield Session(made, Jobs(made), decisions, Recorded(roles, asked, taken))
-
-
-def _taken(decisions, role):
-    """Return the requests by which a role was taken."""
-    return [
-        Request.recorded(each)
-        for each in decisions
-        if each["resource"] == role.arn and each["action"].startswith("sts:AssumeRole") and each["allowed"]
-    ]
+        yield Session(made, Jobs(made), decisions, replay.recorded(decisions, roles))
 
 
 def test_nothing_is_denied_but_what_must_be(played):
@@ -89,40 +64,10 @@ def test_what_was_recorded_is_decided_alike_again(played):
 
 
 def test_each_permission_is_needed(played, told):
-    needed, reasons, superfluous = Counter(), {}, []
-    for name in ROLES:
-        for permission, denial in replay.denials(played.recorded, name):
-            if denial:
-                found = ASKED.search(denial)
-                assert found, denial
-                assert like_arn(permission.resource, found["resource"]) or permission.resource == "*", denial
-                needed[name] += 1
-            elif why := excluded.reason(permission):
-                reasons.setdefault(why, []).append(permission)
-            else:
-                superfluous.append(str(permission))
-    told(f"\n{summary(played.recorded, needed, reasons)}")
-    assert superfluous == []
-    assert needed.total() + sum(map(len, reasons.values())) == sum(
-        len(list(permissions(role))) for role in played.recorded.roles.values()
-    )
-
-
-def summary(recorded, needed, reasons):
-    """Return the count of each role, and what was left out and why."""
-    left = [permission for found in reasons.values() for permission in found]
-    lines = []
-    for name, role in recorded.roles.items():
-        of, out = len(list(permissions(role))), sum(each.role == name for each in left)
-        asked = len(recorded.requests[name])
-        lines.append(
-            f"  {name:13} {needed[name]:3} of {of - out:3} needed, {out:2} left out, {asked} requests"
-        )
-    total = sum(len(list(permissions(role))) for role in recorded.roles.values()) - len(left)
-    lines.append(f"{needed.total()} of {total} permissions needed; left out {len(left)}:")
-    for why, found in sorted(reasons.items()):
-        lines += [f"  {why}", *(f"    {permission}" for permission in sorted(found))]
-    return "\n".join(lines)
+    weighed = weigh(played.recorded)
+    told(f"\n{weighed}")
+    assert weighed.superfluous == []
+    assert weighed.wrong == []
 
 
 def test_each_deny_and_each_condition_refuses_something_that_nothing_else_does(played, told):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,20 @@ def test_the_jobs_run_on_their_own_pins_and_the_server_on_its_own(default_bake, 
     assert header.startswith("release=0123456789ab")
     for given, wanted in zip(answers, golden, strict=True):
         assert given == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_whole_release_needs_no_more_than_the_verbs_pins_around_its_jobs(default_bake, tmp_path):
+    project = shutil.copytree(default_bake, tmp_path / "project")
+    python = environment(tmp_path / "verbs", project, "verbs")
+    emulator = [sys.executable, "-m", "sagemaker_emulator", "run", "--"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}
+    command = [*emulator, str(python), "-m", "pipelines", "local-test"]
+    done = subprocess.run(command, cwd=project, env=clean, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads((project / "build/local-test.json").read_text("utf-8"))
+    assert told["steps"][-1]["name"] == "request"
+    for verb in ("connect", "doctor", "infra", "reconcile", "outcome", "promote", "rollback", "prune"):
+        subprocess.run([python, "-m", "pipelines", verb, "--help"], cwd=project, check=True)
 
 
 def test_the_servers_environment_has_no_pytorch(default_bake, tmp_path):

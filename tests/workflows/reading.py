@@ -60,13 +60,15 @@ class Facts:
 
 
 def facts(project: Path) -> Facts:
-    """Return the targets, the verbs as --help lists them, and whom the roles of infra/github.yml trust."""
+    """Return the targets, the verbs as --help lists them, and whom the roles of infra/ trust."""
     (targets,) = re.findall(r"^\.PHONY: (.*)$", (project / "Makefile").read_text("utf-8"), re.MULTILINE)
     plain = {**os.environ, "COLUMNS": "200", "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-m", "pipelines", "--help"]
     told = subprocess.run(command, cwd=project, env=plain, capture_output=True, encoding="utf-8", check=True)
     verbs = re.findall(r"^│ ([a-z][a-z-]*) ", told.stdout, re.MULTILINE)
-    return Facts(frozenset(targets.split()), frozenset(verbs), trusts(project / "infra" / "github.yml"))
+    trusted = trusts(project / "infra" / "github.yml")
+    trusted["PRODUCTION"] = trusts(project / "infra" / "production.yml")["DEPLOY"]
+    return Facts(frozenset(targets.split()), frozenset(verbs), trusted)
 
 
 def trusts(template: Path) -> dict[str, frozenset[str]]:
@@ -115,9 +117,47 @@ class Job:
         return [text for key, text in leaves(self.body) if key == "AWS_ROLE_ARN" or ROLE.search(text)]
 
     @property
-    def roles(self) -> set[str]:
-        """The roles it takes, as in DEPLOY."""
+    def takes(self) -> set[str]:
+        """The roles it takes, as in DEPLOY; PRODUCTION is deploy's of production's own account."""
         return set(ROLE.findall(" ".join(self.arns)))
+
+    @property
+    def roles(self) -> set[str]:
+        """The same by kind, wherever its account is."""
+        return {"DEPLOY" if role == "PRODUCTION" else role for role in self.takes}
+
+    @property
+    def environment(self) -> str:
+        """The environment that it names, or nothing."""
+        return named(self.body.get("environment"), "name")
+
+    @property
+    def group(self) -> str:
+        """The group of its own that it waits in, or nothing."""
+        return named(self.body.get("concurrency"), "group")
+
+    @property
+    def checkouts(self) -> list[dict[str, Any]]:
+        """What each of its checkouts is given."""
+        used = [step for step in self.steps if step.get("uses", "").startswith("actions/checkout@")]
+        return [step.get("with") or {} for step in used]
+
+    @property
+    def pins(self) -> str:
+        """The sets of pins that its set-up is told of; nothing where that installs all."""
+        used = [step for step in self.steps if step.get("uses", "").endswith("/actions/setup")]
+        return " ".join((step.get("with") or {}).get("pins", "") for step in used)
+
+    @property
+    def of_main(self) -> bool:
+        """Whether it works on main's newest commit, whatever its run's own is."""
+        return bool(self.checkouts) and all(given.get("ref") == "main" for given in self.checkouts)
+
+    @property
+    def needs(self) -> list[str]:
+        """The jobs that come before it."""
+        told = self.body.get("needs") or []
+        return [told] if isinstance(told, str) else told
 
     @property
     def verbs(self) -> set[str]:
@@ -212,6 +252,11 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from leaves(inner, key)
     elif isinstance(value, str):
         yield key, value
+
+
+def named(told: Any, key: str) -> str:
+    """Return the name in what may be a table with that key, or the name alone; else nothing."""
+    return str(told.get(key, "") if isinstance(told, dict) else told or "")
 
 
 def table(group: Any) -> dict[str, Any]:

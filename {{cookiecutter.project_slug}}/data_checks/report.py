@@ -25,6 +25,7 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[Reason] = field(default_factory=list)
+    expected: int = 0  # rules that there are: what is refused early leaves some of them unjudged
 
     @property
     def accepted(self) -> bool:
@@ -74,6 +75,7 @@ class Report:
                 }
                 for outcome in self.outcomes
             ],
+            "not_judged": max(0, self.expected - len(self.outcomes)),
         }
 
     def write(self, path: Path) -> None:

@@ -101,7 +101,7 @@ def run(job: Job) -> Report:
         raise lock.LockError(
             f"data.lock is about rows by {locked.key!r}, but the key asked for is {job.key!r}"
         )
-    report, output = Report(), job.base / "output"
+    report, output = Report(expected=expected(job)), job.base / "output"
     taken = intake.take(locked, job.base / "input" / "data", job.columns)
     report.note_intake(taken)
     if report.accepted:
@@ -118,6 +118,13 @@ def run(job: Job) -> Report:
         report.splits, report.positives = dict.fromkeys(split.NAMES, 0), None
     report.write(output / "report" / "validation.json")
     return report
+
+
+def expected(job: Job) -> int:
+    """Return how many rules there are: about the files, the table and the splits."""
+    table = rules.expand(job.columns, job.expectations, job.key, job.label, job.task)
+    of_splits = list(rules.of_splits(job.expectations, job.label, job.task))
+    return len(intake.RULES) + len(table) + len(of_splits)
 
 
 def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:

@@ -24,22 +24,23 @@ from pipelines import (
     errors,
     images,
     live,
+    network,
     newdata,
     promotion,
     proof,
     prune,
     rehearsal,
-    stack,
     status,
     tree,
 )
 from pipelines import release as releases
 from pipelines import settings as facts
 from pipelines.account import connect, destroy, doctor, infra, logs
+from pipelines.account import production as serving
 from pipelines.errors import MLOpsError
 from pipelines.github import after, planned
 from pipelines.run import Run
-from pipelines.story import Story, make_console
+from pipelines.story import Story, in_actions, inert, make_console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
@@ -58,7 +59,14 @@ Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
 Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
 Agreed = Annotated[bool, typer.Option("--yes", help="do what is shown, without asking")]
-Number = Annotated[str, typer.Option(help="GitHub's number of it, where gh is not logged in")]
+Owner = Annotated[str, typer.Option(help="GitHub's number of the repository's owner, where gh cannot tell")]
+Repository = Annotated[str, typer.Option(help="GitHub's number of the repository, where gh cannot tell")]
+Serving = Annotated[
+    str, typer.Option("--production-account", help="serve in this account; its own: one again")
+]
+Registry = Annotated[
+    str, typer.Option("--registry", help="serve here; the ARN of the registry account's key")
+]
 Where = Annotated[str, typer.Option("--env", help="staging or production: its endpoint's log")]
 Whole = Annotated[bool, typer.Option("--whole", help="what libraries wrote, too")]
 Name = Annotated[str, typer.Option("--yes", help="the project's name: delete without asking")]
@@ -81,7 +89,7 @@ def plan(context: typer.Context, pull_request: PullRequest = False) -> None:
     if pull_request:
         text = planned.plan(run)
         planned.leave(text)
-        print(text)  # noqa: T201 - what was asked for
+        print(inert(text) if in_actions() else text)  # noqa: T201 - what was asked for
         return
     work = tree.read(run.settings)
     locked.check(work.lock, work.root, run.story)
@@ -93,16 +101,17 @@ def apply_stack(context: typer.Context) -> None:
     """Create or update the CloudFormation stack from infra/."""
     run: Run = context.obj
     with run.shown("stack"), run.story.step("stack") as step:
-        stack.apply(run.aws, run.project, step, parameters={"AlarmEmail": run.settings.project.alarm_email})
+        network.apply(run, step)
 
 
 @app.command()
 def image(context: typer.Context) -> None:
     """Build and push the images that ECR lacks (command: DOCKER, else docker)."""
     run: Run = context.obj
-    work = tree.read(run.settings)
-    with run.shown("image"), run.story.step("image") as step:
-        images.publish(run.aws, run.stack, work.ids.code_id, step)
+    with run.shown("image"):
+        work = tree.read(run.settings)
+        with run.story.step("image") as step:
+            images.publish(run.aws, run.stack, work.ids.code_id, step)
 
 
 @app.command()
@@ -133,6 +142,8 @@ def stage(context: typer.Context, keep: Keep = False) -> None:
 def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
     """The last third: bring to production what staging has proven and the settings let in; or RELEASE_ID."""
     run: Run = context.obj
+    if release_id:
+        delivery.check_id(release_id)
     with run.shown("promote"):
         work = tree.read(run.settings)
         if release_id:
@@ -145,6 +156,7 @@ def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
 def rollback(context: typer.Context, environment: Environment = "production") -> None:
     """Bring production back to the proven release before this one, with the same rollout and proof."""
     run: Run = context.obj
+    delivery.check_environment(run, environment)
     with run.shown("rollback"):
         delivery.rollback(run, environment)
 
@@ -160,6 +172,7 @@ def post_plan(context: typer.Context) -> None:
 def tell_outcome(context: typer.Context) -> None:
     """The last job of a release: record how it ended, show it, open what main needs (NEEDS, GITHUB_TOKEN)."""
     run: Run = context.obj
+    after.require_run()
     ended = after.conclude(run, after.with_stories(run))
     run.story.say(f"{run.project}: {ended.kind}")
 
@@ -174,10 +187,22 @@ def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
 
 @app.command("connect")
 def connect_account(
-    context: typer.Context, yes: Agreed = False, owner_id: Number = "", repository_id: Number = ""
+    context: typer.Context,
+    yes: Agreed = False,
+    owner_id: Owner = "",
+    repository_id: Repository = "",
+    production: Serving = "",
+    registry: Registry = "",
 ) -> None:
     """Make stacks, roles, variables and environments in AWS and GitHub; show the plan, ask first."""
-    connect.connect(context.obj, yes=yes, owner_id=owner_id, repository_id=repository_id)
+    run: Run = context.obj
+    if production:
+        run.only_here("connect --production-account")
+    if registry or serving.is_here(run):
+        serving.connect(run, registry, yes=yes, owner_id=owner_id, repository_id=repository_id)
+    else:
+        numbers = {"owner_id": owner_id, "repository_id": repository_id}
+        connect.connect(run, yes=yes, production=production, **numbers)
 
 
 @app.command("infra")
@@ -214,18 +239,19 @@ def prune_leftovers(context: typer.Context, yes: Yes = False) -> None:
 
 @app.command("status")
 def show_status(context: typer.Context) -> None:
-    """Show what is live and the last packages."""
+    """Show what is live, the last packages, and what runs, with how to stop it."""
     run: Run = context.obj
     run.story.console.print(status.status(run))
+    for line in status.running(run):
+        run.story.say(line)
 
 
 @app.command("report")
 def show_report(context: typer.Context) -> None:
     """Write build/report.html again for the release of the working tree, from what lies on S3."""
     run: Run = context.obj
-    work = tree.read(run.settings)
     with run.shown("report"):
-        releases.retell(run, work)
+        releases.retell(run, tree.read(run.settings))
 
 
 @app.command("request")
@@ -233,6 +259,7 @@ def send_request(context: typer.Context, environment: Environment = "production"
     """Send one golden row to an endpoint; print its answer and the release that gave it."""
     run: Run = context.obj
     run.settings.environment(environment)
+    run.only_here(f"request --env {environment}")
     print(json.dumps(proof.request(run, environment)))  # noqa: T201 - what was asked for
 
 
@@ -255,9 +282,10 @@ def definition(context: typer.Context, write: Write = False, check: Check = Fals
 def push_data(context: typer.Context) -> None:
     """Upload the locked files that the bucket lacks; each sha256 is checked."""
     run: Run = context.obj
-    lock = locked.read_lock(Path(run.settings.data.lock))
-    with run.shown("data"), run.story.step("data") as step:
-        locked.push(run.aws, run.stack.bucket, lock, Path(), step)
+    with run.shown("data push"):
+        lock = locked.read_lock(Path(run.settings.data.lock))
+        with run.story.step("data") as step:
+            locked.push(run.aws, run.stack.bucket, lock, Path(), step)
 
 
 @data.command("propose")

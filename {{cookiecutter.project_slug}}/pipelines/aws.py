@@ -40,9 +40,10 @@ ONCE = {"probe": 60, "publish": 2, "pricing": 5}
 class Aws:
     """The clients of one region, named as their services: sagemaker, s3, cloudwatch. None is global."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, credentials: Any = None) -> None:
+        """`credentials` are botocore's; without them those of the job's role, else what boto3 finds."""
         self.region = region
-        self._credentials = _github_role(region)
+        self._credentials = credentials or _github_role(region)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -58,7 +59,12 @@ class Aws:
         if self._credentials:
             inner._credentials = self._credentials
         session: Any = boto3.Session(botocore_session=inner, region_name=self.region)
-        return session.client(service, config=config)
+        try:
+            client = session.client(service, config=config)
+        except ValueError as error:  # AWS_ENDPOINT_URL is no address
+            raise errors.bad_address(error) from None
+        client.meta.events.register("before-parse", functools.partial(_of_aws, client.meta.endpoint_url))
+        return client
 
     def account(self) -> str:
         """Return the account we are let into; the first call of every verb, so it gives up soon."""
@@ -92,6 +98,21 @@ class Aws:
         """Yield every item of a SageMaker list operation, page after page."""
         for page in self.sagemaker.get_paginator(operation).paginate(**request):
             yield from page[member]
+
+
+def _of_aws(where: str, response_dict: Any, operation_model: Any, **_: Any) -> None:
+    """Raise AccessError E603 for a page where AWS would have answered: a proxy's, or another server's.
+
+    From 500 on AWS's own balancers answer with pages, too, and boto3 asks again.
+    """
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status >= 500 or not isinstance(body, bytes) or operation_model.has_streaming_output:
+        return
+    begins, protocol = body[:200].lstrip().lower(), operation_model.service_model.resolved_protocol
+    page = begins.startswith((b"<!doctype html", b"<html"))
+    if page or status == 407 or (protocol == "query" and not begins.startswith(b"<")):
+        kind = "an HTML page" if page else "no XML" if begins else "an empty answer"
+        raise errors.not_aws(where, f"{operation_model.name} was answered with HTTP {status}, {kind}")
 
 
 def _github_role(region: str) -> Any:
@@ -145,6 +166,8 @@ def found(call: Callable[..., Any], **request: Any) -> Any:
     except ClientError as error:
         if errors.missing(error):
             return None
+        if "Bucket" in request:  # the answer to a HEAD says no word of what it refuses
+            error.add_note("/".join(("s3:/", request["Bucket"], *filter(None, [request.get("Key")]))))
         raise
 
 

@@ -18,9 +18,11 @@ from typing import Any
 
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings
+from pipelines.stack import Stack
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ROLE = "arn:aws:iam::000000000000:role/${PROJECT}-execution"  # the SDK wants a whole ARN, or it asks IAM
+SUBNETS, SECURITY_GROUP = "${SUBNETS}", "${SECURITY_GROUP}"
 SENTINEL = re.compile(r"\$\{[A-Z_]+\}|:000000000000:")
 
 
@@ -55,9 +57,14 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     return json.dumps(json.loads(text), separators=(",", ":"))
 
 
-def sentinels(project: str, bucket: str, key: str, role: str, image: str) -> dict[str, str]:
+def sentinels(made: Stack, project: str, image: str) -> dict[str, str]:
     """Return what takes the place of each sentinel, in the order of replacement."""
-    return {ROLE: role, "${PROJECT}": project, "${BUCKET}": bucket, "${KEY}": key, "${IMAGE}": image}
+    real = {ROLE: made.role, "${PROJECT}": project, "${BUCKET}": made.bucket, "${KEY}": made.key}
+    real["${IMAGE}"] = image
+    if made.vpc:
+        subnets, (group,) = made.vpc["Subnets"], made.vpc["SecurityGroupIds"]
+        real |= {f'"{SUBNETS}"': json.dumps(subnets)[1:-1], SECURITY_GROUP: group}  # one sentinel, any number
+    return real
 
 
 def build(settings: Settings) -> str:

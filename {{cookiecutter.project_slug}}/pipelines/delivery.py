@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
-from pipelines import contract, endpoints, errors, names, registry, rollout, watch
+from pipelines import accounts, contract, endpoints, errors, names, registry, rollout, watch
 from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
@@ -45,10 +45,11 @@ def approve(run: Run, package: Package, why: str) -> Package:
         return registry.judge(run.aws, package, "Approved", why)
 
 
-def hold(run: Run, package: Package) -> Package:
-    """Leave the package pending: somebody else lets it into production."""
-    with run.story.step("approve") as step:
+def hold(run: Run, package: Package, before: str = "approve") -> Package:
+    """Leave the package where it is: somebody else, or another account, lets it into production."""
+    with run.story.step(before) as step:
         verb = f"python -m pipelines promote {names.short(package.release_id)}"
+        verb += accounts.credentials(run.stack, accounts.PRODUCTION)
         step.verdict = "waiting"
         step.note = f"version {package.version} ({run.settings.project.approval}): {verb}"
     return package
@@ -165,13 +166,27 @@ def promote(run: Run, release_id: str, why: str = "promoted by hand", commit: st
     return to_production(run, package, commit)
 
 
-def rollback(run: Run, environment: str = "production") -> Package:
-    """Bring production back to the release that it served, proven, before this one; with the same proof."""
+def check_id(release_id: str) -> None:
+    """Raise SettingsError E501 for what is no beginning of a release's id; asks nobody."""
+    if not registry.BEGINNING.fullmatch(release_id):
+        raise SettingsError(f"""E501 '{release_id}' names no release
+            the argument RELEASE_ID
+            it takes the first 12 hex digits of a release's id, or more: fewer could mean another one
+            python -m pipelines status shows those 12 of the last releases""")
+
+
+def check_environment(run: Run, environment: str) -> None:
+    """Raise SettingsError E501 for an environment that cannot be rolled back; asks nobody."""
     if run.settings.environment(environment) is not run.settings.environments.production:
         raise SettingsError(f"""E501 {environment} cannot be rolled back
             the option --env
             its endpoint lives only while a release is proven there
             leave --env out, or say --env production""")
+
+
+def rollback(run: Run, environment: str = "production") -> Package:
+    """Bring production back to the release that it served, proven, before this one; with the same proof."""
+    check_environment(run, environment)
     serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
     earlier = registry.previous(run.aws, run.stack.group, serving)
     if earlier is None:
@@ -182,4 +197,5 @@ def rollback(run: Run, environment: str = "production") -> Package:
     package = to_production(run, earlier)
     if serving:
         registry.judge(run.aws, serving, "Rejected", f"rolled back by hand to version {package.version}")
+        run.story.facts["taken_back"] = serving.facts()
     return package

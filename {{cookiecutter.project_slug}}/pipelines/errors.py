@@ -8,8 +8,9 @@ MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on)
 │   ├── WrongRelease     exit 4   rolled back (E401, E412) or answered wrongly (E402): its package is rejected
 │   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411), or another release was quicker
 │                                 (E413): the endpoint was not asked
-├── SettingsError E5xx  exit 5   settings, region, stack, image: nothing was started
-└── AccessError   E6xx  exit 6   AWS, or GitHub (E605, E608), did not let us in
+├── SettingsError E5xx  exit 5   settings, region, stack, image, an account that the verb is not for (E516),
+│                                 no workflow run to tell of (E520), no such base (E521): nothing was started
+└── AccessError   E6xx  exit 6   AWS, or what answers for it (E603), or GitHub (E605, E608), did not let us in
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"}
+REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired", "403"}
+HEADS = {  # answered without words: what each needs
+    "HeadObject": "s3:GetObject, and s3:ListBucket to be told that there is none",
+    "HeadBucket": "s3:ListBucket",
+}
 STALE = {
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature",
@@ -31,6 +37,7 @@ KEYLESS = ("KMS.", "DisabledException", "KMSInvalidStateException")  # how such 
 SKEWED = ("RequestTimeTooSkewed", "Signature expired", "Signature not yet current")  # a code, or the words
 ABSENT = {"ResourceNotFound", "NoSuchKey", "404", "RepositoryNotFoundException", "NoSuchEntity"}
 ABSENT_WORDS = ("could not find", "does not exist", "not found", "cannot find")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")  # what boto3 reads, in small letters, too
 NO_CREDENTIALS = (
     boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
     boto.ProfileNotFound, boto.SSOTokenLoadError, boto.TokenRetrievalError, boto.UnauthorizedSSOTokenError,
@@ -105,7 +112,7 @@ def container_status(error: Exception) -> int:
 
 def missing(error: boto.ClientError) -> bool:
     """Say whether AWS's answer means "there is no such thing": SageMaker has no code of its own for it."""
-    message = error.response["Error"].get("Message", "").lower()
+    message = error.response.get("Error", {}).get("Message", "").lower()
     unclear = code(error) in ("ValidationException", "ValidationError")
     return code(error) in ABSENT or (unclear and any(words in message for words in ABSENT_WORDS))
 
@@ -125,6 +132,8 @@ def translate(error: BaseException) -> MLOpsError | None:
                 log in (aws configure, aws sso login), or run it here without AWS: make local-test""")
         case boto.HTTPClientError() | boto.ConnectionError():
             return _unreachable(error)
+        case ResponseParserError():
+            return not_aws(os.environ.get("AWS_ENDPOINT_URL", "AWS"), str(error))
         case boto.BotoCoreError():
             return AccessError(f"""E604 boto3 could not make the request
                 the AWS configuration of this machine
@@ -135,8 +144,9 @@ def translate(error: BaseException) -> MLOpsError | None:
 
 def _unreachable(error: boto.BotoCoreError) -> MLOpsError:
     """Return our error for an AWS, or an emulator, that does not answer."""
-    where = str(getattr(error, "kwargs", {}).get("endpoint_url", "AWS"))
-    todo = "check network, proxy, region and AWS_ENDPOINT_URL, then repeat"
+    told = getattr(error, "kwargs", {})
+    where = str(told.get("endpoint_url") or told.get("proxy_url") or "AWS")
+    todo = f"check network, region, AWS_ENDPOINT_URL and proxy ({proxies()}), then repeat"
     if urlsplit(where).hostname in ("127.0.0.1", "localhost"):
         todo = "no emulator runs there: make local-up (it starts empty), or unset AWS_ENDPOINT_URL"
     return AccessError(f"""E603 AWS cannot be reached
@@ -145,9 +155,31 @@ def _unreachable(error: boto.BotoCoreError) -> MLOpsError:
         {todo}""")
 
 
+def not_aws(where: str, told: str) -> AccessError:
+    """Return the error for an answer that is none of AWS: a proxy's page, or another server's."""
+    return AccessError(f"""E603 what answered is not AWS
+        {where}
+        {told}
+        check AWS_ENDPOINT_URL, the proxy ({proxies()}) and a network that asks to log in; then repeat""")
+
+
+def bad_address(error: ValueError) -> AccessError:
+    """Return the error for an address at which boto3 can ask nobody."""
+    return AccessError(f"""E604 boto3 cannot use the address of AWS
+        the variable AWS_ENDPOINT_URL, one of a single service's, or endpoint_url in AWS's configuration
+        {error}
+        write http:// or https:// and a host, or unset it for AWS itself; then repeat""")
+
+
+def proxies(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the proxy variables that are set, without what they hold: that can be a password."""
+    names = [name for name in PROXIES if environ.get(name) or environ.get(name.lower())]
+    return f"set: {', '.join(names)}" if names else f"none of {', '.join(PROXIES)} is set"
+
+
 def _refused(error: boto.ClientError, where: str) -> MLOpsError:
     """Return our error for an answer of AWS that is a no."""
-    operation, message = error.operation_name, error.response["Error"].get("Message", "")
+    operation, message = error.operation_name, error.response.get("Error", {}).get("Message", "")
     if any(words in f"{code(error)} {message}" for words in SKEWED):
         return AccessError(f"""E611 this machine's clock is wrong, says AWS
             the clock of this machine
@@ -164,6 +196,8 @@ def _refused(error: boto.ClientError, where: str) -> MLOpsError:
             {operation}: {code(error)}
             log in again and repeat; nothing was started""")
     if code(error) in REFUSED:
+        if operation in HEADS:
+            message = f"{', '.join(getattr(error, '__notes__', ()))} takes {HEADS[operation]}"
         return AccessError(f"""E602 AWS refused {operation}
             {where}
             {message}

@@ -77,13 +77,17 @@ def token(release_id: str, failed: int) -> str:
 
 def of_release(aws: Aws, project: str, release_id: str) -> list[Execution]:
     """Return the executions of one release, newest first."""
-    listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=project)
-    items = found(lambda: list(listed)) or []  # before the first release there is no pipeline
     prefix = names.execution_display(release_id)
-    mine = [item for item in items if item.get("PipelineExecutionDisplayName", "").startswith(prefix)]
-    mine.sort(key=lambda item: item["StartTime"], reverse=True)
+    return [item for item in executions(aws, project) if item.display.startswith(prefix)]
+
+
+def executions(aws: Aws, project: str) -> list[Execution]:
+    """Return all executions of the pipeline, newest first."""
+    pages = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=project)
+    items = found(lambda: list(pages)) or []  # before the first release there is no pipeline
+    items.sort(key=lambda item: item["StartTime"], reverse=True)
     facts = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
-    return [Execution(*(item[fact] for fact in facts)) for item in mine]
+    return [Execution(*(item.get(fact, "") for fact in facts)) for item in items]
 
 
 def upsert_pipeline(aws: Aws, project: str, definition: str, role: str) -> tuple[str, dict[str, Any]]:

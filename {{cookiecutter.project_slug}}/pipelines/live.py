@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipelines import (
+    accounts,
     delivery,
     endpoints,
     execution,
     guard,
     history,
+    network,
     promotion,
     reconcile,
     registry,
@@ -27,34 +30,60 @@ from pipelines import (
 )  # fmt: skip
 from pipelines.aws import found
 from pipelines.errors import DeployFailed
-from pipelines.github import api, outcome
+from pipelines.github import outcome, runs
 from pipelines.reconcile import Finding, Live
 from pipelines.registry import Package
 from pipelines.run import Run
 from pipelines.tree import Tree
 
+LAST = 5  # executions that are asked which definition they ran
+
 
 def gather(run: Run, work: Tree, environ: Mapping[str, str] = os.environ) -> Live:
-    """Return what is live; asks, changes nothing."""
-    aws, commits, endpoint = run.aws, history.first_parent(work.root), run.endpoint("production")
+    """Return what is live in this account; asks, changes nothing."""
+    commits = history.first_parent(work.root)
+    if commits and runs.newest(commits[0], environ) is False:
+        return Live(newest=False)
+    live = Live(here=accounts.here(run.stack), commits=commits, stacks=_stacks(run))
+    live = replace(live, network=stack.network_name(run.project))
+    if accounts.REGISTRY in live.here:
+        live = replace(live, **_of_registry(run, work, live.commits, environ))
+    return _with_production(run, work, live) if accounts.PRODUCTION in live.here else live
+
+
+def _of_registry(
+    run: Run, work: Tree, commits: tuple[str, ...], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what is live where data, training and staging are."""
+    ran, production = (
+        execution.of_release(run.aws, run.project, work.ids.release_id),
+        run.endpoint("production"),
+    )
+    apart = "production" not in accounts.environments(run.stack)
+    return {
+        "left_over": production if apart and endpoints.describe(run.aws, production) else "",
+        "outcome": _outcome(run, work, commits[0], bool(ran)) if commits else "",
+        "active": _released_elsewhere(commits[0], environ) if commits else None,
+        "executing": bool(ran) and ran[0].status not in execution.OVER,
+        "definition": _same_definition(run, work),
+        "staging": _staging(run),
+        "keep_staging": run.settings.environments.staging.keep,
+    }
+
+
+def _with_production(run: Run, work: Tree, live: Live) -> Live:
+    """Add what is live where production is."""
+    aws, endpoint = run.aws, run.endpoint("production")
     alarms = list(run.settings.environments.production.rollout.alarms)
     there = guard.described(aws, alarms) if alarms else {}
-    ran = execution.of_release(aws, run.project, work.ids.release_id)
     by_file = run.settings.project.approval == "pull-request"
-    live = Live(
-        commits=commits,
+    live = replace(
+        live,
         packages=tuple(registry.newest(aws, run.stack.group)),
         named=promotion.named(work.root) if by_file else None,
-        serving=_serving(run, endpoint),
+        serving=_serving(run),
         endpoint=endpoints.describe(aws, endpoint),
-        outcome=_outcome(run, commits[0], bool(ran)) if commits else "",
-        active=_active(commits[0], environ) if commits else None,
-        executing=bool(ran) and ran[0].status not in execution.OVER,
-        definition=_same_definition(run, work),
-        staging=_staging(run),
-        keep_staging=run.settings.environments.staging.keep,
         missing_alarms=tuple(name for name in alarms if name not in there),
-        stacks=_stacks(run),
     )
     wanted = reconcile.desired(live)
     return replace(live, config=rollout.config_name(run, "production", wanted)) if wanted else live
@@ -81,34 +110,46 @@ def heal(run: Run, work: Tree, finding: Finding, live: Live) -> bool:
     return True
 
 
-def _serving(run: Run, endpoint: str) -> Package | None:
+def _serving(run: Run) -> Package | None:
     try:
-        return registry.served(run.aws, run.stack.group, endpoint)
+        return run.serving()
     except DeployFailed:  # something that is no release
         return None
 
 
-def _outcome(run: Run, commit: str, ran: bool) -> str:
-    """Return what is recorded of a commit; nothing where its runner ended before its pipeline did."""
+def _outcome(run: Run, work: Tree, commit: str, ran: bool) -> str:
+    """Return what is recorded of a commit, else whether the registry has its release at its end.
+
+    Nothing where its runner ended before its pipeline did.
+    """
     told = outcome.recorded(run.aws, run.stack.bucket, commit) or {}
     lost = ran and told.get("code") in (outcome.RUNS_ON, outcome.UNTOLD)
-    return "" if lost else str(told.get("outcome", ""))
+    if told.get("outcome") and not lost:
+        return str(told["outcome"])
+    package = registry.find(run.aws, run.stack.group, work.ids.release_id)
+    over = reconcile.settled(package, run.settings.project.approval)
+    return "as the registry has it" if over else ""
 
 
-def _active(commit: str, environ: Mapping[str, str]) -> bool | None:
-    """Say whether a run of main.yml for this commit goes on; None without GitHub's token."""
-    repository = api.repository(environ)
-    if repository is None:
-        return None
-    with api.asking("list the runs of main.yml", repository):
-        runs = list(repository.get_workflow("main.yml").get_runs(head_sha=commit))
-    return any(run.status != "completed" and str(run.id) != environ.get("GITHUB_RUN_ID") for run in runs)
+def _released_elsewhere(commit: str, environ: Mapping[str, str]) -> bool | None:
+    """Say whether another run releases a commit, or will: what a run collects is the commit it is of."""
+    return environ.get("GITHUB_SHA", commit) != commit or runs.active(commit, environ)
 
 
 def _same_definition(run: Run, work: Tree) -> bool | None:
-    """Say whether the pipeline is as this tree has it; None before the first release."""
+    """Say whether the pipeline is as a release left it; None before the first one, and without its VPC.
+
+    Of two releases at once the older may have written it last: the next one brings its own. What none of the
+    last ones ran is somebody's change by hand.
+    """
+    if network.differs(run):
+        return None
     there = found(run.aws.sagemaker.describe_pipeline, PipelineName=run.project)
-    return there and there["PipelineDefinition"] == release.definition_of(run, work)
+    told = there and there["PipelineDefinition"]
+    if told is None or told == release.definition_of(run, work):
+        return told and True
+    last = execution.executions(run.aws, run.project)[:LAST]
+    return any(execution.ran(run.aws, item.arn, told) for item in last)
 
 
 def _staging(run: Run) -> dict[str, float]:
@@ -123,14 +164,15 @@ def _staging(run: Run) -> dict[str, float]:
 
 def _stacks(run: Run) -> dict[str, bool]:
     """Return by stack whether CloudFormation has the template that lies in infra/."""
-    wanted = {run.project: stack.TEMPLATE, stack.github_name(run.project): stack.GITHUB_TEMPLATE}
+    wanted = stack.templates(run.project, stack.describe(run.aws, run.project))
+    if run.stack.registry == run.stack.account:  # also one that nobody wants any more
+        wanted |= {stack.network_name(run.project): stack.NETWORK_TEMPLATE}
     told = {
         name: found(run.aws.cloudformation.get_template, StackName=name, TemplateStage="Original")
         for name in wanted
     }
-    return {
-        name: told["TemplateBody"] == wanted[name].read_text("utf-8") for name, told in told.items() if told
-    }
+    alike = {name: stack.same(told["TemplateBody"], wanted[name]) for name, told in told.items() if told}
+    return alike | ({stack.network_name(run.project): False} if network.differs(run) else {})
 
 
 def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os.environ) -> None:
@@ -142,7 +184,11 @@ def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os
     with run.story.step("compare") as step:
         live = gather(run, work, environ)
         found = reconcile.findings(live)
-        step.note = f"{len(found)} differences" if found else "all is as main has it"
+        step.note = reconcile.counted(found)
+        if found:  # yellow: what is not mended below ends red
+            step.verdict = "waiting"
+        if not live.newest:
+            step.verdict, step.note = "superseded", "main has a later commit: its run compares"
     healed = [item for item in found if heal_it and heal(run, work, item, live)]
     if found:
         run.story.console.print(reconcile.table(found, healed))
@@ -152,9 +198,11 @@ def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os
         with Path(path).open("a", encoding="utf-8") as stream:
             stream.writelines(f"{name}={str(wanted).lower()}\n" for name, wanted in theirs.items())
         left = [item for item in left if item.heal not in theirs]
+    left = [item for item in left if item.heal != reconcile.WAITS]
     if left:
         first = left[0]
+        more = f" And {reconcile.counted(left[1:])} more." if left[1:] else ""
         raise DeployFailed(f"""E415 {first.what} is not as git has it
             {run.project} in {run.aws.region}
-            it is {first.state}; should be {first.wanted}{f"; and {len(left) - 1} more" if left[1:] else ""}
+            now: {first.state}; should be: {first.wanted}.{more}
             {first.todo}""")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 STACK_OUTPUTS = ("BucketName", "KeyArn", "ExecutionRoleArn", "RepositoryUri", "ModelPackageGroupName")
+NETWORK_OUTPUTS = ("SubnetIds", "SecurityGroupId")  # of a stack whose jobs and endpoints run in a VPC
 VARIANT = "main"  # blue/green needs the same variant name in the old and the new endpoint config
 
 

@@ -10,12 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipelines import data
+from pipelines import data, report
 from pipelines.aws import Aws, found
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
@@ -80,32 +81,55 @@ def look(aws: Aws, bucket: str, lock: Lock, root: Path) -> Difference:
 def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference, step: Step) -> Lock:
     """Fetch what the tree lacks, lock it, note each object's version; return the new lock.
 
+    All of it beside the tree, which changes only once the new files and those that stay make one table.
+
     Raises:
-        DataRefused: E202, the files do not make one table; the old lock is back in its place.
+        DataRefused: E202, they do not; nothing here has changed.
     """
-    folder, before = path.parent / lock.prefix, path.read_bytes()
-    gone, wanted = set(difference.removed), {file.key for file in lock.files} | set(difference.added)
-    for key in sorted(wanted - gone):
-        if key in difference.changed or not (folder / key).is_file():
+    folder, fetched = path.parent / lock.prefix, set(difference.added + difference.changed)
+    wanted = {file.key for file in lock.files} - set(difference.removed) | fetched
+    build = path.parent / report.BUILD  # of the tree's file system, and none of git's business
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="new-data-", dir=build) as name:
+        beside, new = Path(name).resolve() / "files", Path(name).resolve() / path.name
+        new.write_bytes(path.read_bytes())
+        for key in sorted(wanted):
+            (beside / key).parent.mkdir(parents=True, exist_ok=True)
+            if key in fetched or not (folder / key).is_file():
+                fetched.add(key)
+                step.note = f"fetch {key}"
+                aws.s3.download_file(bucket, f"{lock.prefix}/{key}", str(beside / key))
+            else:
+                (beside / key).symlink_to((folder / key).resolve())
+        words = [str(beside), "--key", lock.key, "--lock", str(new)]
+        command = [sys.executable, "-m", "data_checks.lock", *words]
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
+        if done.returncode:
+            why = done.stderr.strip().replace(str(beside), lock.prefix)
+            raise DataRefused(f"""E202 the new data cannot be locked
+                {blamed(bucket, lock, why, fetched)}
+                {why or "data_checks.lock gave no reason"}
+                correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
+        note_versions(aws, bucket, new, lock.prefix)
+        for key in sorted(fetched):
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
-            step.note = f"fetch {key}"
-            aws.s3.download_file(bucket, f"{lock.prefix}/{key}", str(folder / key))
-    command = [sys.executable, "-m", "data_checks.lock", lock.prefix, "--key", lock.key, "--lock", path.name]
-    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
-    if done.returncode:
-        path.write_bytes(before)
-        raise DataRefused(f"""E202 the new data cannot be locked
-            s3://{bucket}/{lock.prefix}
-            {done.stderr.strip() or "data_checks.lock gave no reason"}
-            correct the files in the bucket, or take them away; then repeat""")
-    note_versions(aws, bucket, path)
+            (beside / key).replace(folder / key)
+        new.replace(path)
     step.note = str(difference)
     return data.read_lock(path)
 
 
-def note_versions(aws: Aws, bucket: str, path: Path) -> None:
-    """Write into the lock which version of each object its bytes are."""
-    told = json.loads(path.read_text("utf-8"))
+def blamed(bucket: str, lock: Lock, why: str, fetched: Collection[str]) -> str:
+    """Return where the file lies that data_checks.lock names first: in the bucket, or here."""
+    named = [key for key in {*fetched, *(file.key for file in lock.files)} if f" {key} " in f" {why} "]
+    key = min(named, key=lambda key: (key not in fetched, why.index(key)), default="")
+    there = f"s3://{bucket}/{lock.prefix}"
+    return f"{there}/{key}" if key in fetched else f"{lock.prefix}/{key}" if key else there
+
+
+def note_versions(aws: Aws, bucket: str, path: Path, prefix: str) -> None:
+    """Write into the lock where its files belong, and which version of each object their bytes are."""
+    told = json.loads(path.read_text("utf-8")) | {"prefix": prefix}
     for file in told["files"]:
         head = found(aws.s3.head_object, Bucket=bucket, Key=f"{told['prefix']}/{file['key']}")
         file["version_id"] = head and head.get("VersionId")  # what git holds may not be there yet
@@ -120,17 +144,33 @@ def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.envir
         difference = look(run.aws, run.stack.bucket, before, root)
         if not difference:
             step.verdict, step.note = "reused", f"nothing new below {before.prefix}"
-            return "data.lock is as the bucket is"
+            return nothing_new(run.aws, run.stack.bucket, before, root)
         after = bring(run.aws, run.stack.bucket, before, path, difference, step)
     repository = api.repository(environ)
     if repository is None:
-        return f"{path} has moved: look at it, commit it, open a pull request"
+        return (
+            f"{path} has moved: look at it, commit it and nothing else, open a pull request. The new files in"
+            f" {before.prefix} are for you to look at: their place is the bucket, git holds the sample"
+        )
     title = f"New data: {after.rows:,} rows, {after.rows - before.rows:+,}"
     # One branch: what is newer replaces what nobody has merged.
     text = path.read_text("utf-8")
     return proposal.files(
         repository, "data/new", title, told(before, after, difference), {path.name: text}
     ).note
+
+
+def nothing_new(aws: Aws, bucket: str, lock: Lock, root: Path) -> str:
+    """Say how the bucket stands to the lock where nothing in it is new."""
+    there, address = listed(aws, bucket, lock.prefix), f"s3://{bucket}/{lock.prefix}"
+    lacking = [file.key for file in lock.files if file.key not in there]
+    if not lacking:
+        return "data.lock is as the bucket is"
+    text = f"{address} has nothing new, and {len(lacking)} of the {len(lock.files)} locked files not yet"
+    lost = [key for key in lacking if not (root / lock.prefix / key).is_file()]
+    if lost:
+        return f"{text}; {len(lost)} of them are not here either: put {lost[0]} and the like into the bucket"
+    return f"{text}: a release uploads them"
 
 
 def told(before: Lock, after: Lock, difference: Difference) -> str:

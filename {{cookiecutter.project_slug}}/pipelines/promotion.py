@@ -27,11 +27,23 @@ def promote(run: Run, work: Tree, package: Package) -> Package:
         why = f"proven on staging, the {approval} decides"
         return in_turn(run, work, lambda: delivery.promote(run, package.release_id, why, commit)) or package
     wanted = named(work.root)
-    if wanted:
-        in_turn(run, work, lambda: delivery.promote(run, wanted, f"{LOCK} names it", commit))
-    if wanted != package.release_id:
+    own = bool(wanted) and package.release_id.startswith(wanted)
+    if not own:
         delivery.hold(run, package)
+    if own or (wanted and not rejected(run, wanted)):
+        in_turn(run, work, lambda: delivery.promote(run, wanted, f"{LOCK} names it", commit))
     return package
+
+
+def rejected(run: Run, release_id: str) -> bool:
+    """Say whether a release was rejected since somebody let it in: then production stays as it is."""
+    package = registry.find(run.aws, run.stack.group, release_id)
+    if package is None or package.approval != "Rejected":
+        return False
+    with run.story.step("production") as step:
+        step.verdict = "waiting"
+        step.note = f"{LOCK} names version {package.version}, which was rejected: nothing is changed"
+    return True
 
 
 def to_production(run: Run, work: Tree, package: Package) -> Package:

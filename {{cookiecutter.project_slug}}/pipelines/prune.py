@@ -3,6 +3,7 @@
 Never deleted: what is live, what an update is on its way to, what a rollback would return to, and what is
 newer than production and not rejected, for a release may be about to ask for it. Nor what no release made,
 nor anything while an endpoint is a mixed fleet. Alarms stay only where an update is on its way, or may be.
+Where production has an account of its own, each account's own are looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import alarms, endpoints, registry
+from pipelines import accounts, alarms, endpoints, registry
 from pipelines.run import Run
 
 MIXED = "UpdateRollbackFailed"
@@ -23,7 +24,8 @@ def prune(run: Run, yes: bool) -> Table:
     """Return what nothing needs any more; delete it where `yes`."""
     table = Table("what", "name", "deleted" if yes else "would be deleted: --yes", box=None)
     aws, project, client = run.aws, run.project, run.aws.sagemaker
-    found = [name for each in ("staging", "production") for name in registry.endpoints(aws, project, each)]
+    environments = accounts.environments(run.stack)
+    found = [name for each in environments for name in registry.endpoints(aws, project, each)]
     seen = {name: endpoints.describe(aws, name) for name in found}
     if mixed := [name for name, each in seen.items() if each and each["EndpointStatus"] == MIXED]:
         run.story.say(f"  {mixed[0]} is {MIXED}: two releases serve, everything is kept until it is healed")
@@ -60,6 +62,8 @@ def needed(run: Run, seen: dict[str, dict[str, Any] | None]) -> tuple[set[int | 
     serving = version_of(project, live.get(run.endpoint("production"), ""))
     packages = registry.newest(aws, run.stack.group)
     now = next((item for item in packages if item.version == serving), None)
+    if "production" not in accounts.environments(run.stack) and (now := run.serving()):
+        serving = now.version
     if previous := registry.previous(aws, run.stack.group, now):
         kept.add(previous.version)
     going |= {

@@ -13,16 +13,20 @@ from typing import Any
 from rich.table import Table
 
 from pipelines import names
+from pipelines.accounts import PRODUCTION, REGISTRY
 from pipelines.registry import Package
 
 LEFT_OVER_HOURS = 3  # a proof on staging takes minutes; a job of GitHub may have died in it
+WAITS = "waits"  # a difference that goes by itself: nobody has anything to do
 FINAL = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
 
 
 @dataclass(frozen=True)
 class Live:
-    """What is, as gathered; `None` where nobody could tell."""
+    """What is in one account, as gathered; `None` where nobody could tell."""
 
+    here: frozenset[str] = frozenset((REGISTRY, PRODUCTION))
+    newest: bool = True  # what is compared is main's newest commit
     commits: tuple[str, ...] = ()  # main's first-parent history, newest first
     packages: tuple[Package, ...] = ()
     named: str | None = None  # the release in production.lock, where that file decides
@@ -30,13 +34,15 @@ class Live:
     endpoint: dict[str, Any] | None = None
     config: str = ""  # that the desired release should have
     outcome: str = ""  # recorded for the newest commit; empty where a runner died before it was said
-    active: bool | None = None  # a workflow run of the newest commit goes on
+    active: bool | None = None  # another workflow run releases the newest commit
     executing: bool = False  # its pipeline runs
     definition: bool | None = None  # the pipeline's definition is the newest commit's
     staging: dict[str, float] = field(default_factory=dict)  # endpoints and their age in hours
     keep_staging: bool = False
+    left_over: str = ""  # production's endpoint of the time before it got an account of its own
     missing_alarms: tuple[str, ...] = ()
     stacks: dict[str, bool] = field(default_factory=dict)  # whether each is as its template says
+    network: str = ""  # the stack of the VPC
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Finding:
     state: str
     wanted: str
     todo: str
-    heal: str = ""  # release, tidy, collect, infra; empty: a person must look
+    heal: str = ""  # release, definition, tidy, collect, infra, WAITS; empty: a person must look
 
 
 def desired(live: Live) -> Package | None:
@@ -73,15 +79,28 @@ def asked_by(package: Package) -> str:
 
 
 def findings(live: Live) -> list[Finding]:
-    """Return every difference, what is worst first."""
-    return [*_production(live), *_newest(live), *_around(live)]
+    """Return every difference, what is worst first; of an older commit none is known."""
+    if not live.newest:
+        return []
+    production = _production(live) if PRODUCTION in live.here else ()
+    newest = _newest(live) if REGISTRY in live.here else ()
+    return [*production, *newest, *_around(live)]
 
 
 def _production(live: Live) -> Iterator[Finding]:
     """Compare what production serves with what it should."""
     wanted, state = desired(live), (live.endpoint or {}).get("EndpointStatus", "")
     if wanted is None:
-        if live.serving and live.commits:
+        if live.named:
+            state = f"names release {names.short(live.named)}: rejected, or never proven"
+            todo = "merge the revert, or the promotion of another release"
+            yield Finding("production.lock", state, "the release that serves", todo)
+        elif live.serving and live.named is not None:
+            state = f"not there, while production serves {_named(live.serving)}"
+            todo = "merge the pull request of a release's promotion; or to keep this one, commit the file: "
+            todo += f'{{"release_id": "{live.serving.release_id}"}}'
+            yield Finding("production.lock", state, "the release that serves", todo)
+        elif live.serving and live.commits:
             name = _named(live.serving)
             yield Finding("production", name, "nothing that main has proven", "release main's newest commit")
         return
@@ -107,16 +126,12 @@ def _newest(live: Live) -> Iterator[Finding]:
     """Look for a merge whose release nobody brought to its end: a training longer than a runner may live."""
     if not live.commits or live.outcome or live.active:
         return
-    what, name = "the newest commit", names.short(live.commits[0])
+    what, state = "the newest commit's release", f"{names.short(live.commits[0])} has no outcome"
     if live.executing:
-        yield Finding(
-            what, f"{name} has no outcome, its pipeline runs", "an outcome", "wait: collected later"
-        )
+        yield Finding(what, f"{state}, its pipeline runs", "an outcome", "wait: collected later", WAITS)
     else:
         todo = "python -m pipelines release, or let reconcile.yml run release.yml again"
-        yield Finding(
-            what, f"{name} has no outcome, nothing runs", "an outcome of its release", todo, "collect"
-        )
+        yield Finding(what, f"{state}, and nothing runs", "one that has ended", todo, "collect")
 
 
 def _around(live: Live) -> Iterator[Finding]:
@@ -124,6 +139,9 @@ def _around(live: Live) -> Iterator[Finding]:
     for name in live.missing_alarms:
         todo = "make the alarm again, or take it out of [environments.production.rollout]"
         yield Finding("alarm", f"there is no {name}", "the alarm that mlops.toml names", todo)
+    if live.left_over:
+        todo = f"once the other serves: aws sagemaker delete-endpoint --endpoint-name {live.left_over}"
+        yield Finding("production", f"{live.left_over} stands here, too", "none here: it costs money", todo)
     if live.definition is False and live.outcome:
         todo = "python -m pipelines reconcile --heal"
         yield Finding("pipeline", "another definition", "pipelines/definition.json", todo, "definition")
@@ -132,13 +150,34 @@ def _around(live: Live) -> Iterator[Finding]:
             state = f"{name} stands since {hours:.0f} hours"
             yield Finding("staging", state, "nothing: it costs money", "reconcile --heal deletes it", "tidy")
     for name, same in live.stacks.items():
+        todo, heal = ("python -m pipelines infra --yes, or reconcile.yml's job of that name", "infra")
+        wanted = "infra/*.yml"
+        if name == live.network:
+            wanted = "infra/network.yml, where mlops.toml has network.vpc"
+        if name == live.network or REGISTRY not in live.here:  # no job has that right
+            todo, heal = "python -m pipelines connect, as an administrator of this account", ""
         if not same:
-            todo = "python -m pipelines infra --yes, or reconcile.yml's job of that name"
-            yield Finding("stack", f"{name} is not as its template says", "infra/*.yml", todo, "infra")
+            yield Finding("stack", f"{name} is not as its template says", wanted, todo, heal)
 
 
 def _named(package: Package) -> str:
     return f"version {package.version} ({names.short(package.release_id)})"
+
+
+def settled(package: Package | None, approval: str) -> bool:
+    """Say whether the registry shows a release at its end, whoever released it: no outcome tells of a laptop.
+
+    Where the gate decides, staging's proof is none: what a runner left there goes on to production.
+    """
+    if package is None:
+        return False
+    waits = package.metadata.get("staging") == "proven" and approval != "gate"
+    return waits or package.approval == "Rejected" or package.metadata.get("production") == "proven"
+
+
+def counted(found: Sequence[Finding]) -> str:
+    """Return how many differences there are, in words."""
+    return f"{len(found)} difference{'s' if found[1:] else ''}" if found else "all is as main has it"
 
 
 def table(found: Sequence[Finding], healed: Sequence[Finding] = ()) -> Table:

@@ -1,4 +1,4 @@
-"""The model registry: find a release's package, find the champion, complete and approve a package."""
+"""The model registry: find a release's package and what serves, complete and approve a package."""
 
 from __future__ import annotations
 
@@ -82,6 +82,11 @@ def previous(aws: Aws, group: str, serving: Package | None) -> Package | None:
     return next((item for item in others if serving is None or item.version < serving.version), None)
 
 
+def noted(aws: Aws, group: str) -> Package | None:
+    """Return what production serves, as its deploy has noted: the proven release that came last."""
+    return previous(aws, group, None)
+
+
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
     """Return the newest package of a release, or None.
 
@@ -135,16 +140,6 @@ def _behind(aws: Aws, group: str, config: str) -> Package | None:
         return found(describe, aws=aws, arn=arn)
     version = container.get("Environment", {}).get("MODEL_PACKAGE_VERSION")
     return next((item for item in newest(aws, group) if str(item.version) == version), None)
-
-
-def champion(aws: Aws, project: str, group: str) -> Package | None:
-    """Return what a candidate is compared with: what production serves, else the newest Approved.
-
-    Raises:
-        DeployFailed: E405, production serves something unknown: the candidate is no first release then.
-    """
-    serving = served(aws, group, names.endpoint(project, "production"))
-    return serving or next(iter(approved(aws, group)), None)
 
 
 def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> Package:

@@ -11,19 +11,35 @@ import math
 import os
 from typing import Any
 
-from pipelines import data, definition, delivery, execution, images, names, promotion, proof, registry
+from pipelines import (
+    accounts,
+    data,
+    definition,
+    delivery,
+    execution,
+    images,
+    names,
+    network,
+    promotion,
+    proof,
+    registry,
+)  # fmt: skip
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
 from pipelines.results import Results
 from pipelines.run import Run
-from pipelines.settings import names_user
+from pipelines.settings import far, names_user
 from pipelines.tree import Tree
 
 
 def release(run: Run, work: Tree, *, retry: bool = False, keep: bool = False) -> Package:
-    """Bring the working tree to production, or raise what stopped it."""
+    """Bring the working tree to production, or as far as this account and the settings let it."""
     package = stage(run, registered(run, work, retry=retry), keep=keep)
-    return promotion.to_production(run, work, package) if package.approval == "Approved" else package
+    if package.approval != "Approved":
+        return package
+    if accounts.PRODUCTION not in accounts.here(run.stack):
+        return delivery.hold(run, package, "production")
+    return promotion.to_production(run, work, package)
 
 
 def registered(run: Run, work: Tree, *, retry: bool = False, minutes: float = math.inf) -> Package:
@@ -109,9 +125,9 @@ def produce(
 
 def definition_of(run: Run, work: Tree) -> str:
     """Return the pipeline's definition as this release sends it."""
+    network.require(run)
     image = f"{run.stack.repository}:{names.short(work.ids.code_id)}"
-    real = definition.sentinels(run.project, run.stack.bucket, run.stack.key, run.stack.role, image)
-    return definition.substitute(work.definition, real)
+    return definition.substitute(work.definition, definition.sentinels(run.stack, run.project, image))
 
 
 def execute(run: Run, work: Tree, sent: str, retry: bool) -> tuple[execution.Execution, str]:
@@ -138,6 +154,11 @@ def parameters(run: Run, work: Tree) -> dict[str, str]:
             the variable MLFLOW_TRACKING_URI
             jobs show their parameters to every reader of the account
             give an address without them""")
+    if far(tracking) and work.settings.network.isolation:
+        raise SettingsError("""E501 network.isolation is true, and MLflow is an address on the network
+            the variable MLFLOW_TRACKING_URI
+            training runs in a container that reaches nothing
+            write isolation = false; or take the variable away""")
     prefix = names.release_prefix(run.stack.bucket, work.ids.release_id)
     run.aws.write_bytes(f"{prefix}/lock/data.lock", work.lock.text)
     return {
@@ -155,10 +176,12 @@ def parameters(run: Run, work: Tree) -> dict[str, str]:
 def champion(run: Run, prefix: str) -> str:
     """Lay the champion out as an S3 prefix that always exists; return its address.
 
+    It is what production serves, else the newest Approved.
+
     Raises:
         DeployFailed: E402, its archive is not the one that was evaluated; E405, it cannot be named.
     """
-    best = registry.champion(run.aws, run.project, run.stack.group)
+    best = run.serving() or next(iter(registry.approved(run.aws, run.stack.group)), None)
     uri = f"{prefix}/champion/{best.version if best else 'none'}"
     facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
     if best:

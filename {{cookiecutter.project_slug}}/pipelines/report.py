@@ -63,7 +63,7 @@ def outcome(story: Story, verb: str, error: BaseException | None) -> dict[str, A
         "steps": [step.as_json() for step in story.steps],
         **{
             name: story.facts.get(name)
-            for name in ("ids", "package", "execution", "request", "shadow", "rollouts")
+            for name in ("ids", "package", "taken_back", "execution", "request", "shadow", "rollouts")
         },
     }
 

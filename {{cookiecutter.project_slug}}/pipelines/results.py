@@ -10,12 +10,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import names
+from pipelines import names, report
 from pipelines.aws import Aws
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
 
 TAIL_LINES = 20
 OURS = re.compile(r"([a-z]+ )?[a-z][a-z0-9_]*=")  # our jobs write one event a line, as key=value
+WHOLE = "python -m pipelines logs --whole shows them (of an emulator while it runs: make local-up keeps one)"
 LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
 
 
@@ -51,8 +52,9 @@ class Results:
         """Return (verdict, note) of a step that has finished; an empty note for a step without a report."""
         if step == "Validate":
             checks = self.validation["expectations"]
-            passed = sum(check["success"] for check in checks)
-            note = f"{passed} of {len(checks)} expectations, {self.validation['rows']:,} rows"
+            passed, unjudged = sum(check["success"] for check in checks), self.validation.get("not_judged", 0)
+            note = f"{passed} of {len(checks) + unjudged} expectations, {self.validation['rows']:,} rows"
+            note += f"; {unjudged} not judged" if unjudged else ""
             return _verdict(self.validation), note
         if step == "Evaluate":
             name, metric = next(iter(self.evaluation["candidate"]["metrics"].items()))
@@ -112,7 +114,7 @@ def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
         named = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
         why += f"; and {len(others)} more: {named}"
     return DataRefused(f"""{first["code"]} data refused: {" ".join(first["message"].split())}
-        {uri}
+        {uri}{_here("validation.json")}
         {why}
         correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained""")
 
@@ -122,11 +124,17 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     failed = [rule for rule in verdict.get("rules", []) if not rule["passed"]]
     code = "E302" if any(rule.get("value") is None for rule in failed) else "E301"
     first, *others = verdict["reasons"] or ["no reason given"]
+    champion = "" if verdict.get("first_release") else ", the champion serves"
     more = f" And {len(others) - 1} more in that report." if others[1:] else ""
     return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
-        {uri}
+        {uri}{_here("evaluation.json")}
         {others[0] + more if others else "that is the only reason"}
-        change model or data, or [gate] in mlops.toml; nothing was registered, the champion serves""")
+        change model or data, or [gate] in mlops.toml; nothing was registered{champion}""")
+
+
+def _here(name: str) -> str:
+    """Return where the verb lays a report's copy: an emulator's S3 may be gone when somebody reads this."""
+    return f"; here: {report.BUILD / name}"
 
 
 def job(step: dict[str, Any]) -> tuple[str, str]:
@@ -146,10 +154,14 @@ def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, An
             {status.get("FailureReason") or "no step failed"}
             repeat: python -m pipelines release""")
     name, group = job(step)
+    reason = exit_message(aws, step, name) or step.get("FailureReason", "")
+    todo = "correct it and release again: nothing was registered, the endpoint is as it was"
+    if "its text is left out" in reason:
+        todo = f'its text is kept nowhere; made-up rows may show it: make test ARGS="tests/training"; {todo}'
     message = f"""E101 the step {step["StepName"]} failed
         {f"job {name}, log group {group}" if name else arn}
-        {exit_message(aws, step, name) or step.get("FailureReason", "")}
-        correct it and release again: nothing was registered, the endpoint is as it was"""
+        {reason}
+        {todo}"""
     return MLOpsError(message, log_tail(aws, group, name) if name else [])
 
 
@@ -182,4 +194,4 @@ def log_tail(aws: Aws, group: str, name: str) -> list[str]:
     lines = [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]
     ours = [line for line in lines if OURS.match(line)]
     other = len(lines) - len(ours)
-    return [*ours, f"and {other} other lines: {group}, stream {streams[0]}"] if other else ours
+    return [*ours, f"and {other} other lines: {group}, stream {streams[0]}; {WHOLE}"] if other else ours

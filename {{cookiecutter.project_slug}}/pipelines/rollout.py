@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines import endpoints, guard, names, proof, shadow, watch
+from pipelines import endpoints, guard, names, network, proof, shadow, watch
 from pipelines.alarms import Watched
 from pipelines.errors import NotStarted
 from pipelines.proof import Ready
@@ -26,14 +26,17 @@ ROUNDS = 10  # of golden requests to what serves already and nobody watched
 ROUTING = {"all_at_once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 
 
-def model_request(name: str, package: Package, role: str) -> dict[str, Any]:
-    """Return the CreateModel request: the package once approved, before that the same image and archive."""
+def model_request(name: str, package: Package, role: str, reach: dict[str, Any]) -> dict[str, Any]:
+    """Return the CreateModel request: the package once approved, before that the same image and archive.
+
+    `reach` is what its container can reach.
+    """
     environment = {"MODEL_PACKAGE_VERSION": str(package.version)}
     container: dict[str, Any] = {"ModelPackageName": package.arn, "Environment": environment}
     if package.approval != "Approved":
         environment = package.environment | environment
         container = {"Image": package.image, "ModelDataUrl": package.model_data, "Environment": environment}
-    return {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}
+    return {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container, **reach}
 
 
 def config_request(name: str, machines: Environment, key: str) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
     else:
         ready.asked = True  # now, or by an earlier run
         if before is None:
-            endpoints.ask(aws, endpoint, aws.sagemaker.create_endpoint, EndpointConfigName=config)
+            create(run, ready)
         proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
         if before and production:
@@ -121,6 +124,17 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
     if same and production and ready.package.metadata.get("production") == "proven":
         step.verdict = "reused"
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
+
+
+def create(run: Run, ready: Ready) -> None:
+    """Make the endpoint; raise NotStarted E413 where another release has made it meanwhile."""
+    try:
+        endpoints.ask(
+            run.aws, ready.endpoint, run.aws.sagemaker.create_endpoint, EndpointConfigName=ready.config
+        )
+    except ClientError:
+        alone(run, ready.endpoint, {})
+        raise
 
 
 def afterwards(run: Run, ready: Ready) -> int:
@@ -214,13 +228,13 @@ def variant(run: Run, config: str) -> dict[str, Any]:
 
 
 def config_name(run: Run, environment: str, package: Package) -> str:
-    """Return the name of a release's model and config; other machines, role, key or approval give another.
+    """Return the name of a release's model and config; other machines, network or approval give another.
 
     A config cannot be changed: whatever a request says differently needs a config of its own.
     """
     name = names.deployment(run.project, environment, package.release_id, package.version)
     machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
-    facts = [model_request(name, package, role), config_request(name, machines, key)]
+    facts = [model_request(name, package, role, network.of_model(run)), config_request(name, machines, key)]
     asked = json.dumps(facts, sort_keys=True).encode()
     return f"{name}-{hashlib.sha256(asked).hexdigest()[:8]}"
 
@@ -229,6 +243,7 @@ def make_config(run: Run, environment: str, package: Package) -> str:
     """Make model and endpoint config of a release, once; return their name."""
     machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
     name = config_name(run, environment, package)
-    endpoints.once(run.aws.sagemaker.create_model, **model_request(name, package, role))
+    asked = model_request(name, package, role, network.of_model(run))
+    endpoints.once(run.aws.sagemaker.create_model, **asked)
     endpoints.once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
     return name

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+from pipelines import accounts, errors, names, registry, report, stack
 from pipelines import aws as door
-from pipelines import errors, names, report, stack
 from pipelines.aws import Aws
+from pipelines.errors import SettingsError
 from pipelines.github import stories
+from pipelines.registry import Package
 from pipelines.settings import Settings
 from pipelines.stack import Stack
 from pipelines.story import Story
@@ -50,9 +52,28 @@ class Run:
         """Return the name of an environment's endpoint; staging's is one release's own."""
         return names.endpoint(self.project, environment, release_id)
 
+    def serving(self) -> Package | None:
+        """Return what production serves; raise DeployFailed E405 where nobody knows.
+
+        From the registry's account, where it is another one, as production's deploy has noted it.
+        """
+        if accounts.PRODUCTION in accounts.here(self.stack):
+            return registry.served(self.aws, self.stack.group, self.endpoint("production"))
+        return registry.noted(self.aws, self.stack.group)
+
+    def only_here(self, verb: str) -> None:
+        """Raise SettingsError E516 where the verb is the other account's; before anything is made."""
+        if verb in accounts.VERBS:
+            try:
+                made = self.stack
+            except SettingsError:  # E504: the verb itself says what it lacks without a stack
+                return
+            accounts.refuse(made, verb)
+
     @contextmanager
     def shown(self, verb: str) -> Iterator[None]:
         """Run a verb with its steps shown; one that tells a release's story leaves build/report.html."""
+        self.only_here(verb)
         where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS account {self.connection[1]}"
         self.story.say(f"{self.project}: {verb} in {self.aws.region}, {where}")
         ended: BaseException | None = None

@@ -25,6 +25,7 @@ def load() -> Any:
     warnings.filterwarnings("ignore")
     from sagemaker.core import shapes
     from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+    from sagemaker.core.network import NetworkConfig
     from sagemaker.core.processing import Processor
     from sagemaker.core.telemetry import telemetry_logging
     from sagemaker.core.training import configs

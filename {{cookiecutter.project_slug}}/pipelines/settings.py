@@ -122,6 +122,13 @@ class Jobs(Table):
     evaluate: Job
 
 
+class Network(Table):
+    """What the containers of jobs and endpoints can reach."""
+
+    isolation: bool = True  # nothing: SageMaker brings what they read and fetches what they write
+    vpc: bool = False  # they run in the VPC of infra/network.yml
+
+
 class Reconcile(Table):
     """What the comparison of git with what is live may do by itself."""
 
@@ -137,6 +144,7 @@ class Settings(Table):
     gate: Gate
     jobs: Jobs
     environments: Environments
+    network: Network = Network()
     reconcile: Reconcile = Reconcile()
 
     @model_validator(mode="after")
@@ -154,6 +162,13 @@ class Settings(Table):
             raise ValueError(f"gate.{bar}|0 to 1 for {gate.metric}")
         return self
 
+    @model_validator(mode="after")
+    def _tracking_is_within_reach(self) -> Settings:
+        if self.network.isolation and far(self.training.tracking_uri):
+            wanted = "empty, or isolation = false in [network]: an isolated container reaches no server"
+            raise ValueError(f"training.tracking_uri|{wanted}")
+        return self
+
     def environment(self, name: str) -> Environment:
         """Return the table of one environment; raise SettingsError where there is none of that name."""
         if name in Environments.model_fields:
@@ -169,7 +184,7 @@ class Settings(Table):
             mode="json",
             by_alias=True,
             exclude_none=True,
-            include={"data", "training", "gate", "jobs"},
+            include={"data", "training", "gate", "jobs", "network"},
             exclude={"training": {"tracking_uri"}, "data": {"sample"}},
         )
 
@@ -227,6 +242,11 @@ def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
     wanted = wanted.removeprefix("Input should be ").removeprefix("String should ")
     hidden = isinstance(value, str) and names_user(value)
     return key, "missing" if value == "missing" else "not shown" if hidden else repr(value), wanted
+
+
+def far(uri: str) -> bool:
+    """Say whether an MLflow address is one that only the network leads to, not a file."""
+    return urlsplit(uri).scheme not in ("", "file", "sqlite")
 
 
 def names_user(uri: str) -> bool:

@@ -1,11 +1,14 @@
 """The CloudFormation stacks: what each is to be, how it is, what it made; create, update, delete, wait.
 
-PROJECT          infra/stack.yml    bucket, key, image repository, registry, execution role
-PROJECT-github   infra/github.yml   the trust in GitHub's tokens and the roles of its jobs
+PROJECT          infra/stack.yml       bucket, key, image repository, registry, execution role
+PROJECT-github   infra/github.yml      the trust in GitHub's tokens and the roles of its jobs
+PROJECT-network  infra/network.yml     where mlops.toml asks for it, the VPC of jobs and endpoints: network.py
+PROJECT          infra/production.yml  alone, in an account that only serves: accounts.py
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass, field, replace
@@ -20,6 +23,12 @@ from pipelines.errors import SettingsError
 from pipelines.story import Step, pause
 
 TEMPLATE, GITHUB_TEMPLATE = Path("infra/stack.yml"), Path("infra/github.yml")
+PRODUCTION_TEMPLATE, NETWORK_TEMPLATE = Path("infra/production.yml"), Path("infra/network.yml")
+COMMENT = re.compile(r"(^|\s)#.*")
+# No verb knows whether AWS is one: both ways are said.
+FIRST = (
+    "an administrator makes it: python -m pipelines connect; in an emulator, python -m pipelines stack does"
+)
 UNCHANGED = "No updates are to be performed"
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 # A creation that failed, or one that was only looked at: CloudFormation takes no other call but to delete it.
@@ -34,7 +43,11 @@ class Stack:
     key: str  # ARN
     role: str  # ARN
     repository: str  # account.dkr.ecr.region.amazonaws.com/name
-    group: str
+    group: str  # its name; its ARN where the registry is in another account
+    account: str  # its own
+    production: str  # the account that serves
+    registry: str  # the account of data, training, registry
+    vpc: dict[str, list[str]] | None = None  # VpcConfig of jobs and models, where they run in a VPC
 
 
 @dataclass(frozen=True)
@@ -76,22 +89,65 @@ def github_name(project: str) -> str:
     return f"{project}-github"
 
 
+def network_name(project: str) -> str:
+    """Return the name of the stack of the VPC."""
+    return f"{project}-network"
+
+
+def templates(project: str, there: dict[str, Any] | None) -> dict[str, Path]:
+    """Return the stacks that an account is to have, by its project's stack as it is: template by name."""
+    if parameters(there).get("RegistryAccount"):
+        return {project: PRODUCTION_TEMPLATE}
+    network = {network_name(project): NETWORK_TEMPLATE} if parameters(there).get("Vpc") else {}
+    return {project: TEMPLATE, **network, github_name(project): GITHUB_TEMPLATE}
+
+
 def outputs(aws: Aws, project: str) -> Stack:
-    """Return what the stack made; raise SettingsError E504 where there is no whole stack."""
+    """Return what the stack made; raise SettingsError E504 where there is no whole stack.
+
+    A stack that says nothing of accounts, as those of earlier templates do, is both accounts' in one.
+    """
     there = describe(aws, project) or {"StackStatus": "there is none"}
-    made = {item["OutputKey"]: item["OutputValue"] for item in there.get("Outputs", [])}
+    made = told(there)
     if not all(made.get(key) for key in names.STACK_OUTPUTS):
         raise SettingsError(f"""E504 the stack '{project}' is not there yet
             CloudFormation in {aws.region}
             its state: {there["StackStatus"]}
-            make it: python -m pipelines stack""")
-    return Stack(*(made[key] for key in names.STACK_OUTPUTS))
+            {FIRST}""")
+    account = there["StackId"].split(":")[4]
+    return Stack(
+        *(made[key] for key in names.STACK_OUTPUTS),
+        account=account,
+        production=made.get("ProductionAccount") or account,
+        registry=made.get("RegistryAccount") or account,
+        vpc=_vpc_config(made),
+    )
+
+
+def told(described: dict[str, Any] | None) -> dict[str, str]:
+    """Return the outputs of a stack."""
+    return {item["OutputKey"]: item["OutputValue"] for item in (described or {}).get("Outputs", [])}
+
+
+def _vpc_config(made: dict[str, str]) -> dict[str, list[str]] | None:
+    subnets, group = (made.get(key, "") for key in names.NETWORK_OUTPUTS)
+    return {"SecurityGroupIds": [group], "Subnets": subnets.split(",")} if group else None
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any] | None:
     """Return the stack as CloudFormation describes it, or None."""
     answer = found(aws.cloudformation.describe_stacks, StackName=name)
     return answer["Stacks"][0] if answer else None
+
+
+def same(body: Any, template: Path) -> bool:
+    """Say whether a stack's template is the file's; comments alone are no change to CloudFormation."""
+    return _bare(body if isinstance(body, str) else json.dumps(body)) == _bare(template.read_text("utf-8"))
+
+
+def _bare(body: str) -> list[str]:
+    lines = (COMMENT.sub("", line).rstrip() for line in body.splitlines())
+    return [line for line in lines if line]
 
 
 def parameters(described: dict[str, Any] | None) -> dict[str, str]:
@@ -119,8 +175,13 @@ def apply(
     aws: Aws, project: str, step: Step, template: Path = TEMPLATE, parameters: dict[str, str] | None = None
 ) -> None:
     """Bring the project's stack to what the template says; raise SettingsError E504 with what failed."""
-    there = describe(aws, project)
-    wanted = keeping(of_project(project, template, parameters), there)
+    bring(aws, of_project(project, template, parameters), step)
+
+
+def bring(aws: Aws, wanted: Wanted, step: Step) -> None:
+    """Bring a stack to what is wanted; raise SettingsError E504 with what failed."""
+    there = describe(aws, wanted.name)
+    wanted = keeping(wanted, there)
     if there and there["StackStatus"] in EMPTY:
         delete(aws, wanted, step)
         there = None
@@ -129,7 +190,7 @@ def apply(
     except ClientError as error:
         if UNCHANGED not in str(error):
             raise
-        step.note = f"{project} is as the template says"
+        step.note = f"{wanted.name} is as the template says"
     else:
         wait(aws, wanted, step)
 

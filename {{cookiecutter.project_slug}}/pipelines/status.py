@@ -6,7 +6,19 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import data, endpoints, execution, guard, images, names, prices, registry, rollout
+from pipelines import (
+    accounts,
+    data,
+    endpoints,
+    execution,
+    guard,
+    images,
+    names,
+    prices,
+    registry,
+    rollout,
+    stack,
+)  # fmt: skip
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
 from pipelines.registry import Package
@@ -19,25 +31,51 @@ def status(run: Run) -> Table:
     """Return the endpoints with what they serve, and the last packages."""
     aws, group = run.aws, run.stack.group
     table = Table("what", "state", "release", "since", box=None, title=f"{run.project} in {aws.region}")
-    found = {name: registry.endpoints(aws, run.project, name) for name in ("staging", "production")}
+    environments = accounts.environments(run.stack)
+    found = {name: registry.endpoints(aws, run.project, name) for name in environments}
     for environment, endpoint in ((name, each) for name, listed in found.items() for each in listed):
         try:
             package = registry.served(aws, group, endpoint)
         except DeployFailed:  # something that is no release: shown as unknown
             package = None
         table.add_row(f"endpoint {environment}", *_endpoint(endpoints.describe(aws, endpoint), package))
+    if "production" not in environments:
+        noted, account = run.serving(), run.stack.production
+        serving = _served(noted) if noted else "none proven yet"
+        table.add_row("endpoint production", f"in account {account}", serving, _since(noted))
     for package in registry.newest(aws, group)[:10]:
         release, metric = names.short(package.release_id), package.metadata.get("metric", "")
         table.add_row(f"version {package.version}", package.approval, release, metric)
     return table
 
 
+def running(run: Run) -> list[str]:
+    """Return the pipeline's executions that go on, here where they run, each with how to stop it."""
+    if accounts.REGISTRY not in accounts.here(run.stack):
+        return []
+    stop = f"aws sagemaker stop-pipeline-execution --region {run.aws.region} --pipeline-execution-arn"
+    return [
+        f"{item.display} runs ({item.status}); to stop it: {stop} {item.arn}"
+        for item in execution.executions(run.aws, run.project)
+        if item.status not in execution.OVER
+    ]
+
+
 def _endpoint(found: dict[str, Any] | None, package: Package | None) -> tuple[str, str, str]:
     if found is None:
         return "none", "", ""
-    serving = f"{names.short(package.release_id)} (version {package.version})" if package else "unknown"
+    serving = _served(package) if package else "unknown"
     state = found["EndpointStatus"] + (f": {found['FailureReason']}" if found.get("FailureReason") else "")
     return state, serving, f"{found['LastModifiedTime']:%Y-%m-%d %H:%M}"
+
+
+def _served(package: Package) -> str:
+    return f"{names.short(package.release_id)} (version {package.version})"
+
+
+def _since(package: Package | None) -> str:
+    """Return since when production serves a package, as its deploy has noted it."""
+    return package.metadata.get("served_at", "")[:16].replace("T", " ") if package else ""
 
 
 def plan(run: Run, work: Tree) -> Table:
@@ -49,9 +87,10 @@ def plan(run: Run, work: Tree) -> Table:
     try:
         made = run.stack
     except SettingsError as error:
-        table.add_row("stack", error.why, "stop: python -m pipelines stack comes first")
+        table.add_row("stack", error.why, f"stop: {stack.FIRST}")
         _costs(table, work.settings.environments, aws)
         return table
+    run.only_here("plan")
     there = sum(map(bool, images.digests(aws, made, work.ids.code_id).values()))
     todo = "use them" if there == 2 else "stop: python -m pipelines image comes first"
     table.add_row("images", f"{names.short(work.ids.code_id)}: {there} of 2 in ECR", todo)
@@ -62,16 +101,20 @@ def plan(run: Run, work: Tree) -> Table:
     state = f"version {package.version}, {package.approval}" if package else "none"
     todo = _package(package) if package else _pipeline(aws, run.project, release_id)
     table.add_row("package", state, todo)
-    serving = registry.served(aws, made.group, run.endpoint("production"))
-    same = serving is not None and serving.release_id == release_id
+    serving, apart = run.serving(), accounts.PRODUCTION not in accounts.here(made)
+    same = serving is not None and serving.release_id == release_id and not apart
     todo = _again(run, serving) if serving and same else _production(work.settings.project.approval)
+    todo += accounts.credentials(made, accounts.PRODUCTION)
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
-    _costs(table, work.settings.environments, aws)
+    _costs(table, work.settings.environments, aws, apart)
     return table
 
 
-def _costs(table: Table, environments: Environments, aws: Aws) -> None:
-    """Add how a release takes over, what sends it back, and what costs money while nothing happens."""
+def _costs(table: Table, environments: Environments, aws: Aws, apart: bool = False) -> None:
+    """Add how a release takes over, what sends it back, and what costs money while nothing happens.
+
+    `apart`: production's alarms are in another account, where nobody here can look.
+    """
     staging, production = environments.staging, environments.production
     told, share = production.rollout, production.share()
     waits = {"after each step": told.bake_minutes, "at the end": told.final_bake_minutes}
@@ -85,8 +128,9 @@ def _costs(table: Table, environments: Environments, aws: Aws) -> None:
         meanwhile = "refuse it where that fails; three times the machines meanwhile"
         table.add_row("shadow", f"{told.shadow_minutes} minutes of copied requests first", meanwhile)
     limits = f"5xx {told.max_error_rate:.1%}, latency x {told.max_latency_ratio:g}, 1 wrong answer"
-    there = guard.described(aws, list(told.alarms)) if told.alarms else {}
-    lacking = [name for name in told.alarms if name not in there]
+    asked = () if apart else told.alarms
+    there = guard.described(aws, list(asked)) if asked else {}
+    lacking = [name for name in asked if name not in there]
     todo = f"stop: there is no alarm {lacking[0]} (E407)" if lacking else "go back where one fires"
     table.add_row("alarms", ", ".join([limits, *told.alarms]), todo)
     while_idle = "always: it costs money while idle"

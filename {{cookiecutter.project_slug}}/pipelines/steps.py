@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from pipelines import sdk
+from pipelines.definition import SECURITY_GROUP, SUBNETS
 from pipelines.settings import Job, Settings
 
 PARAMETERS = (
@@ -80,6 +81,14 @@ class Maker:
         slices = ["--slices-only", ",".join(data.slices_only)] if data.slices_only else []
         return ["--key", data.key, "--label", data.label, "--task", self.settings.training.task, *slices]
 
+    def network(self, kind: Any) -> Any:
+        """Return what a job can reach, as a class of the SDK's; nothing said where it can reach all."""
+        wanted = self.settings.network
+        joined = {"subnets": [SUBNETS], "security_group_ids": [SECURITY_GROUP]} if wanted.vpc else {}
+        if not (wanted.isolation or joined):
+            return None
+        return kind(enable_network_isolation=wanted.isolation, **joined)
+
     def processing(self, name: str, module: str, job: Job, arguments: list[str], **io: Any) -> Any:
         """Return a step that runs `python -m MODULE`, with inputs, outputs and one report for conditions."""
         shapes, file = self.sdk.shapes, io["report"]
@@ -93,6 +102,7 @@ class Maker:
             volume_kms_key="${KEY}",
             output_kms_key="${KEY}",
             max_runtime_in_seconds=job.max_minutes * 60,
+            network_config=self.network(self.sdk.NetworkConfig),
             sagemaker_session=self.session,
         )
         inputs = []
@@ -144,6 +154,7 @@ class Maker:
                 s3_output_path=self.uri("train"), kms_key_id="${KEY}"
             ),
             checkpoint_config=kept,
+            networking=self.network(configs.Networking),
             hyperparameters=self.hyperparameters(),
         ).with_metric_definitions(self.metrics())
         channels = {name: self.output(validate, name) for name in ("train", "validation")}

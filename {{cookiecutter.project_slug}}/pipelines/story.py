@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +26,7 @@ MARKS = {
     "failed": ("✗", "red"),
     "stopped": ("■", "yellow"),
 }
+COMMAND = re.compile(r"(?m)^\s*::|##\[")  # the first at a line's beginning, the second anywhere
 
 
 @dataclass
@@ -121,7 +124,35 @@ def pause(waited: float, most: float = 15.0) -> float:
 
 def make_console(stderr: bool = False) -> Console:
     """Return a console as wide as the terminal; elsewhere as COLUMNS says, or wide enough for a table."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    stream: Any = Printed(sys.stderr if stderr else sys.stdout) if in_actions() else None
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, file=stream)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 160
     return console
+
+
+class Printed:
+    """A stream whose text commands no runner: GitHub obeys `::command::` and `##[command]` in any output.
+
+    Logs and reasons hold what others wrote. Source: GitHub's documentation of workflow commands.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text that is read and not obeyed."""
+        return self._stream.write(inert(text))
+
+
+def inert(text: str) -> str:
+    """Return text with a sign of no width in whatever would be a command to GitHub's runner."""
+    return COMMAND.sub(lambda found: f"{found[0][:-1]}\u200b{found[0][-1]}", text)
+
+
+def in_actions(environ: Mapping[str, str] = os.environ) -> bool:
+    """Say whether this is a job of GitHub Actions."""
+    return environ.get("GITHUB_ACTIONS") == "true"

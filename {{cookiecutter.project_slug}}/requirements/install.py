@@ -1,6 +1,7 @@
 """Make the virtual environment and put the pinned packages into it; instant when nothing has changed.
 
-In:   the pins beside this file, more files as arguments; TORCH_INDEX, an index with the CPU build of PyTorch
+In:   the pins beside this file (PINS names some of them: `verbs` is enough where no job runs), more files as
+      arguments; TORCH_INDEX, an index with the CPU build of PyTorch
 Out:  VENV, with compiled byte code, and VENV/.installed, which holds the hashes of the pins it was made from
 Run:  python3 requirements/install.py .venv
 
@@ -21,6 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NEEDED = (3, 11)
+ALL = "jobs serve verbs dev"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -31,9 +33,8 @@ class Refused(Exception):
 def main() -> None:
     """Look, make, install, remember."""
     venv, stamp = Path(sys.argv[1]), Path(sys.argv[1], ".installed")
-    files = [HERE / name for name in ("jobs.txt", "serve.txt", "dev.txt")] + [
-        Path(name) for name in sys.argv[2:]
-    ]
+    names = (os.environ.get("PINS") or ALL).split()
+    files = [HERE / "{}.txt".format(name) for name in names] + [Path(name) for name in sys.argv[2:]]
     wanted = {digest(file): file.name for file in files}
     if set(wanted) <= set(installed(stamp)):
         return
@@ -44,19 +45,15 @@ def main() -> None:
         make(venv)
     if stamp.exists():
         stamp.unlink()
-    say("2 of 3: PyTorch, by pip")
-    install_torch(python, os.environ.get("TORCH_INDEX", ""))
+    if "jobs" in names:
+        say("2 of 3: PyTorch, by pip")
+        install_torch(python, os.environ.get("TORCH_INDEX", ""))
     say("3 of 3: everything else, by uv, checked against hashes")
     run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", HERE / "uv.txt"])
     sources = [word for file in files for word in ("-r", file.resolve())]
     # From the project's root, where paths of vendored wheels begin; the emulator changes under one version.
-    options = [
-        "--python",
-        python.absolute(),
-        "--compile-bytecode",
-        "--reinstall-package",
-        "sagemaker-emulator",
-    ]
+    options = ["--python", python.absolute(), "--compile-bytecode"]
+    options += ["--reinstall-package", "sagemaker-emulator"]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of 180 packages
     run([python.absolute(), "-m", "uv", "pip", "install", *quiet, *options, *sources], folder=HERE.parent)
     stamp.write_text(json.dumps(wanted, indent=2) + "\n")

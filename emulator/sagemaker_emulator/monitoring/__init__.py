@@ -10,10 +10,12 @@ watcher     the thread that evaluates          alarm_requests  the operations on
 actions     what follows from a change         messages     what SNS and EventBridge hear of it
 history     DescribeAlarmHistory               events       what services send to EventBridge by themselves
 states      a state at a moment                errands      the thread that tells others
+log_keys    the keys of CloudWatch's log groups
 rules       how EventBridge delivers (loaded with its first request)
 """
 
 from sagemaker_emulator.monitoring import alarm_requests as alarm_requests
 from sagemaker_emulator.monitoring import alarms as alarms
 from sagemaker_emulator.monitoring import events as events
+from sagemaker_emulator.monitoring import log_keys as log_keys
 from sagemaker_emulator.monitoring import reads as reads

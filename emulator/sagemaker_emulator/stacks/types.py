@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, ClassVar
 
@@ -213,6 +214,8 @@ class RolePolicy(ApiResource, CloudFormationModel):
         return f"{properties['PolicyName']}|{properties['RoleName']}", {}
 
     def unmake(self) -> None:
-        """Take it out of the role."""
+        """Take it out of the role, where that is still there: moto keeps no order."""
         name, role = self.physical_id.split("|")
-        seams.client("iam", self.region).delete_role_policy(RoleName=role, PolicyName=name)
+        iam = seams.client("iam", self.region)
+        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
+            iam.delete_role_policy(RoleName=role, PolicyName=name)

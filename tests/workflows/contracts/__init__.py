@@ -5,10 +5,10 @@ A rule is a pure function of a `Project`; it yields a sentence for each place th
 
 from __future__ import annotations
 
-from workflows.contracts import course, rights, sources
+from workflows.contracts import course, queues, rights, sources
 from workflows.reading import Project
 
-RULES = (*rights.RULES, *sources.RULES, *course.RULES)
+RULES = (*rights.RULES, *sources.RULES, *queues.RULES, *course.RULES)
 
 
 def findings(project: Project) -> list[str]:

@@ -1,15 +1,19 @@
-"""When things run: triggers, schedules, queues, limits, and the one check that a merge requires."""
+"""When things run: triggers, schedules, limits, which commit, and the one check that a merge requires."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from workflows.reading import Project, table
+from workflows.contracts.rights import CHANGES
+from workflows.reading import Job, Project
 
 RUNNER = "ubuntu-24.04"
 LONGEST_MINUTES = 360  # GitHub ends a job then
+# Verbs that run nothing of the jobs on the runner.
+LIGHT = {"image", "pipeline", "stage", "promote", "rollback", "reconcile", "infra", "outcome", "comment"}
 TRAINING = {"image", "pipeline"}
+OF_MAIN = {"reconcile", "infra"}  # verbs that hold main against what is live
 # minute, hour, day of the month, month, day of the week: numbers, though GitHub takes some names, too
 CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
@@ -29,16 +33,13 @@ def a_job_runs_on_one_system(project: Project) -> Iterator[str]:
             yield f"{job} runs on {job.body.get('runs-on')}, not {RUNNER}"
 
 
-def a_release_waits_and_is_not_dropped(project: Project) -> Iterator[str]:
-    """By default a newer run takes the place of the one that waits: a merge, or a rollback, never runs."""
-    for file, workflow in project.workflows.items():
-        if "pull_request" in project.triggers(file):
-            continue
-        owners = [(file, workflow), *((str(job), job.body) for job in project.jobs if job.file == file)]
-        for where, body in owners:
-            group = table(body.get("concurrency") or {"queue": "max"})
-            if group.get("queue") != "max" or "cancel-in-progress" in group:
-                yield f"{where}: the group {group.get('group')} does not keep every run (queue: max)"
+def a_job_installs_what_it_needs(project: Project) -> Iterator[str]:
+    """All pins are gigabytes and minutes: verbs need a small part of them, tests and rehearsals need all."""
+    for job in project.jobs:
+        light = bool(job.verbs) and job.verbs <= LIGHT
+        if light != (job.pins == "verbs"):
+            runs = ", ".join(sorted(job.verbs)) or "nothing"
+            yield f"{job} runs {runs} with the pins {job.pins or 'of all'}"
 
 
 def a_training_is_never_cancelled(project: Project) -> Iterator[str]:
@@ -50,14 +51,36 @@ def a_training_is_never_cancelled(project: Project) -> Iterator[str]:
                     yield f"{job} is cancelled by the next of its group {group['group']}"
 
 
-def production_changes_one_at_a_time(project: Project) -> Iterator[str]:
-    """Two updates of one endpoint cannot run at once: the second is refused by SageMaker."""
+def what_is_compared_with_main_is_main(project: Project) -> Iterator[str]:
+    """A run may have waited for hours: its own commit is no longer what should be live."""
     for job in project.jobs:
-        environment = job.body.get("environment") or ""
-        name = environment["name"] if isinstance(environment, dict) else environment
-        changes = not job.calls and "DEPLOY" in job.roles and name != "staging"
-        if changes and not project.groups(job):
-            yield f"{job} changes production outside of any group"
+        if job.verbs & OF_MAIN and not job.of_main:
+            yield f"{job} checks out its run's commit, not main"
+
+
+def a_cancelled_run_goes_on_with_nothing(project: Project) -> Iterator[str]:
+    """always() runs what nobody wants any more; only what must end a release, or a check, says it."""
+    for job in project.jobs:
+        if "pull_request" in project.triggers(job.file) and job.name != "ready":
+            for body in (job.body, *job.steps):
+                if "always()" in str(body.get("if", "")):
+                    yield f"{job} goes on in a run that was cancelled: if {body['if']}"
+
+
+def what_changes_production_says_how_it_ended(project: Project) -> Iterator[str]:
+    """A record, a summary, and an issue with main's revert: also of a release that a person takes back."""
+    for job in project.jobs:
+        if job.verbs & CHANGES and not concluded(project, job):
+            yield f"{job} is followed by no job that runs `outcome`"
+
+
+def concluded(project: Project, job: Job) -> bool:
+    """Say whether a job, or each that calls its file, is followed by one that tells its outcome."""
+    beside = [other for other in project.jobs if other.file == job.file]
+    if any("outcome" in other.verbs and job.name in other.needs for other in beside):
+        return True
+    callers = [caller for caller in project.jobs if caller.calls == job.file]
+    return bool(callers) and all(concluded(project, caller) for caller in callers)
 
 
 def every_merge_is_released(project: Project) -> Iterator[str]:
@@ -123,17 +146,18 @@ def the_required_check_waits_for_all(project: Project) -> Iterator[str]:
             continue
         if ready.body.get("if") not in ("always()", "${{ always() }}"):
             yield f"{ready} runs if {ready.body.get('if')}, not always()"
-        needs = ready.body.get("needs") or []
-        for name in sorted(set(jobs) - set([needs] if isinstance(needs, str) else needs)):
+        for name in sorted(set(jobs) - set(ready.needs)):
             yield f"{ready} does not need {name}"
 
 
 RULES = (
     a_job_ends_in_time,
     a_job_runs_on_one_system,
-    a_release_waits_and_is_not_dropped,
+    a_job_installs_what_it_needs,
     a_training_is_never_cancelled,
-    production_changes_one_at_a_time,
+    what_is_compared_with_main_is_main,
+    a_cancelled_run_goes_on_with_nothing,
+    what_changes_production_says_how_it_ended,
     every_merge_is_released,
     a_failure_stays_one,
     a_schedule_is_valid_and_off_the_hour,

@@ -16,6 +16,8 @@ WRITERS = {
     "comment": {"pull-requests"},
     "data": {"contents", "pull-requests"},
 }
+PRODUCTION = "${{ vars.AWS_PRODUCTION_ROLE || vars.AWS_DEPLOY_ROLE }}"  # its own account's, where it has one
+CHANGES = {"promote", "rollback"}  # what production serves
 OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 
 
@@ -85,14 +87,33 @@ def a_role_is_taken_where_its_trust_says(project: Project) -> Iterator[str]:
     """The trust names the file that the job stands in; from any other, AWS refuses the role."""
     trusts = project.facts.trusts
     for job in project.jobs:
-        for role in sorted(job.roles):
+        for role in sorted(job.takes):
             if role not in trusts:
-                yield f"{job} takes AWS_{role}_ROLE, which infra/github.yml does not make"
+                yield f"{job} takes AWS_{role}_ROLE, which infra/ does not make"
             elif trusts[role] and job.file not in trusts[role]:
                 yield f"{job} takes AWS_{role}_ROLE, whose trust names {', '.join(sorted(trusts[role]))}"
     for role, files in trusts.items():
         for file in sorted(files - set(project.workflows)):
             yield f"the trust of AWS_{role}_ROLE names {file}, which is no workflow"
+
+
+def production_is_changed_in_its_own_account(project: Project) -> Iterator[str]:
+    """What serves is there; the registry's account refuses such a verb, and staging belongs to that one."""
+    for job in project.jobs:
+        changes = bool(job.verbs & CHANGES)
+        if changes and job.body.get("env", {}).get("AWS_ROLE_ARN") != PRODUCTION:
+            yield f"{job} does not take {PRODUCTION}"
+        if "PRODUCTION" in job.takes and not changes and "reconcile" not in job.verbs:
+            yield f"{job} takes AWS_PRODUCTION_ROLE and neither changes nor compares what serves"
+    if not any("reconcile" in job.verbs and job.takes == {"PRODUCTION"} for job in project.jobs):
+        yield "no job compares git with what is live in production's own account"
+
+
+def staging_stands_in_another_file_than_production(project: Project) -> Iterator[str]:
+    """Without environments the file alone tells the two: production's role must not trust staging's."""
+    for job in project.jobs:
+        if "stage" in job.verbs and job.file in project.facts.trusts.get("PRODUCTION", ()):
+            yield f"{job}: the role of production's own account trusts {job.file}"
 
 
 def nothing_runs_with_rights_on_a_strangers_code(project: Project) -> Iterator[str]:
@@ -121,6 +142,8 @@ RULES = (
     a_fork_gets_no_role,
     a_pull_request_takes_its_own_role,
     a_role_is_taken_where_its_trust_says,
+    production_is_changed_in_its_own_account,
+    staging_stands_in_another_file_than_production,
     nothing_runs_with_rights_on_a_strangers_code,
     no_secret_is_needed,
 )

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from workflows.reading import LOCAL, Project
 
-VARIABLES = {"AWS_REGION"} | {f"AWS_{role}_ROLE" for role in ("PULL_REQUEST", "PIPELINE", "DEPLOY", "INFRA")}
+ROLES = ("PULL_REQUEST", "PIPELINE", "DEPLOY", "INFRA", "PRODUCTION")
+VARIABLES = {"AWS_REGION"} | {f"AWS_{role}_ROLE" for role in ROLES}
 ARGUMENT = r'(?:[\w./:=-]+|(?:[A-Z]+=)?"(?:[\w./:= -]|\$[A-Z_]+)+")'
 COMMAND = re.compile(
     rf"(?:make (?P<target>[a-z-]+)|\.venv/bin/python -m pipelines (?P<verb>[a-z-]+))(?: {ARGUMENT})*"
 )
-SHELL = {"pull_request.yml: ready"}  # the required check compares the results of the others
+# One compares the results of the others; before the other, which does nothing, a reviewer is asked.
+SHELL = {"pull_request.yml: ready", "deploy.yml: approve"}
 
 
 def an_action_is_pinned_by_commit(project: Project) -> Iterator[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from pipelines import stack
+from pipelines.account import asking
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.stack import Wanted
@@ -113,6 +114,18 @@ def execute(aws: Aws, proposed: ChangeSet, step: Step) -> None:
         return
     aws.cloudformation.execute_change_set(ChangeSetName=proposed.arn)
     stack.wait(aws, proposed.wanted, step)
+
+
+def agreed(aws: Aws, sets: Sequence[ChangeSet]) -> bool:
+    """Ask whether to do what was shown; whatever is not yes takes the change sets back."""
+    answer = False
+    try:
+        answer = asking.agree("Do this?")
+    finally:
+        if not answer:
+            for item in reversed(sets):
+                discard(aws, item)
+    return answer
 
 
 def discard(aws: Aws, proposed: ChangeSet) -> None:

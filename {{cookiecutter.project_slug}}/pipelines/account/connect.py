@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from rich.table import Table
 
-from pipelines import prices, stack
-from pipelines.account import asking, changes, gh, roles
+from pipelines import network, prices, stack
+from pipelines.account import changes, gh, roles
 from pipelines.account.changes import ChangeSet
 from pipelines.account.gh import Command, GitHub, Identity
 from pipelines.account.roles import Account
 from pipelines.account.trust import NAMED
 from pipelines.errors import AccessError, SettingsError
 from pipelines.run import Run
+from pipelines.stack import Wanted
 from pipelines.story import Step
 
 NEXT = """next:
@@ -31,7 +34,7 @@ class Plan:
 
     identity: Identity
     where: Account
-    sets: tuple[ChangeSet, ...]  # the project's stack, then the roles', which needs what the first makes
+    sets: tuple[ChangeSet, ...]  # a VPC's, the project's, the roles': each needs the one before it
     variables: tuple[Command, ...]
     environments: tuple[Command, ...]
     absent: str  # why nobody can ask GitHub: then its part is to be typed
@@ -53,22 +56,28 @@ class Plan:
         return not (any(item.arn for item in self.sets) or (self.commands and not self.absent))
 
 
-def connect(run: Run, *, yes: bool = False, owner_id: str = "", repository_id: str = "") -> None:
+def connect(
+    run: Run, *, yes: bool = False, owner_id: str = "", repository_id: str = "", production: str = ""
+) -> None:
     """Bring stacks, roles, variables and environments to what this repository says; show it and ask first.
+
+    `production` is the account that is to serve; without it, what it was before.
 
     Raises:
         SettingsError: E509 the repository or its numbers are unknown, E504 a stack, E511 nobody to ask,
-            E512 data of an earlier project of this name, E513 and E514 the account's provider, the template.
+            E512 data of an earlier project of this name, E513 and E514 the account's provider, the template,
+            E501 a VPC is wanted in two accounts.
         AccessError: E606 the repository is connected to another account, E605 GitHub refused.
     """
     github = gh.of(run.settings)
-    where = roles.account(run.aws)
-    identity = identify(run, github, owner_id, repository_id)
+    where = serving_from(roles.account(run.aws, run.project), production)
+    network.refuse_two_accounts(run, where.apart)
+    identity = roles.identify(run, github, owner_id, repository_id)
     if not github.absent:
-        refuse_another_account(github, where)
+        roles.refuse_another_account(github, where, run.project, moved=bool(production))
     plan = make(run, github, where, identity)
     run.story.console.print(table(run, plan))
-    if not (plan.empty or yes or _agreed(run, plan)):
+    if not (plan.empty or yes or changes.agreed(run.aws, plan.sets)):
         run.story.say("nothing was changed")
         return
     if plan.empty:
@@ -77,75 +86,52 @@ def connect(run: Run, *, yes: bool = False, owner_id: str = "", repository_id: s
         with run.shown("connect"):
             act(run, github, plan)
     if github.absent:
-        run.story.say(f"{github.absent}: type this where it is, or log in and repeat")
+        run.story.say(f"{github.absent}: type this where it is; or {github.login_first}, and repeat")
         run.story.say("\n".join(f"  {shlex.join(command)}" for command in plan.commands))
+    if where.apart:
+        run.story.say(elsewhere(where.production, stack.outputs(run.aws, run.project).key))
     if not plan.empty:
         run.story.say(NEXT)
 
 
-def identify(run: Run, github: GitHub, owner_id: str, repository_id: str) -> Identity:
-    """Return the repository's numbers: GitHub's, else those that were given, else those of the last time."""
-    if not github.absent:
-        return github.identity()
-    name = stack.github_name(run.project)
-    last = stack.parameters(stack.describe(run.aws, name))
-    if last.get("Repository") == github.repository:
-        owner_id, repository_id = owner_id or last["OwnerId"], repository_id or last["RepositoryId"]
-    if owner_id.isdecimal() and repository_id.isdecimal():
-        return Identity(github.repository, owner_id, repository_id)
-    page, again = f"https://api.github.com/repos/{github.repository}", "python -m pipelines connect"
-    again += " --owner-id N --repository-id N"
-    raise SettingsError(f"""E509 connect needs the two numbers that GitHub gave {github.repository}
-        {github.absent}, so nobody can ask for them
-        the roles trust them: a name can change hands, a number cannot
-        gh auth login and repeat; or with owner.id and id from {page}: {again}""")
+def serving_from(where: Account, production: str) -> Account:
+    """Return the account with the one that is to serve; its own number makes one account of two again."""
+    if production and not re.fullmatch(r"[0-9]{12}", production):
+        raise SettingsError(f"""E501 {production!r} is no account
+            the option --production-account
+            an account has 12 digits; nothing was changed
+            repeat with its number: aws sts get-caller-identity, with its credentials""")
+    return replace(where, production=production or where.production)
 
 
-def refuse_another_account(github: GitHub, where: Account) -> None:
-    """Raise AccessError E606 where a variable names another account or region: before anything is written."""
-    for environment in ("", *(name for name in github.environments() if name in NAMED)):
-        for name, value in github.variables(environment).items():
-            if wrong := _wrong(name, value, where):
-                place = f"environment {environment}" if environment else "repository"
-                raise AccessError(f"""E606 {github.repository} is connected to another {wrong}
-                    variable {name} of the {place}: {value}
-                    these credentials open account {where.number}, mlops.toml says {where.region}
-                    log in there, or delete the variable if that one is given up; nothing was changed""")
-
-
-def _wrong(name: str, value: str, where: Account) -> str:
-    if name == "AWS_REGION":
-        return "" if value == where.region else "region"
-    ours = name.startswith("AWS_") and name.endswith("_ROLE")
-    return "account" if ours and f":{where.number}:" not in value else ""
+def elsewhere(account: str, key: str) -> str:
+    """Return what is to be done in the account that serves."""
+    command = f"python -m pipelines connect --registry {key}"
+    return f"production is in account {account}; once, with its credentials:\n  {command}"
 
 
 def make(run: Run, github: GitHub, where: Account, identity: Identity) -> Plan:
     """Return the plan. Its change sets wait in AWS until they are executed or discarded."""
     aws, project = run.aws, run.project
     if stack.describe(aws, project) is None:
-        _refuse_leftovers(run, where)
-    email = {"AlarmEmail": run.settings.project.alarm_email}
-    first = changes.propose(aws, stack.of_project(project, parameters=email))
+        roles.refuse_leftovers(run, where)
+    vpc = [changes.propose(aws, network.wanted(aws, project))] if run.settings.network.vpc else []
+    given = {"AlarmEmail": run.settings.project.alarm_email, **network.parameters(run)}
+    given["ProductionAccount"] = where.production if where.apart else ""
+    first = changes.propose(aws, stack.of_project(project, parameters=given))
     made = where.expected(project) if first.state == "none" else stack.outputs(aws, project)
     second = changes.propose(aws, roles.wanted(aws, project, identity, made))
-    there = {} if github.absent else github.variables()
+    there, expected = {} if github.absent else github.variables(), roles.variables(where, project)
     variables = [
         gh.set_variable(identity.repository, name, value)
-        for name, value in roles.variables(where, project).items()
+        for name, value in expected.items()
         if there.get(name) != value
     ]
+    if roles.PRODUCTION_ROLE in there.keys() - expected.keys():  # two accounts have become one again
+        variables.append(gh.delete_variable(identity.repository, roles.PRODUCTION_ROLE))
     environments = missing(run, github, identity.repository)
-    return Plan(identity, where, (first, second), tuple(variables), tuple(environments), github.absent)
-
-
-def _refuse_leftovers(run: Run, where: Account) -> None:
-    left = roles.leftovers(run.aws, run.project, where)
-    if left:
-        raise SettingsError(f"""E512 an earlier {run.project} has left data in this account
-            {", ".join(f"{kind} {name}" for kind, name in left.items())}
-            no stack owns them, and CloudFormation makes nothing whose name is taken
-            delete them and what they hold: python -m pipelines destroy --data; or take another slug""")
+    sets = (*vpc, first, second)
+    return Plan(identity, where, sets, tuple(variables), tuple(environments), github.absent)
 
 
 def missing(run: Run, github: GitHub, repository: str) -> list[Command]:
@@ -175,50 +161,50 @@ def table(run: Run, plan: Plan) -> Table:
     shown.add_row("repository", plan.identity.repository, f"trust it by its numbers: {numbers}")
     for item in plan.sets:
         shown.add_row(f"stack {item.wanted.name}", item.state, str(item))
+    if left := network.left(run):
+        shown.add_row(f"stack {left.name}", "nobody wants it, it costs money", f"nothing; {left.todo}")
     verb = "print what sets" if plan.absent else "set"
-    names = [command[3] for command in plan.variables]
-    every = len(roles.roles()) + 1
+    names = [("no " if command[2] == "delete" else "") + command[3] for command in plan.variables]
+    every = len(roles.variables(plan.where, run.project))
     state = plan.absent or f"{every - len(names)} of {every} as they are to be"
     shown.add_row("variables", state, f"{verb} {', '.join(names)}" if names else "nothing")
     verb = "print what makes" if plan.absent else "make"
     made = plan.missing
     state = plan.absent or f"{len(NAMED) - len(made)} of {len(NAMED)} there"
     shown.add_row("environments", state, f"{verb} {', '.join(made)}, for main only" if made else "nothing")
-    _costs(shown, run)
+    costs(shown, run, ("staging",) if plan.where.apart else ("staging", "production"))
+    if run.settings.network.vpc:
+        shown.add_row("", "from now on", "the VPC: each endpoint an hourly price, see infra/network.yml")
     return shown
 
 
-def _costs(shown: Table, run: Run) -> None:
-    """Add what costs money while nothing happens, from when on."""
+def costs(shown: Table, run: Run, here: Sequence[str]) -> None:
+    """Add what costs money while nothing happens, from when on; `here` are this account's environments."""
     shown.add_row("costs while idle", "from now on", "the key: a fixed price a month")
-    shown.add_row("", "with each release", "gigabytes in bucket and image repository")
     production, staging = run.settings.environments.production, run.settings.environments.staging
-    always = [("production", production)] + ([("staging", staging)] if staging.keep else [])
+    always = [("production", production)] if "production" in here else []
+    if "staging" in here:
+        shown.add_row("", "with each release", "gigabytes in bucket and image repository")
+        always += [("staging", staging)] if staging.keep else []
     for name, machines in always:
         price = prices.sentence(machines.instance_count, machines.instance_type, run.aws.region)
         fleet = f"{machines.instance_count} x {machines.instance_type}"
         shown.add_row("", "from the first release on", f"{name}: {fleet}, {price}")
 
 
-def _agreed(run: Run, plan: Plan) -> bool:
-    """Ask; whatever is not yes takes the change sets back."""
-    agreed = False
-    try:
-        agreed = asking.agree("Do this?")
-    finally:
-        if not agreed:
-            for item in reversed(plan.sets):
-                changes.discard(run.aws, item)
-    return agreed
-
-
 def act(run: Run, github: GitHub, plan: Plan) -> None:
-    """Do what was shown: the stack, the roles that need it, then GitHub's side, or what to type there."""
-    first, second = plan.sets
+    """Do what was shown: stacks, each with what the one before made; GitHub's side, or what to type there."""
+    *vpc, first, second = plan.sets
+    for item in vpc:
+        with run.story.step("network") as step:
+            changes.execute(run.aws, item, step)
     with run.story.step("stack") as step:
-        changes.execute(run.aws, first, step)
+        joined = first.wanted.parameters | network.parameters(run)
+        changes.execute(run.aws, filled(run, first, replace(first.wanted, parameters=joined)), step)
     with run.story.step("roles") as step:
-        changes.execute(run.aws, filled(run, plan, second), step)
+        made = stack.outputs(run.aws, run.project)
+        wanted = roles.wanted(run.aws, run.project, plan.identity, made)
+        changes.execute(run.aws, filled(run, second, wanted), step)
     reviewed = run.settings.project.approval == "reviewer"
     variables, environments = f"{len(plan.variables)} set", f"{', '.join(plan.missing)} for main only"
     todo = (("variables", plan.variables, variables), ("environments", plan.environments, environments))
@@ -255,10 +241,8 @@ def _no_reviewers(refused: AccessError) -> AccessError:
         change the plan; or choose approval = "pull-request" in mlops.toml, and repeat: the rest is done""")
 
 
-def filled(run: Run, plan: Plan, shown: ChangeSet) -> ChangeSet:
-    """Return the roles' change set with what the first made; raise E504 if it would do more than shown."""
-    made = stack.outputs(run.aws, run.project)
-    wanted = roles.wanted(run.aws, run.project, plan.identity, made)
+def filled(run: Run, shown: ChangeSet, wanted: Wanted) -> ChangeSet:
+    """Return a change set with what the one before it made; raise E504 if it would do more than shown."""
     if stack.keeping(wanted, stack.describe(run.aws, wanted.name)) == shown.wanted:
         return shown
     changes.discard(run.aws, shown)

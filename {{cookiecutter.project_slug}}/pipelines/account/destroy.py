@@ -17,10 +17,11 @@ def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
     """Delete what the project has in its account, once its name was given; with `data` also what it holds.
 
     Every step looks at what is there: after a failure or an interrupt the verb is repeated.
-    Raises SettingsError E511 where nobody can answer, E516 for another name; nothing was deleted then.
+    Raises SettingsError E511 where nobody can answer, E518 for another name; nothing was deleted then.
     """
     found = owned.things(run)
     going = [thing for thing in found if data or not thing.data]
+    commands = [f"  {shlex.join(command)}" for command in on_github(run)]  # before nobody knows which account
     run.story.console.print(table(run, found, data))
     if not going:
         run.story.say("nothing to delete" + (": what is left is data, see --data" if found else ""))
@@ -32,7 +33,7 @@ def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
                 step.note = thing.name
                 thing.delete(step)
                 step.note = thing.name
-    run.story.say(left(run, data))
+    run.story.say(left(run, data, commands))
 
 
 def table(run: Run, found: list[Thing], data: bool) -> Table:
@@ -53,14 +54,14 @@ def _confirm(run: Run, yes: str) -> None:
     question = f"This cannot be taken back. Type the project's name, {run.project}: "
     typed = yes or asking.answer(question, f"--yes {run.project}")
     if typed != run.project:
-        raise SettingsError(f"""E516 that is not the project's name
+        raise SettingsError(f"""E518 that is not the project's name
             typed: {typed or "nothing"}
             its name is {run.project}
             repeat and type it; nothing was deleted""")
 
 
-def left(run: Run, data: bool) -> str:
-    """Return what is still there, and what it costs."""
+def left(run: Run, data: bool, commands: list[str]) -> str:
+    """Return what is still there, and what it costs; `commands` take GitHub's side away."""
     things = [thing for thing in owned.things(run) if thing.kind != "key" or not data]
     lines = [f"  {thing.kind} {thing.name} {thing.note}".rstrip() for thing in things]
     if lines:
@@ -68,7 +69,7 @@ def left(run: Run, data: bool) -> str:
     lines += [
         "jobs, executions and shared logs (/aws/sagemaker/TrainingJobs, ProcessingJobs) cannot be deleted",
     ]
-    if commands := [f"  {shlex.join(command)}" for command in on_github(run)]:
+    if commands:
         lines += ["GitHub's side stays; to take it away, too:", *commands]
     return "\n".join(lines)
 
@@ -79,7 +80,8 @@ def on_github(run: Run) -> Iterator[gh.Command]:
         repository = gh.of(run.settings).repository
     except SettingsError:  # nobody knows it; connect never told it anything from here
         return
-    for name in roles.variables(roles.account(run.aws), run.project):
-        yield ["gh", "variable", "delete", name, "--repo", repository]
-    for name in trust.NAMED:
+    where = roles.account(run.aws, run.project)
+    for name in roles.variables(where, run.project):
+        yield gh.delete_variable(repository, name)
+    for name in trust.NAMED if where.registry == where.number else ():
         yield ["gh", "api", "-X", "DELETE", f"repos/{repository}/environments/{name}"]

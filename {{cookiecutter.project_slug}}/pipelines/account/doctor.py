@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from packaging.markers import Marker
 
-from pipelines import errors, stack
-from pipelines.account import findings, gh, quotas, roles, trust
+from pipelines import errors, network, stack
+from pipelines.account import findings, gh, githubs, quotas, roles, trust
 from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.account.gh import GitHub, Identity
 from pipelines.aws import found
@@ -22,7 +22,6 @@ from pipelines.run import Run
 
 PINS = ("requirements/jobs.txt", "requirements/serve.txt", "requirements/dev.txt")
 PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^\s\\;]+)(?: *;([^\\\n]+))?")
-COMMENT = re.compile(r"(^|\s)#.*")
 Check = Callable[[Run], Iterator[Finding]]
 
 
@@ -73,16 +72,13 @@ def _without_account(run: Run, skipped: list[str]) -> list[Finding]:
 
 def account(run: Run) -> Iterator[Finding]:
     """Yield where the credentials lead; raise what keeps them out."""
-    where = roles.account(run.aws) if run.connection else None
-    yield ok("account", f"{where.number}, {where.region}" if where else "")
+    aws, number = run.connection
+    yield ok("account", f"{number}, {aws.region}")
 
 
 def stacks(run: Run) -> Iterator[Finding]:
     """Yield for each stack whether it is there, whole, and what git says."""
-    for name, template in (
-        (run.project, stack.TEMPLATE),
-        (stack.github_name(run.project), stack.GITHUB_TEMPLATE),
-    ):
+    for name, template in stack.templates(run.project, stack.describe(run.aws, run.project)).items():
         there = stack.describe(run.aws, name)
         state = there["StackStatus"] if there else "none"
         if state not in (*stack.GOOD, "UPDATE_ROLLBACK_COMPLETE"):
@@ -90,8 +86,7 @@ def stacks(run: Run) -> Iterator[Finding]:
             yield bad("stacks", f"{name}: {state}", why, fix="python -m pipelines connect")
             continue
         body = run.aws.cloudformation.get_template(StackName=name)["TemplateBody"]
-        text = body if isinstance(body, str) else json.dumps(body)
-        if _bare(text) == _bare(template.read_text("utf-8")):
+        if stack.same(body, template):
             yield ok("stacks", f"{name}: {state}, as {template} says")
         else:
             yield bad(
@@ -100,19 +95,19 @@ def stacks(run: Run) -> Iterator[Finding]:
                 "what runs in AWS is older or newer than git",
                 fix="python -m pipelines connect",
             )
-
-
-def _bare(template: str) -> list[str]:
-    """Return a template without comments, which alone are no change to CloudFormation."""
-    lines = (COMMENT.sub("", line).rstrip() for line in template.splitlines())
-    return [line for line in lines if line]
+        if name == run.project and network.differs(run):
+            what = f"{name} is not as mlops.toml's network.vpc says"
+            yield bad("stacks", what, "a release refuses to start jobs", fix="python -m pipelines connect")
+    if left := network.left(run):
+        what = f"{left.name} stands, mlops.toml says vpc = false"
+        yield warn("stacks", what, "it costs money", fix=left.todo)
 
 
 def trusted(run: Run) -> Iterator[Finding]:
     """Yield for each role whether it takes the tokens that GitHub gives its jobs."""
     github = gh.of(run.settings)
     identity, environments, immutable = _tokens(run, github)
-    names = {kind: f"{run.project}-{run.aws.region}-{kind}" for kind in roles.roles()}
+    names = roles.named(roles.account(run.aws, run.project), run.project)
     told = {kind: found(run.aws.iam.get_role, RoleName=name) for kind, name in names.items()}
     if missing := [kind for kind, role in told.items() if role is None]:
         what = f"{len(missing)} of {len(names)} roles are not there: {', '.join(missing)}"
@@ -127,10 +122,10 @@ def trusted(run: Run) -> Iterator[Finding]:
 def _tokens(run: Run, github: GitHub) -> tuple[Identity, set[str], tuple[bool, ...]]:
     """Return the repository, its environments, and which forms of its name its tokens may have."""
     if github.absent:
-        last = stack.parameters(stack.describe(run.aws, stack.github_name(run.project)))
+        last = stack.parameters(stack.describe(run.aws, roles.stack_of(run)))
         number = {key: last.get(key, "") for key in ("OwnerId", "RepositoryId")}
         identity = Identity(github.repository, number["OwnerId"], number["RepositoryId"])
-        return identity, set(trust.ENVIRONMENTS["deploy"] + trust.ENVIRONMENTS["infra"]), (False, True)
+        return identity, set(trust.NAMED), (False, True)
     sent = github.subject().get("use_immutable_subject")
     return github.identity(), set(github.environments()), (False, True) if sent is None else (sent,)
 
@@ -154,76 +149,14 @@ def _judged(
                 fix="python -m pipelines connect: it rewrites the trust policy",
             )
             return
-    yield ok("trust", f"{name} takes {', '.join(token['sub'] for token in sent)}")
-
-
-def on_github(run: Run) -> Iterator[Finding]:
-    """Yield what GitHub must allow: default subject, workflows' pull requests, reviewers, variables."""
-    github = gh.of(run.settings)
-    if github.absent:
-        yield warn("github", f"not looked at: {github.absent}", fix="install gh, then: gh auth login")
-        return
-    yield ok(
-        "github",
-        f"{github.facts['full_name']}, repository {github.facts['id']}, owner {github.facts['owner']['id']}",
-    )
-    if github.subject().get("use_default") is False:
-        fix = f"gh api -X PUT repos/{github.repository}/actions/oidc/customization/sub -F use_default=true"
-        yield bad("github", "the tokens' subject has a form of its own", "no role trusts it", fix=fix)
-    yield from _settings(run, github)
-    if github.facts.get("default_branch") != "main":
-        yield bad(
-            "github",
-            f"the default branch is {github.facts.get('default_branch')}",
-            "roles and workflows mean main",
-            fix="rename it to main",
-        )
-
-
-def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
-    allowed = github.about("/actions/permissions/workflow")
-    page = f"https://github.com/{github.repository}/settings/actions"
-    if allowed is None:
-        yield warn("github", "this login may not see whether workflows may open pull requests", fix=page)
-    elif not allowed.get("can_approve_pull_request_reviews"):
-        why = "a revert and a promotion are pull requests by a workflow"
-        yield bad(
-            "github",
-            "workflows may not create pull requests",
-            why,
-            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}',
-        )
-    where = roles.account(run.aws)
-    there = github.variables()
-    wrong = [name for name, value in roles.variables(where, run.project).items() if there.get(name) != value]
-    if wrong:
-        yield bad(
-            "github",
-            f"variables missing or other: {', '.join(wrong)}",
-            "workflows take their roles from them",
-            fix="python -m pipelines connect",
-        )
-    if run.settings.project.approval == "reviewer":
-        yield _reviewed(github)
-
-
-def _reviewed(github: GitHub) -> Finding:
-    """Return whether somebody must let a release into production: not every plan of GitHub's has that."""
-    rules = github.environments().get("production", {}).get("protection_rules", [])
-    if any(rule.get("type") == "required_reviewers" for rule in rules):
-        return ok("github", "production has required reviewers")
-    plan = "; in a private repository that needs GitHub Enterprise" if github.facts.get("private") else ""
-    return bad(
-        "github",
-        'approval = "reviewer", but production has no required reviewers',
-        f"a proven release would go to production unasked{plan}",
-        fix='name them in the settings of the environment production, or choose approval = "pull-request"',
-    )
+    subjects = dict.fromkeys(token["sub"] for token in sent)
+    yield ok("trust", f"{name} takes {', '.join(subjects)}")
 
 
 def machines(run: Run) -> Iterator[Finding]:
     """Yield the quotas."""
-    yield from quotas.check(run.aws, run.settings)
+    where = roles.account(run.aws, run.project)
+    yield from quotas.check(run.aws, run.settings, where.environments)
 
 
 def here(run: Run) -> Iterator[Finding]:
@@ -302,7 +235,7 @@ CHECKS: dict[str, Check] = {
     "account": account,
     "stacks": stacks,
     "trust": trusted,
-    "github": on_github,
+    "github": githubs.check,
     "quotas": machines,
     "here": here,
 }

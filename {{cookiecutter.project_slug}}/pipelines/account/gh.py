@@ -50,6 +50,12 @@ class GitHub:
             return "gh is not installed"
         return "gh is not logged in" if _gh("auth", "status").returncode else ""
 
+    @property
+    def login_first(self) -> str:
+        """What to do so that somebody can ask GitHub."""
+        install = "install gh (https://cli.github.com), then " if not shutil.which("gh") else ""
+        return f"{install}gh auth login"
+
     def ask(self, path: str) -> Any:
         """Return what GitHub answers, None where there is no such thing or this login may not see it."""
         done = _gh("api", path)
@@ -132,6 +138,11 @@ def of(settings: Settings) -> GitHub:
 def set_variable(repository: str, name: str, value: str) -> Command:
     """Return what sets a variable of the repository."""
     return ["gh", "variable", "set", name, "--body", value, "--repo", repository]
+
+
+def delete_variable(repository: str, name: str) -> Command:
+    """Return what deletes a variable of the repository."""
+    return ["gh", "variable", "delete", name, "--repo", repository]
 
 
 def make_environment(repository: str, name: str, reviewer: str = "") -> Command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from pipelines import stack
-from pipelines.account import asking, changes
+from pipelines.account import changes
 from pipelines.account.changes import ChangeSet
 from pipelines.run import Run
 
@@ -24,9 +24,7 @@ def infra(run: Run, *, yes: bool = False) -> None:
     if not any(item.arn for item in sets):
         run.story.say("nothing to change")
         return
-    if not (yes or asking.agree("Do this?")):
-        for item in reversed(sets):
-            changes.discard(run.aws, item)
+    if not (yes or changes.agreed(run.aws, sets)):
         run.story.say("nothing was changed")
         return
     with run.shown("infra"):
@@ -38,6 +36,7 @@ def infra(run: Run, *, yes: bool = False) -> None:
 def proposed(run: Run) -> list[ChangeSet]:
     """Return the change sets; connect alone makes a stack that is not there."""
     stack.outputs(run.aws, run.project)  # E504
+    run.only_here("infra")
     email = {"AlarmEmail": run.settings.project.alarm_email}
     wanted = [stack.of_project(run.project, parameters=email)]
     if stack.describe(run.aws, stack.github_name(run.project)):

@@ -24,6 +24,8 @@ def logs(run: Run, which: str = "", *, whole: bool = False) -> None:
     """
     if which:
         run.settings.environment(which)
+    run.only_here(f"logs --env {which}" if which else "logs")
+    if which:
         _endpoint(run, which)
     else:
         _execution(run, whole)

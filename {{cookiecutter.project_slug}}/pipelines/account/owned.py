@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -37,7 +38,10 @@ class Thing:
 
 def things(run: Run) -> list[Thing]:
     """Return all that the project has, in the order in which it can be deleted."""
-    return [*_serving(run), *_pipeline(run), *_stacks(run, "github"), *_data(run), *_stacks(run), *_kept(run)]
+    own, *others = stack.templates(run.project, stack.describe(run.aws, run.project)).items()
+    others = {**dict(others), stack.network_name(run.project): stack.NETWORK_TEMPLATE}
+    first = [thing for each in others.items() for thing in _stack(run, *each)]
+    return [*_serving(run), *_pipeline(run), *first, *_data(run), *_stack(run, *own), *_kept(run)]
 
 
 def _serving(run: Run) -> Iterator[Thing]:
@@ -90,20 +94,17 @@ def _token(name: str) -> str:
     return hashlib.sha256(f"destroy:{name}".encode()).hexdigest()
 
 
-def _stacks(run: Run, part: str = "") -> Iterator[Thing]:
-    """Yield the stack of GitHub's roles, or the project's own."""
-    name = stack.github_name(run.project) if part else run.project
+def _stack(run: Run, name: str, template: Path) -> Iterator[Thing]:
+    """Yield a stack where it is there."""
     if there := stack.describe(run.aws, name):
-        wanted = stack.Wanted(
-            name, run.project, stack.GITHUB_TEMPLATE if part else stack.TEMPLATE, verb="destroy"
-        )
+        wanted = stack.Wanted(name, run.project, template, verb="destroy")
         note = f"{there['StackStatus']}, {len(stack.resources(run.aws, name))} resources"
         yield Thing("stack", name, note, lambda step: stack.delete(run.aws, wanted, step))
 
 
 def _data(run: Run) -> Iterator[Thing]:
     """Yield what releases wrote into what the stack keeps: packages and objects."""
-    left = roles.leftovers(run.aws, run.project, roles.account(run.aws))
+    left = roles.leftovers(run.aws, run.project, roles.account(run.aws, run.project))
     if (group := left.get("model package group")) and (count := len(_packages(run, group))):
         yield Thing("packages", group, f"{count}", lambda step: _unregister(run, group, step), data=True)
     if bucket := left.get("bucket"):
@@ -154,13 +155,15 @@ def _empty(run: Run, bucket: str, step: Step) -> None:
 
 
 def _kept(run: Run) -> Iterator[Thing]:
-    """Yield what the stack keeps when it is deleted; the key before the bucket, which alone names it."""
-    aws, left = run.aws, roles.leftovers(run.aws, run.project, roles.account(run.aws))
+    """Yield what the stack keeps when it is deleted; the key before what alone names it: bucket, else log."""
+    aws, left = run.aws, roles.leftovers(run.aws, run.project, roles.account(run.aws, run.project))
     if group := left.get("model package group"):
         delete = aws.sagemaker.delete_model_package_group
         yield Thing("group", group, "", lambda _: delete(ModelPackageGroupName=group), data=True)
     if log := left.get("log"):
-        wipe = aws.logs.delete_log_group
+        wipe, key = aws.logs.delete_log_group, "" if left.get("bucket") else _key_of_log(run, log)
+        if key:
+            yield Thing("key", key, "", lambda _: _forget(run, key), data=True)
         yield Thing("log", log, "", lambda _: wipe(logGroupName=log), data=True)
     if repository := left.get("image repository"):
         pages = aws.ecr.get_paginator("list_images").paginate(repositoryName=repository)
@@ -178,6 +181,12 @@ def _key(run: Run, bucket: str) -> str:
     """Return the ARN of the key that a bucket is encrypted with."""
     told = run.aws.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
     return told["Rules"][0]["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID", "")
+
+
+def _key_of_log(run: Run, log: str) -> str:
+    """Return the ARN of the key that a log group is encrypted with."""
+    groups = run.aws.logs.describe_log_groups(logGroupNamePrefix=log)["logGroups"]
+    return next((group.get("kmsKeyId", "") for group in groups if group["logGroupName"] == log), "")
 
 
 def _forget(run: Run, key: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,31 +13,38 @@ from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.aws import Aws
 from pipelines.settings import Settings
 
-SERVICE = "sagemaker"
+SERVICE, BOTH = "sagemaker", ("staging", "production")
 
 
-def needed(settings: Settings) -> dict[str, int]:
-    """Return the quotas that a release needs, by Amazon's names, with the machines that it starts at once."""
+def needed(settings: Settings, here: Collection[str] = BOTH) -> dict[str, int]:
+    """Return the quotas that a release needs, by Amazon's names, with the machines that it starts at once.
+
+    `here` are the environments of this account; jobs run where staging is.
+    """
     jobs, environments = settings.jobs, settings.environments
     wanted: Counter[str] = Counter()
+    staging, production = environments.staging, environments.production
+    if "production" in here:
+        fleets = 1 if production.rollout.strategy == "rolling" else 2  # the old serves until the new one does
+        wanted[f"{production.instance_type} for endpoint usage"] += fleets * production.instance_count
+    if "staging" not in here:
+        return dict(wanted)
     for job in (jobs.validate_, jobs.evaluate):
         wanted[f"{job.instance_type} for processing job usage"] = 1
     wanted[f"{jobs.train.instance_type} for training job usage"] = 1
-    staging, production = environments.staging, environments.production
-    fleets = 1 if production.rollout.strategy == "rolling" else 2  # the old one serves until the new one does
-    wanted[f"{production.instance_type} for endpoint usage"] += fleets * production.instance_count
     if staging.keep:
         wanted[f"{staging.instance_type} for endpoint usage"] += staging.instance_count
     else:  # gone before production's rollout begins, but beside the fleet that serves
         name = f"{staging.instance_type} for endpoint usage"
-        beside = production.instance_count if staging.instance_type == production.instance_type else 0
+        same = "production" in here and staging.instance_type == production.instance_type
+        beside = production.instance_count if same else 0
         wanted[name] = max(wanted[name], beside + staging.instance_count)
     return dict(wanted)
 
 
-def check(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Yield a finding for each quota that a release needs."""
-    wanted = needed(settings)
+def check(aws: Aws, settings: Settings, here: Collection[str] = BOTH) -> Iterator[Finding]:
+    """Yield a finding for each quota that a release needs in this account."""
+    wanted = needed(settings, here)
     try:
         pages = aws.quotas.get_paginator("list_service_quotas").paginate(ServiceCode=SERVICE)
         found = {

@@ -1,33 +1,47 @@
-"""What the stack of GitHub's roles is given, and what GitHub is told of it: parameters, variables."""
+"""What the stacks with GitHub's roles are given, and what GitHub is told of them: parameters, variables."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines import stack
-from pipelines.account.gh import Identity
-from pipelines.account.trust import ISSUER
+from pipelines import accounts, stack
+from pipelines.account.gh import GitHub, Identity
+from pipelines.account.trust import ISSUER, NAMED
 from pipelines.aws import Aws, found
-from pipelines.errors import SettingsError
+from pipelines.errors import AccessError, SettingsError
+from pipelines.run import Run
 from pipelines.stack import Stack, Wanted
 
 ROLE = re.compile(r'RoleName: !Sub "\$\{Project\}-\$\{AWS::Region\}-([a-z-]+)"')
 PROVIDER, AUDIENCE = "AWS::IAM::OIDCProvider", "sts.amazonaws.com"
+PRODUCTION_ROLE = "AWS_PRODUCTION_ROLE"  # there only where production has an account of its own
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where everything is."""
+    """Where everything is; the last two are this account, unless connect was told of another."""
 
     number: str
     region: str
     partition: str
+    production: str
+    registry: str
 
-    def role(self, name: str) -> str:
-        """Return the ARN of a role."""
-        return f"arn:{self.partition}:iam::{self.number}:role/{name}"
+    @property
+    def apart(self) -> bool:
+        """Say whether production has an account of its own, and this is the registry's."""
+        return self.production != self.number
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments whose endpoints are here."""
+        return tuple(accounts.environments(self.expected("")))
+
+    def role(self, name: str, number: str = "") -> str:
+        """Return the ARN of a role, here or in account `number`."""
+        return f"arn:{self.partition}:iam::{number or self.number}:role/{name}"
 
     def expected(self, project: str) -> Stack:
         """Return what infra/stack.yml will have made; only the key's number is anybody's guess before."""
@@ -37,13 +51,19 @@ class Account:
             role=self.role(f"{project}-{self.region}-execution"),
             repository=f"{self.number}.dkr.ecr.{self.region}.amazonaws.com/{project}",
             group=project,
+            account=self.number,
+            production=self.production,
+            registry=self.registry,
         )
 
 
-def account(aws: Aws) -> Account:
-    """Return the account that the credentials open."""
+def account(aws: Aws, project: str) -> Account:
+    """Return the account that the credentials open, and what its stack was told of another."""
     told = aws.sts.get_caller_identity()
-    return Account(told["Account"], aws.region, told["Arn"].split(":")[1])
+    number, given = told["Account"], stack.parameters(stack.describe(aws, project))
+    partition = told["Arn"].split(":")[1]
+    production, registry = (given.get(key) or number for key in ("ProductionAccount", "RegistryAccount"))
+    return Account(number, aws.region, partition, production, registry)
 
 
 def roles() -> tuple[str, ...]:
@@ -51,12 +71,75 @@ def roles() -> tuple[str, ...]:
     return tuple(ROLE.findall(stack.GITHUB_TEMPLATE.read_text("utf-8")))
 
 
+def named(where: Account, project: str) -> dict[str, str]:
+    """Return the roles that GitHub's jobs take in this account: name by kind."""
+    if where.registry != where.number:
+        return {"production": f"{project}-{where.region}-deploy"}
+    return {kind: f"{project}-{where.region}-{kind}" for kind in roles()}
+
+
 def variables(where: Account, project: str) -> dict[str, str]:
-    """Return the variables that the workflows read."""
-    made = {
-        f"AWS_{kind.upper().replace('-', '_')}_ROLE": f"{project}-{where.region}-{kind}" for kind in roles()
-    }
-    return {"AWS_REGION": where.region} | {name: where.role(role) for name, role in made.items()}
+    """Return the variables that the workflows read of this account, and of the one that serves."""
+    ours = named(where, project)
+    made = {f"AWS_{kind.upper().replace('-', '_')}_ROLE": where.role(role) for kind, role in ours.items()}
+    if where.apart:
+        made[PRODUCTION_ROLE] = where.role(ours["deploy"], where.production)
+    return {"AWS_REGION": where.region} | made if where.registry == where.number else made
+
+
+def identify(run: Run, github: GitHub, owner_id: str, repository_id: str) -> Identity:
+    """Return the repository's numbers: GitHub's, else those that were given, else those of the last time."""
+    given = {"--owner-id": owner_id, "--repository-id": repository_id}
+    for option, number in given.items():
+        if number and not (number.isascii() and number.isdecimal()):
+            raise SettingsError(f"""E501 {number!r} is no number
+                the option {option}
+                GitHub's number of an owner or a repository has digits only; nothing was changed
+                it is in what this prints: gh api repos/{github.repository} --jq '.owner.id, .id'""")
+    if not github.absent:
+        return github.identity()
+    last = stack.parameters(stack.describe(run.aws, stack_of(run)))
+    if last.get("Repository") == github.repository:
+        owner_id, repository_id = owner_id or last["OwnerId"], repository_id or last["RepositoryId"]
+    if owner_id and repository_id:
+        return Identity(github.repository, owner_id, repository_id)
+    missing = [option for option, number in given.items() if not number]
+    lacks = f"; {missing[0]} is missing" if len(missing) == 1 else ""
+    page, tags = f"https://github.com/{github.repository}", "octolytics-dimension-user_id and -repository_id"
+    raise SettingsError(f"""E509 connect needs the two numbers that GitHub gave {github.repository}
+        {github.absent}, so nobody can ask for them{lacks}
+        the roles trust them: a name can change hands, a number cannot. Whoever is logged in sees them:
+        gh api repos/{github.repository} --jq '.owner.id, .id', or {tags} in the source of {page}
+        {github.login_first}, and repeat; or repeat with --owner-id N --repository-id N""")
+
+
+def stack_of(run: Run) -> str:
+    """Return the name of the stack that makes this account's roles of GitHub's jobs: its last."""
+    return list(stack.templates(run.project, stack.describe(run.aws, run.project)))[-1]
+
+
+def refuse_another_account(github: GitHub, where: Account, project: str, moved: bool = False) -> None:
+    """Raise AccessError E606 where a variable names another account or region: before anything is written.
+
+    `moved`: production is being given an account of its own, whatever the repository's variable says now.
+    """
+    expected = variables(where, project)
+    for environment in ("", *(name for name in github.environments() if name in NAMED)):
+        for name, value in github.variables(environment).items():
+            rewritten = moved and name == PRODUCTION_ROLE and not environment
+            if not rewritten and (wrong := _wrong(value, expected.get(name, ""))):
+                place = f"environment {environment}" if environment else "repository"
+                raise AccessError(f"""E606 {github.repository} is connected to another {wrong}
+                    variable {name} of the {place}: {value}
+                    these credentials open account {where.number}, mlops.toml says {where.region}
+                    log in there, or delete the variable if that one is given up; nothing was changed""")
+
+
+def _wrong(value: str, expected: str) -> str:
+    """Return what differs of a variable: the account of a role, or the region."""
+    if not expected.startswith("arn:"):
+        return "region" if expected and value != expected else ""
+    return "" if f":{expected.split(':')[4]}:" in value else "account"
 
 
 def provider(aws: Aws, name: str) -> str:
@@ -79,30 +162,37 @@ def provider(aws: Aws, name: str) -> str:
 
 
 def wanted(aws: Aws, project: str, identity: Identity, made: Stack) -> Wanted:
-    """Return the stack of GitHub's roles as it is to be; raise E514 for a parameter that nobody can fill."""
+    """Return the stack of GitHub's roles as it is to be."""
     known = {
-        "Project": project,
-        "Repository": identity.repository,
-        "OwnerId": identity.owner_id,
-        "RepositoryId": identity.repository_id,
         "ImmutableName": identity.immutable_name,
-        "Provider": provider(aws, stack.github_name(project)),
         "Bucket": made.bucket,
         "Key": made.key,
         "ExecutionRole": made.role,
         "ImageRepository": made.repository.split("/", 1)[1],
         "Group": made.group,
     }
-    body = stack.GITHUB_TEMPLATE.read_text("utf-8")
+    return filled(aws, stack.of_github(project, {}), identity, known)
+
+
+def filled(aws: Aws, wanted: Wanted, identity: Identity, known: dict[str, str]) -> Wanted:
+    """Return a stack with GitHub's roles, its parameters filled; raise E514 for one that nobody can fill."""
+    known |= {
+        "Project": wanted.project,
+        "Repository": identity.repository,
+        "OwnerId": identity.owner_id,
+        "RepositoryId": identity.repository_id,
+        "Provider": provider(aws, wanted.name),
+    }
+    body = wanted.template.read_text("utf-8")
     asked: list[dict[str, Any]] = aws.cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     for item in asked:
         if item["ParameterKey"] not in known and item.get("DefaultValue") is None:
             raise SettingsError(f"""E514 nobody knows the parameter {item["ParameterKey"]}
-                {stack.GITHUB_TEMPLATE}
+                {wanted.template}
                 {item.get("Description") or "it has no description"}
                 give it a default there""")
     keys = [item["ParameterKey"] for item in asked]
-    return stack.of_github(project, {key: known[key] for key in keys if key in known and key != "Project"})
+    return replace(wanted, parameters={key: known[key] for key in keys if key in known and key != "Project"})
 
 
 def leftovers(aws: Aws, project: str, where: Account) -> dict[str, str]:
@@ -120,3 +210,13 @@ def leftovers(aws: Aws, project: str, where: Account) -> dict[str, str]:
     log = f"/aws/sagemaker/Endpoints/{project}-production"
     groups = aws.logs.describe_log_groups(logGroupNamePrefix=log)["logGroups"]
     return left | ({"log": log} if any(group["logGroupName"] == log for group in groups) else {})
+
+
+def refuse_leftovers(run: Run, where: Account) -> None:
+    """Raise SettingsError E512 where an earlier project of this name has left what a new stack would make."""
+    left = leftovers(run.aws, run.project, where)
+    if left:
+        raise SettingsError(f"""E512 an earlier {run.project} has left data in this account
+            {", ".join(f"{kind} {name}" for kind, name in left.items())}
+            no stack owns them, and CloudFormation makes nothing whose name is taken
+            delete them and what they hold: python -m pipelines destroy --data; or take another slug""")

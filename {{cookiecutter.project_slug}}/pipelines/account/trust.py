@@ -10,15 +10,21 @@ from typing import Any
 from pipelines.account.gh import Identity
 
 ISSUER = "token.actions.githubusercontent.com"
-# Which environments the jobs of a role name, and the workflow file that must run them: .github/workflows.
-ENVIRONMENTS = {
-    "pull-request": (),
-    "pipeline": (),
-    "deploy": ("staging", "production"),
-    "infra": ("infrastructure",),
+# A role's jobs: the workflow file in .github that each stands in, and the environment that it names, if any.
+JOBS = {
+    "pull-request": (("pull_request.yml", ""),),
+    "pipeline": (("release.yml", ""), ("data.yml", ""), ("rollback.yml", "")),
+    "deploy": (
+        ("deploy.yml", "staging"),
+        ("production.yml", ""),
+        ("rollback.yml", "production"),
+        ("reconcile.yml", ""),
+    ),
+    "infra": (("reconcile.yml", "infrastructure"),),
+    # where it has an account of its own
+    "production": (("production.yml", ""), ("rollback.yml", "production"), ("reconcile.yml", "")),
 }
-NAMED = tuple(name for names in ENVIRONMENTS.values() for name in names)
-WORKFLOWS = {"pipeline": "release.yml", "deploy": "deploy.yml", "infra": "reconcile.yml"}
+NAMED = tuple(dict.fromkeys(name for jobs in JOBS.values() for _, name in jobs if name))
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Mismatch:
 def tokens(
     identity: Identity, role: str, environments: set[str], immutable: bool
 ) -> Iterator[dict[str, str]]:
-    """Yield the claims of the tokens that this role's jobs get: one for each environment that is there."""
+    """Yield the claims of the tokens that this role's jobs get; where an environment is not there, main's."""
     name = identity.immutable_name if immutable else identity.repository
     common = {
         "aud": "sts.amazonaws.com",
@@ -41,16 +47,19 @@ def tokens(
         "repository_id": identity.repository_id,
         "repository_owner_id": identity.owner_id,
     }
-    if role == "pull-request":
+    if role == "pull-request":  # its file is a branch's own
         yield {**common, "sub": f"repo:{name}:pull_request"}
         return
-    file = f"{identity.repository}/.github/workflows/{WORKFLOWS[role]}@refs/heads/main"
-    common |= {"ref": "refs/heads/main", "job_workflow_ref": file}
-    wanted = ENVIRONMENTS[role]
-    for environment in (item for item in wanted if item in environments):
-        yield {**common, "sub": f"repo:{name}:environment:{environment}", "environment": environment}
-    if not wanted or set(wanted) - environments:
-        yield {**common, "sub": f"repo:{name}:ref:refs/heads/main"}
+    for file, environment in JOBS[role]:
+        there = environment in environments
+        subject = f"environment:{environment}" if there else "ref:refs/heads/main"
+        path = f"{identity.repository}/.github/workflows/{file}@refs/heads/main"
+        claims = common | {
+            "sub": f"repo:{name}:{subject}",
+            "ref": "refs/heads/main",
+            "job_workflow_ref": path,
+        }
+        yield claims | ({"environment": environment} if there else {})
 
 
 def refusal(policy: dict[str, Any], claims: dict[str, str]) -> Mismatch | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors, names, promotion
-from pipelines.errors import MLOpsError
+from pipelines.errors import MLOpsError, SettingsError
 from pipelines.github import api, issue, outcome, proposal, revert, stories, summary
 from pipelines.github.look import Look, look, named
 from pipelines.github.markup import link, text
@@ -25,6 +25,16 @@ from pipelines.run import Run
 
 if TYPE_CHECKING:
     from github.Repository import Repository
+
+
+def require_run(environ: Mapping[str, str] = os.environ) -> None:
+    """Raise SettingsError E520 where this is no job of a workflow run: nothing could be told, or be lost."""
+    lacking = [name for name in ("GITHUB_SHA", "GITHUB_RUN_ID") if not environ.get(name)]
+    if lacking:
+        raise SettingsError(f"""E520 there is no workflow run to tell of
+            the verb outcome, without {" and ".join(lacking)}
+            it is the last job of release.yml and rollback.yml: GitHub sets them there; nothing was written
+            to see what a release came to: python -m pipelines status, or reconcile""")
 
 
 def conclude(run: Run, environ: Mapping[str, str] = os.environ) -> Outcome:

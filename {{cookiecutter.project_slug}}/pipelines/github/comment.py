@@ -164,7 +164,8 @@ def _data(base: Side, head: Side) -> str:
     checks = head.validation.get("expectations")
     if not checks:
         return "not checked: the run did not come so far"
-    passed = sum(bool(check.get("success")) for check in checks)
+    passed, unjudged = sum(bool(check.get("success")) for check in checks), head.validation.get("not_judged")
+    unjudged = unjudged if isinstance(unjudged, int) else 0
     mark = "✅" if verdict(head.validation).get("accepted") else "❌"
     rows, before = head.validation.get("rows"), base.validation.get("rows")
     was = f" (base: {count(before)})" if before is not None and before != rows else ""
@@ -172,7 +173,9 @@ def _data(base: Side, head: Side) -> str:
     more = f", {len(warned)} warnings" if warned else ""
     ids = [within(side.story, "ids").get("snapshot_id") for side in (base, head)]
     other = ", other data than the base's" if all(ids) and ids[0] != ids[1] else ""
-    return f"{mark} {passed} of {len(checks)} expectations, {count(rows)} rows{was}{other}{more}"
+    more += f", {unjudged} not judged" if unjudged else ""
+    every = len(checks) + unjudged
+    return f"{mark} {passed} of {every} expectations, {count(rows)} rows{was}{other}{more}"
 
 
 def _warnings(base: Side, compared: Sequence[Compared]) -> str:

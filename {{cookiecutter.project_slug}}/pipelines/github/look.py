@@ -35,7 +35,7 @@ def look(run: Run) -> Look:
     """Ask AWS; an AWS that does not answer must not keep an outcome from being told."""
     try:
         packages = tuple(registry.newest(run.aws, run.stack.group)[:SHOWN])
-        return Look(registry.served(run.aws, run.stack.group, run.endpoint("production")), packages)
+        return Look(run.serving(), packages)
     except (MLOpsError, ClientError, BotoCoreError) as error:
         known = errors.translate(error)
         return Look(trouble=f"{known.code} {known.what}" if known else type(error).__name__)

@@ -67,6 +67,7 @@ class Story(BaseModel):
     steps: list[Told] = []
     ids: dict[str, str] | None = None
     package: dict[str, Any] | None = None
+    taken_back: dict[str, Any] | None = None  # by hand: the package that served before
     rollouts: list[Rollout] | None = None
 
     def step(self, name: str) -> Told | None:
@@ -154,7 +155,7 @@ def decide(needs: str, work: Work, now: datetime) -> Outcome:
         now.isoformat(timespec="seconds"),
         release_id=str(told.get("release_id", "")),
         version=version if isinstance(version := told.get("version"), int) else None,
-        environment=environment(stopped) if stopped else "",
+        environment="production" if kind == ROLLED_BACK else environment(stopped) if stopped else "",
         code=code,
         lines=tuple(lines),
         seconds=round(sum(story.seconds for story in stories), 3),
@@ -218,6 +219,8 @@ def _ended(jobs: list[Job], stories: list[Story], work: Work) -> tuple[str, str,
         ran = any(story.verb in ("pipeline", "release") and story.verdict == "done" for story in stories)
         return CANCELLED, "" if ran else RUNS_ON, cancelled(jobs, work, ran)
     last = stories[-1] if stories else None
+    if last and last.taken_back:
+        return ROLLED_BACK, "", by_hand(last.taken_back, work)
     for kind in (SUPERSEDED, WAITING):
         if last and any(step.verdict == kind for step in last.steps):
             return kind, "", []
@@ -254,8 +257,20 @@ def cancelled(jobs: list[Job], work: Work, ran: bool) -> list[str]:
     ]
 
 
+def by_hand(package: dict[str, Any], work: Work) -> list[str]:
+    """Return the four lines of a release that a person has taken back."""
+    return [
+        f"✗ version {package.get('version')} was taken back by hand",
+        f"  {work.url}",
+        "  the verb rollback: its package is Rejected, the release before it serves again, proven",
+        "  main still has it: merge its revert, or repair what is wrong",
+    ]
+
+
 def _package(stories: list[Story], kind: str) -> dict[str, Any]:
     """Return version and id of the package that the outcome is about; the id alone where none is known."""
+    if taken := next((story.taken_back for story in stories if story.taken_back), None):
+        return taken
     rolled = [rollout.package for story in stories for rollout in story.rollouts or ()]
     made = [story.package for story in stories if story.package]
     ids = [story.ids for story in stories if story.ids]

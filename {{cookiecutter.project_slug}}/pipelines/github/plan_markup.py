@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LIMIT = 65_536  # characters of a comment, by GitHub
+BYTES = 120_000  # of one variable, by which a plan comes to the job that posts it: Linux takes 131,072
 LONGEST = 300  # characters of one thing that somebody else wrote
 UNSEEN = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")  # they can reorder or hide what a reader sees
 
@@ -71,7 +72,10 @@ def fit(start: str, sections: Sequence[Section], end: str, limit: int = LIMIT) -
 def cut(text: str, limit: int = LIMIT) -> str:
     """Return text that GitHub takes, whoever made it."""
     told = "\n\n(shortened: GitHub takes no longer comment)"
-    return text if len(text) <= limit else text[: limit - len(told)] + told
+    body = text.encode()
+    if len(text) <= limit and len(body) <= BYTES:
+        return text
+    return body[: BYTES - len(told)].decode(errors="ignore")[: limit - len(told)] + told
 
 
 def _folded(section: Section, fence: str, kept: Sequence[str], out: int) -> str:

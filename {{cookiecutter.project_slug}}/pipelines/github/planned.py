@@ -37,7 +37,7 @@ def plan(run: Run) -> str:
 def _live(run: Run) -> Live:
     """Return what production serves, and how far this tree's release has come already."""
     group = run.stack.group
-    serving = registry.served(run.aws, group, run.endpoint("production"))
+    serving = run.serving()
     known = registry.find(run.aws, group, tree.read(run.settings).ids.release_id)
     return Live(serving.release_id if serving else "", known.approval if known else "")
 

@@ -1,7 +1,8 @@
 """The pull request that brings main back to what production serves: one commit, made by the git-data API.
 
 In:   the package that production serves, the outcome of the release that it does not
-Out:  the branch revert/RELEASE with one commit on main's HEAD: the proven commit's tree, `.github` as at HEAD
+Out:  the branch revert/RELEASE with one commit on main's HEAD: the proven commit's tree, `.github` as at
+      HEAD, and production.lock, where there is one, naming what serves
 Nothing is pushed, no credentials lie in a checkout. Merging it gives the earlier release's id: no training.
 """
 
@@ -17,6 +18,7 @@ from pipelines.github import api, proposal
 from pipelines.github.markup import link, text
 from pipelines.github.outcome import Outcome
 from pipelines.github.proposal import MAIN, Proposal
+from pipelines.promotion import LOCK, lock
 from pipelines.registry import Package
 
 if TYPE_CHECKING:
@@ -54,11 +56,13 @@ def propose(
         if there := proposal.opened(repository, branch(outcome)):
             return told(Proposal("", there.html_url, there.number))
         why = unfit(serving, outcome)
-        way = along(repository, serving, serves) if serving and not why else why
+        if serving is None or why:
+            return Proposal(f"No revert is proposed: {why}")
+        way = along(repository, serving, serves)
         if isinstance(way, str):
             return Proposal(f"No revert is proposed: {way}")
         head = repository.get_git_commit(way.head)
-        tree = earlier(repository, repository.get_git_commit(way.target), head)
+        tree = earlier(repository, repository.get_git_commit(way.target), head, serving)
         if tree.sha == head.tree.sha:
             return Proposal(f"No revert is needed: {MAIN} is as release {short(serving)} was.")
         proposal.push(repository, branch(outcome), tree, head, message(outcome, serving, way))
@@ -127,22 +131,23 @@ def along(repository: Repository, serving: Package, serves: Serves) -> Way | str
     return Way(sha, head, tuple(commits))
 
 
-def earlier(repository: Repository, target: GitCommit, head: GitCommit) -> GitTree:
-    """Return the target's tree, with KEPT as it is at HEAD."""
+def earlier(repository: Repository, target: GitCommit, head: GitCommit, serving: Package) -> GitTree:
+    """Return the target's tree, with KEPT as it is at HEAD; where a file decides, it names what serves."""
     from github import InputGitTreeElement
 
-    was, now = kept(repository, target), kept(repository, head)
-    if was == now:
-        return repository.get_git_tree(target.tree.sha)
-    element = InputGitTreeElement(KEPT, "040000", "tree", sha=now)
-    return repository.create_git_tree([element], repository.get_git_tree(target.tree.sha))
+    was, now = inside(repository, target), inside(repository, head)
+    elements = []
+    if was.get(KEPT) != now.get(KEPT):
+        elements.append(InputGitTreeElement(KEPT, "040000", "tree", sha=now.get(KEPT)))
+    if str(LOCK) in now:
+        elements.append(InputGitTreeElement(str(LOCK), "100644", "blob", content=lock(serving)))
+    tree = repository.get_git_tree(target.tree.sha)
+    return repository.create_git_tree(elements, tree) if elements else tree
 
 
-def kept(repository: Repository, commit: GitCommit) -> str | None:
-    """Return the id of KEPT in a commit, None where it has none."""
-    return next(
-        (item.sha for item in repository.get_git_tree(commit.tree.sha).tree if item.path == KEPT), None
-    )
+def inside(repository: Repository, commit: GitCommit) -> dict[str, str]:
+    """Return what lies in a commit's folder: id by name."""
+    return {item.path: item.sha for item in repository.get_git_tree(commit.tree.sha).tree}
 
 
 def title(serving: Package | None) -> str:

@@ -21,7 +21,7 @@ JOBS = {
     "pipeline": "pipeline",
     "stage": "deploy",
     "promote": "deploy",
-    "rollback": "deploy",
+    "rollback": "rollback",
 }
 VERBS = tuple(JOBS)
 

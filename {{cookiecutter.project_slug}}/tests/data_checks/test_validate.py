@@ -408,3 +408,22 @@ def test_the_command_writes_report_and_message_and_ends_with_its_code(world, mon
     assert "accepted=False rows=300" in done.stdout
     assert {code for code, _ in world.reasons()} == {"E202"}
     assert json.loads((world.output / "report" / "validation.json").read_text())["schema_version"] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            "UPDATE t SET age = 121 WHERE id = 7", id="refused by the table: no split was looked at"
+        ),
+        pytest.param("ALTER TABLE t DROP city", id="refused by its columns: no value was looked at"),
+    ],
+)
+def test_refused_and_accepted_data_have_the_same_number_of_expectations(judged, world, change):
+    judged()
+    every = world.report()
+    assert every["not_judged"] == 0
+    judged(change)
+    refused = world.report()
+    assert refused["not_judged"] > 0
+    assert len(refused["expectations"]) + refused["not_judged"] == len(every["expectations"])

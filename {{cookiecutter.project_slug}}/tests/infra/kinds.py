@@ -19,6 +19,9 @@ FINER = {
     "sagemaker:pipeline": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*"],
     "sagemaker:pipeline-execution": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*/execution/.*"],
 }
+# What AWS asks for besides what its list says. CreateModel is asked of another account's package, too:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy.html
+ALSO = {"sagemaker:CreateModel": ["model-package"]}
 # A group's tags are asked for by an ARN without :*.
 TAGS = {
     f"logs:{name}": ("arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*",)
@@ -38,7 +41,7 @@ def of_action(action: str) -> tuple[str, ...]:
         return TAGS[action]
     service, name = action.split(":")
     told = services()[service]
-    kinds = list(told["Actions"][name.lower()].get("Resources", []))
+    kinds = [*told["Actions"][name.lower()].get("Resources", []), *ALSO.get(action, [])]
     formats = {kind.lower(): known["ARNFormats"] for kind, known in told["Resources"].items()}
     return tuple(text for kind in kinds for text in FINER.get(f"{service}:{kind}", formats[kind.lower()]))
 

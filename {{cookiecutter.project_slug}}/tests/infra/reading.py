@@ -1,4 +1,4 @@
-"""Read infra/*.yml as CloudFormation does: functions resolved for one account, every statement found.
+"""Read infra/*.yml as CloudFormation does: functions resolved for their account, every statement found.
 
 In:   the templates, and values for their parameters
 Out:  statements with the role or resource they belong to, texts instead of functions
@@ -35,12 +35,17 @@ GIVEN = {
     "Bucket": f"income-{ACCOUNT}-{REGION}",
     "Key": f"{ARN}:kms:{REGION}:{ACCOUNT}:key/the-key",
     "ExecutionRole": f"{ARN}:iam::{ACCOUNT}:role/income-{REGION}-execution",
-    "OtherAccount": OTHER,
+    "ProductionAccount": OTHER,
+    "RegistryAccount": ACCOUNT,
+    "RegistryKey": f"{ARN}:kms:{REGION}:{ACCOUNT}:key/the-key",
     "Vpc": "vpc-0abc",
+    "Subnets": "subnet-0abc,subnet-0def",
+    "SecurityGroup": "sg-0abc",
     "Cidr": "10.64.0.0/24",
     "AlarmEmail": "a@example.com",
     "MonthlyBudget": "50",
 }
+ACCOUNTS = {"production": OTHER}  # by template; every other is deployed in the registry's account
 PLACEHOLDER = re.compile(r"\$\{([^!}]+)\}")
 
 Template = dict[str, Any]
@@ -50,7 +55,7 @@ Template = dict[str, Any]
 class Statement:
     """One statement of a policy, its functions resolved."""
 
-    template: str  # file's stem: stack, github, network
+    template: str  # file's stem: stack, github, network, production
     owner: str  # the resource in the template
     kind: str  # trust, identity, boundary, key, resource, endpoint
     told: dict[str, Any]
@@ -58,6 +63,16 @@ class Statement:
     def __str__(self) -> str:
         """Return where it stands."""
         return f"{self.template}.yml {self.owner} {self.told.get('Sid', 'without a Sid')}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its template and the resource in it."""
+        return self.template, self.owner
+
+    @property
+    def account(self) -> str:
+        """The account that its template is deployed in."""
+        return ACCOUNTS.get(self.template, ACCOUNT)
 
     @property
     def allows(self) -> bool:
@@ -86,7 +101,7 @@ class Statement:
 
 @dataclass
 class Infra:
-    """The three templates, as they are or weakened."""
+    """The templates, as they are or weakened."""
 
     templates: dict[str, Template]
 
@@ -96,7 +111,8 @@ class Infra:
 
     def properties(self, template: str, name: str) -> dict[str, Any]:
         """Return a resource's properties, resolved."""
-        return resolved(self.resource(template, name).get("Properties", {}), self.templates[template])
+        told = self.resource(template, name).get("Properties", {})
+        return resolved(told, self.templates[template], given(template))
 
     def of_type(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yield (template, name, properties) of every resource of a type."""
@@ -116,9 +132,14 @@ class Infra:
                     found += [Statement(stem, owner, kind, each) for each in listed(document["Statement"])]
         return [each for each in found if not kinds or each.kind in kinds]
 
-    def of(self, owner: str, *kinds: str) -> list[Statement]:
+    def of(self, template: str, owner: str, *kinds: str) -> list[Statement]:
         """Return the statements of one role or resource."""
-        return [each for each in self.statements(*kinds) if each.owner == owner]
+        return [each for each in self.statements(*kinds) if each.place == (template, owner)]
+
+
+def given(template: str) -> dict[str, str]:
+    """Return the parameters of one template, and the account that it is deployed in."""
+    return GIVEN | {"AWS::AccountId": ACCOUNTS.get(template, ACCOUNT)}
 
 
 def read() -> Infra:
@@ -161,7 +182,7 @@ def documents(kind: str, properties: dict[str, Any]) -> Iterator[tuple[str, dict
             yield "resource", properties[name]
 
 
-def resolved(value: Any, template: Template, given: dict[str, str] = GIVEN) -> Any:
+def resolved(value: Any, template: Template, given: dict[str, str]) -> Any:
     """Return a value with its functions carried out, every option of the stacks taken."""
     if isinstance(value, list):
         return [each for item in value if (each := resolved(item, template, given)) is not None]

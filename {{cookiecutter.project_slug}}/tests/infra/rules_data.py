@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.infra.reading import ACCOUNT, GIVEN, REGION, Infra
+from tests.infra.reading import ACCOUNT, GIVEN, OTHER, REGION, Infra
 
-KEPT = ("Key", "Bucket", "Repository", "Registry", "ProductionLogs")
+KEPT = [
+    *(("stack", name) for name in ("Key", "Bucket", "Repository", "Registry", "ProductionLogs")),
+    ("github", "GitHub"),
+    *(("production", name) for name in ("Key", "ProductionLogs", "GitHub")),
+]
 ARN = f"arn:the-partition:s3:::{GIVEN['Bucket']}"
 SSE = "s3:x-amz-server-side-encryption"
 BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -25,7 +29,7 @@ DOORS = {
 
 def data_stays(infra: Infra) -> Iterator[str]:
     """What holds data, or is needed to read it, stays when its stack goes; so does the account's provider."""
-    for template, name in [*(("stack", name) for name in KEPT), ("github", "GitHub")]:
+    for template, name in KEPT:
         told = infra.resource(template, name)
         if (told.get("DeletionPolicy"), told.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
             yield f"{template}.yml {name}: goes with its stack"
@@ -33,11 +37,15 @@ def data_stays(infra: Infra) -> Iterator[str]:
 
 def nothing_goes_unencrypted(infra: Infra) -> Iterator[str]:
     """Bucket and topic refuse what does not come over TLS."""
-    wanted = {"BucketPolicy": ("s3:*", {ARN, f"{ARN}/*"}), "AlarmTopicPolicy": ("sns:Publish", None)}
-    for owner, (action, resources) in wanted.items():
+    wanted = {
+        ("stack", "BucketPolicy"): ("s3:*", {ARN, f"{ARN}/*"}),
+        ("stack", "AlarmTopicPolicy"): ("sns:Publish", None),
+        ("production", "AlarmTopicPolicy"): ("sns:Publish", None),
+    }
+    for (template, owner), (action, resources) in wanted.items():
         right = [
             each
-            for each in infra.of(owner)
+            for each in infra.of(template, owner)
             if not each.allows
             and each.actions == [action]
             and each.principals("AWS") == ["*"]
@@ -45,7 +53,7 @@ def nothing_goes_unencrypted(infra: Infra) -> Iterator[str]:
             and each.told.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         ]
         if not right:
-            yield f"stack.yml {owner}: takes what does not come over TLS"
+            yield f"{template}.yml {owner}: takes what does not come over TLS"
 
 
 def no_other_encryption_is_taken(infra: Infra) -> Iterator[str]:
@@ -58,7 +66,7 @@ def no_other_encryption_is_taken(infra: Infra) -> Iterator[str]:
     }
     refused = [
         each.told.get("Condition")
-        for each in infra.of("BucketPolicy")
+        for each in infra.of("stack", "BucketPolicy")
         if not each.allows and each.actions == ["s3:PutObject"] and each.resources == [f"{ARN}/*"]
     ]
     yield from (
@@ -72,18 +80,22 @@ def what_lies_is_encrypted(infra: Infra) -> Iterator[str]:
     """With the project's key, which rotates: bucket, images, alarms, logs."""
     bucket = infra.properties("stack", "Bucket")
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    images = infra.properties("stack", "Repository")["EncryptionConfiguration"]
     found = {
-        "Bucket": tuple(rule["ServerSideEncryptionByDefault"].values()) == ("aws:kms", GIVEN["Key"]),
-        "Repository": infra.properties("stack", "Repository")["EncryptionConfiguration"].get("KmsKey")
-        == GIVEN["Key"],
-        "AlarmTopic": infra.properties("stack", "AlarmTopic").get("KmsMasterKeyId") == "Key",
-        "ProductionLogs": infra.properties("stack", "ProductionLogs").get("KmsKeyId") == GIVEN["Key"],
-        "Key": infra.properties("stack", "Key").get("EnableKeyRotation") is True,
+        "stack.yml Bucket": tuple(rule["ServerSideEncryptionByDefault"].values())
+        == ("aws:kms", GIVEN["Key"]),
+        "stack.yml Repository": images.get("KmsKey") == GIVEN["Key"],
     }
+    for template, account in (("stack", ACCOUNT), ("production", OTHER)):
+        topic, logs, key = (
+            infra.properties(template, name) for name in ("AlarmTopic", "ProductionLogs", "Key")
+        )
+        own = GIVEN["Key"].replace(ACCOUNT, account)
+        found[f"{template}.yml AlarmTopic"] = topic.get("KmsMasterKeyId") == "Key"
+        found[f"{template}.yml ProductionLogs"] = logs.get("KmsKeyId") == own
+        found[f"{template}.yml Key"] = key.get("EnableKeyRotation") is True
     yield from (
-        f"stack.yml {name}: not encrypted with a key that rotates"
-        for name, right in found.items()
-        if not right
+        f"{name}: not encrypted with a key that rotates" for name, right in found.items() if not right
     )
 
 
@@ -120,14 +132,14 @@ def logs_end(infra: Infra) -> Iterator[str]:
 
 def somebody_hears_of_the_cost(infra: Infra) -> Iterator[str]:
     """At 80 % that is spent, and at 100 % that is forecast."""
-    budget = infra.properties("stack", "Budget")
-    told = {
-        (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
-        for each in budget["NotificationsWithSubscribers"]
-        if each["Subscribers"]
-    }
-    if told != {("ACTUAL", 80), ("FORECASTED", 100)}:
-        yield f"stack.yml Budget: tells {told}"
+    for template in ("stack", "production"):
+        told = {
+            (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
+            for each in infra.properties(template, "Budget")["NotificationsWithSubscribers"]
+            if each["Subscribers"]
+        }
+        if told != {("ACTUAL", 80), ("FORECASTED", 100)}:
+            yield f"{template}.yml Budget: tells {told}"
 
 
 def the_network_has_no_way_out(infra: Infra) -> Iterator[str]:
@@ -153,7 +165,7 @@ def the_network_has_no_way_out(infra: Infra) -> Iterator[str]:
     }
     if set(doors) != DOORS:
         yield f"network.yml: doors {sorted(set(doors) ^ DOORS)}"
-    for each in infra.of("S3", "endpoint"):
+    for each in infra.of("network", "S3", "endpoint"):
         ours = set(each.resources) == {ARN, f"{ARN}/*"}
         if not ours and each.actions != ["s3:GetObject"]:
             yield f"{each}: data may leave through another bucket"
@@ -162,6 +174,25 @@ def the_network_has_no_way_out(infra: Infra) -> Iterator[str]:
     for _, name, subnet in infra.of_type("AWS::EC2::Subnet"):
         if subnet.get("MapPublicIpOnLaunch"):
             yield f"network.yml {name}: public addresses"
+
+
+def nothing_runs_outside_the_vpc(infra: Infra) -> Iterator[str]:
+    """Where the stack has a VPC, the boundary of all roles refuses jobs and models that join none."""
+    wanted = {"sagemaker:CreateModel", "sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"}
+    kept = [
+        each
+        for each in infra.of("stack", "Boundary")
+        if not each.allows
+        and wanted <= set(each.actions)
+        and each.told.get("Condition") == {"Null": {"sagemaker:VpcSubnets": "true"}}
+        and each.resources == ["*"]
+    ]
+    if not kept:
+        yield "stack.yml Boundary: jobs or models may run outside the VPC"
+    for each in infra.of("stack", "ExecutionRole", "identity"):
+        joins = "ec2:CreateNetworkInterface" in each.actions
+        if joins and not each.condition("ArnEqualsIfExists", "ec2:Vpc"):
+            yield f"{each}: in any VPC"
 
 
 RULES = (
@@ -174,4 +205,5 @@ RULES = (
     logs_end,
     somebody_hears_of_the_cost,
     the_network_has_no_way_out,
+    nothing_runs_outside_the_vpc,
 )

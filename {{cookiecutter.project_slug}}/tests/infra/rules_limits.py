@@ -9,10 +9,24 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.infra import kinds
-from tests.infra.reading import ACCOUNT, ARN, GIVEN, INFRA, PSEUDO, REGION, Infra, Statement, resolved
+from tests.infra.reading import (
+    ACCOUNT,
+    ACCOUNTS,
+    ARN,
+    GIVEN,
+    INFRA,
+    PSEUDO,
+    REGION,
+    Infra,
+    Statement,
+    resolved,
+)
 from tests.infra.rules_rights import rights
 
-BOUNDARY = f"{ARN}:iam::{ACCOUNT}:policy/income-{REGION}-boundary"
+BOUNDARIES = {
+    account: f"{ARN}:iam::{account}:policy/income-{REGION}-boundary"
+    for account in (ACCOUNT, *ACCOUNTS.values())
+}
 INFRA_WRITES = {"iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"}
 INFRA_WRITES |= {"iam:UpdateRole", "iam:UpdateRoleDescription"}
 INFRA_NEVER = (
@@ -41,6 +55,7 @@ LONGEST = GIVEN | {
     "OwnerId": "9" * 10,
     "RepositoryId": "9" * 10,
     "Bucket": "b" * 63,
+    "RegistryKey": f"arn:aws-us-gov:kms:ap-southeast-1:{ACCOUNT}:key/{'k' * 36}",
     "AWS::Region": "ap-southeast-1",
     "AWS::Partition": "aws-us-gov",
 }
@@ -49,7 +64,8 @@ LONGEST = GIVEN | {
 def every_role_is_bounded(infra: Infra) -> Iterator[str]:
     """But infra, which only an administrator changes; and the boundary holds no more of IAM than PassRole."""
     for template, name, properties in infra.of_type("AWS::IAM::Role"):
-        if name != "InfraRole" and properties.get("PermissionsBoundary") != BOUNDARY:
+        own = BOUNDARIES[ACCOUNTS.get(template, ACCOUNT)]
+        if name != "InfraRole" and properties.get("PermissionsBoundary") != own:
             yield f"{template}.yml {name}: no boundary"
         if properties.get("ManagedPolicyArns"):
             yield f"{template}.yml {name}: managed policies are wider than this project"
@@ -64,16 +80,15 @@ def the_boundary_holds_what_roles_need(infra: Infra) -> Iterator[str]:
     for each in rights(infra):
         if each.owner == "InfraRole":
             continue
+        own = [limit for limit in limits if limit.account == each.account]
         for action in each.actions:
             for name in each.resources:
-                if _pointless(action, name, each.actions) or any(
-                    _covers(limit, action, name) for limit in limits
-                ):
+                if pointless(action, name, each.actions) or any(covers(limit, action, name) for limit in own):
                     continue
                 yield f"{each}: the boundary lacks {action} on {name}"
 
 
-def _pointless(action: str, name: str, actions: list[str]) -> bool:
+def pointless(action: str, name: str, actions: list[str]) -> bool:
     """Say whether a statement of several actions pairs one with a resource that is another's."""
     return (
         len(actions) > 1
@@ -83,7 +98,8 @@ def _pointless(action: str, name: str, actions: list[str]) -> bool:
     )
 
 
-def _covers(limit: Statement, action: str, name: str) -> bool:
+def covers(limit: Statement, action: str, name: str) -> bool:
+    """Say whether a statement names, or a pattern of it means, an action on a resource."""
     return any(fnmatchcase(action, each) for each in limit.actions) and any(
         fnmatchcase(name, each) for each in limit.resources
     )
@@ -93,7 +109,7 @@ def infra_cannot_widen(infra: Infra) -> Iterator[str]:
     """It writes inline policies of four roles within the boundary; the rest of IAM is denied by name."""
     own = f"{ARN}:iam::{ACCOUNT}:role/income-{REGION}-infra"
     denied: list[Statement] = []
-    for each in infra.of("InfraRole", "identity"):
+    for each in infra.of("github", "InfraRole", "identity"):
         if not each.allows:
             denied.append(each)
             continue
@@ -102,7 +118,7 @@ def infra_cannot_widen(infra: Infra) -> Iterator[str]:
             yield f"{each}: {sorted(writes - INFRA_WRITES)}"
         if writes and any(fnmatchcase(own, name) for name in each.resources):
             yield f"{each}: writes itself"
-        bounded = each.condition("StringEquals", "iam:PermissionsBoundary") == [BOUNDARY]
+        bounded = each.condition("StringEquals", "iam:PermissionsBoundary") == [BOUNDARIES[ACCOUNT]]
         if {"iam:PutRolePolicy", "iam:DeleteRolePolicy"} & writes and not bounded:
             yield f"{each}: beyond the boundary"
     for action in INFRA_NEVER:

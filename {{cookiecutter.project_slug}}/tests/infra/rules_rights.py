@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from tests.infra import kinds
-from tests.infra.reading import ACCOUNT, ARN, GIVEN, REGION, Infra, Statement
+from tests.infra.reading import ARN, GIVEN, REGION, Infra, Statement
 
-EXECUTION = GIVEN["ExecutionRole"]
 # IAM knows no resource for these, or none that has a name before the call.
 WITHOUT_RESOURCE = {
     "cloudwatch:GetMetricData": "metrics have no ARN",
@@ -61,6 +60,11 @@ def rights(infra: Infra) -> list[Statement]:
     return [each for each in infra.statements("identity") if each.allows]
 
 
+def role(account: str, kind: str) -> str:
+    """Return the ARN of one of the project's roles."""
+    return f"{ARN}:iam::{account}:role/income-{REGION}-{kind}"
+
+
 def given(infra: Infra, action: str) -> Iterator[Statement]:
     """Yield each statement that gives an action to a role."""
     return (each for each in rights(infra) if any(fnmatchcase(action, pattern) for pattern in each.actions))
@@ -104,7 +108,7 @@ def only_the_execution_role_is_passed(infra: Infra) -> Iterator[str]:
         *given(infra, "iam:PassRole"),
         *(s for s in infra.statements("boundary") if "iam:PassRole" in s.actions),
     ]:
-        if each.resources != [EXECUTION]:
+        if each.resources != [role(each.account, "execution")]:
             yield f"{each}: passes {each.resources}"
         if each.condition("StringEquals", "iam:PassedToService") != ["sagemaker.amazonaws.com"]:
             yield f"{each}: to any service"
@@ -119,25 +123,18 @@ def only_deploy_approves(infra: Infra) -> Iterator[str]:
     for each in given(infra, "sagemaker:CreateModelPackage"):
         if each.condition("StringEquals", key) != ["PendingManualApproval"]:
             yield f"{each}: may register what is approved"
-    for each in infra.of("Registry", "resource"):
-        if set(each.actions) & {"sagemaker:UpdateModelPackage", "sagemaker:CreateModelPackage"}:
-            yield f"{each}: may approve"
-    kept = [
-        each
-        for each in infra.statements("boundary")
-        if not each.allows and each.condition("StringEquals", key)
-    ]
-    deploy = [f"{ARN}:iam::{ACCOUNT}:role/income-{REGION}-deploy"]
-    right = [
-        each
-        for each in kept
-        if set(each.actions) == {"sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"}
-        and each.condition("StringEquals", key) == ["Approved"]
-        and each.condition("ArnNotEquals", "aws:PrincipalArn") == deploy
-        and each.resources == ["*"]
-    ]
-    if not right:
-        yield "the boundary lets somebody else approve"
+    for template, condition in (("stack", {"StringEquals": {key: "Approved"}}), ("production", {})):
+        right = [
+            each
+            for each in infra.of(template, "Boundary")
+            if not each.allows
+            and set(each.actions) == {"sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"}
+            and each.told.get("Condition")
+            == condition | {"ArnNotEquals": {"aws:PrincipalArn": role(each.account, "deploy")}}
+            and each.resources == ["*"]
+        ]
+        if not right:
+            yield f"{template}.yml: the boundary lets somebody else approve"
 
 
 def only_deploy_writes_proofs(infra: Infra) -> Iterator[str]:
@@ -149,7 +146,9 @@ def only_deploy_writes_proofs(infra: Infra) -> Iterator[str]:
                 yield f"{each}: writes {free}"
     for each in given(infra, "s3:PutObject"):
         judged = f"{ARN}:s3:::{GIVEN['Bucket']}/releases/r/e/evaluate/artifact/model.tar.gz"
-        if each.owner != "ExecutionRole" and any(fnmatchcase(judged, name) for name in each.resources):
+        if each.place != ("stack", "ExecutionRole") and any(
+            fnmatchcase(judged, name) for name in each.resources
+        ):
             yield f"{each}: may replace what was evaluated"
 
 
@@ -161,7 +160,7 @@ def nobody_removes_what_a_release_needs(infra: Infra) -> Iterator[str]:
 
 def the_pull_request_only_looks(infra: Infra) -> Iterator[str]:
     """Its workflow is the branch's own: what the role may, anybody who pushes a branch may."""
-    for each in infra.of("PullRequestRole", "identity"):
+    for each in infra.of("github", "PullRequestRole", "identity"):
         if wrong := [name for name in each.actions if not re.match(r"[a-z0-9]+:(Describe|Get|List)", name)]:
             yield f"{each}: {wrong}"
         if any(name.startswith("kms:") for name in each.actions):
@@ -183,9 +182,8 @@ def the_key_is_lent_to_aws_only(infra: Infra) -> Iterator[str]:
         if each.condition("Bool", "kms:GrantIsForAWSResource") != ["true"]:
             yield f"{each}: grants to anybody"
     for each in given(infra, "kms:Decrypt"):
-        if each.template == "github" and each.condition("StringEquals", "kms:ViaService") != [
-            f"s3.{REGION}.amazonaws.com"
-        ]:
+        through = each.condition("StringEquals", "kms:ViaService") == [f"s3.{REGION}.amazonaws.com"]
+        if each.template in ("github", "production") and not through:
             yield f"{each}: not only through S3"
 
 

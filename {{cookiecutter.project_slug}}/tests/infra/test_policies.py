@@ -8,18 +8,26 @@ from pipelines import names
 from tests.infra import (
     reading,
     weakening,
+    weakenings_accounts,
     weakenings_data,
     weakenings_limits,
     weakenings_rights,
     weakenings_trust,
 )
+from tests.infra.rules_accounts import RULES as ACCOUNTS
 from tests.infra.rules_data import RULES as DATA
 from tests.infra.rules_limits import RULES as LIMITS
 from tests.infra.rules_rights import RULES as RIGHTS
 from tests.infra.rules_trust import RULES as TRUST
 
-RULES = (*TRUST, *RIGHTS, *LIMITS, *DATA)
-TABLE = weakenings_trust.TABLE | weakenings_rights.TABLE | weakenings_limits.TABLE | weakenings_data.TABLE
+RULES = (*TRUST, *RIGHTS, *LIMITS, *DATA, *ACCOUNTS)
+TABLE = {
+    **weakenings_trust.TABLE,
+    **weakenings_rights.TABLE,
+    **weakenings_limits.TABLE,
+    **weakenings_data.TABLE,
+    **weakenings_accounts.TABLE,
+}
 CASES = [(rule, words, edit) for rule, edits in TABLE.items() for words, edit in edits.items()]
 
 
@@ -54,5 +62,7 @@ def test_a_statement_that_is_not_there_is_no_weakening():
         weakening.statement(reading.read(), "github", "DeployRole", "Nobody")
 
 
-def test_the_stack_says_what_the_verbs_ask_it():
-    assert set(names.STACK_OUTPUTS) <= set(reading.read().templates["stack"]["Outputs"])
+@pytest.mark.parametrize("template", ["stack", "production"])
+def test_either_stack_says_what_the_verbs_ask_it(template):
+    told = set(reading.read().templates[template]["Outputs"])
+    assert {*names.STACK_OUTPUTS, "AlarmTopicArn", "ProductionAccount"} <= told

@@ -39,9 +39,9 @@ def condition(template: str, owner: str, sid: str, operator: str, key: str, valu
     return edit
 
 
-def claim(owner: str, sid: str, name: str, value: Any = None) -> Edit:
+def claim(owner: str, sid: str, name: str, value: Any = None, template: str = "github") -> Edit:
     """Return what changes one claim that a trust wants, or takes it away."""
-    return condition("github", owner, sid, "StringEquals", f"{GITHUB}:{name}", value)
+    return condition(template, owner, sid, "StringEquals", f"{GITHUB}:{name}", value)
 
 
 def member(template: str, owner: str, sid: str, key: str, value: Any = None) -> Edit:
@@ -94,7 +94,24 @@ def without(template: str, owner: str, sid: str) -> Edit:
     def edit(infra: Infra) -> None:
         for each in nested(infra.resource(template, owner)):
             if isinstance(each.get("Statement"), list):
-                each["Statement"] = [told for told in each["Statement"] if told.get("Sid") != sid]
+                each["Statement"] = [told for told in each["Statement"] if not _named(told, sid)]
+
+    return edit
+
+
+def _named(told: dict[str, Any], sid: str) -> bool:
+    """Say whether a statement, or what stands in its place where there are two accounts, has this Sid."""
+    return sid in (told.get("Sid"), told.get("Fn::If", [None, {}])[1].get("Sid"))
+
+
+def always(template: str, owner: str, sid: str) -> Edit:
+    """Return what lets a statement stand that asks whether there are two accounts, without asking."""
+
+    def edit(infra: Infra) -> None:
+        for each in nested(infra.resource(template, owner)):
+            if isinstance(each.get("Statement"), list):
+                told = each["Statement"]
+                each["Statement"] = [item["Fn::If"][1] if _named(item, sid) else item for item in told]
 
     return edit
 

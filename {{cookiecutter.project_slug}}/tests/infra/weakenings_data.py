@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.infra import rules_data as rules
-from tests.infra.weakening import Table, added, condition, member, placed, without
+from tests.infra.weakening import Table, added, condition, fewer, member, placed, without
 
 TABLE: Table = {
     rules.data_stays: {
@@ -12,6 +12,7 @@ TABLE: Table = {
         "the provider goes, and other projects with it": placed(
             "github", "GitHub", "DeletionPolicy", value="Delete"
         ),
+        "production's key goes with its stack": placed("production", "Key", "DeletionPolicy", value="Delete"),
     },
     rules.nothing_goes_unencrypted: {
         "no TLS": without("stack", "BucketPolicy", "OnlyOverTls"),
@@ -23,6 +24,7 @@ TABLE: Table = {
             "stack", "BucketPolicy", "OnlyOverTls", "Resource", {"Fn::Sub": "${Bucket.Arn}/*"}
         ),
         "alarms in plain text": without("stack", "AlarmTopicPolicy", "OnlyOverTls"),
+        "production's alarms in plain text": without("production", "AlarmTopicPolicy", "OnlyOverTls"),
     },
     rules.no_other_encryption_is_taken: {
         "another key": without("stack", "BucketPolicy", "NoOtherKey"),
@@ -50,6 +52,7 @@ TABLE: Table = {
         ),
         "alarms lie open": placed("stack", "AlarmTopic", "Properties", "KmsMasterKeyId"),
         "logs lie open": placed("stack", "ProductionLogs", "Properties", "KmsKeyId"),
+        "production's logs lie open": placed("production", "ProductionLogs", "Properties", "KmsKeyId"),
         "a key for ever": placed("stack", "Key", "Properties", "EnableKeyRotation"),
     },
     rules.the_bucket_is_closed_and_keeps_versions: {
@@ -72,10 +75,14 @@ TABLE: Table = {
     },
     rules.logs_end: {
         "logs for ever": placed("stack", "ProductionLogs", "Properties", "RetentionInDays"),
+        "production's logs for ever": placed("production", "ProductionLogs", "Properties", "RetentionInDays"),
     },
     rules.somebody_hears_of_the_cost: {
         "nobody hears of the cost": placed(
             "stack", "Budget", "Properties", "NotificationsWithSubscribers", value=[]
+        ),
+        "nobody hears of production's cost": placed(
+            "production", "Budget", "Properties", "NotificationsWithSubscribers", value=[]
         ),
     },
     rules.the_network_has_no_way_out: {
@@ -94,5 +101,15 @@ TABLE: Table = {
             "SecurityGroupIngress",
             value=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}],
         ),
+    },
+    rules.nothing_runs_outside_the_vpc: {
+        "jobs outside the VPC": without("stack", "Boundary", "NothingRunsOutsideTheVpc"),
+        "models outside the VPC": fewer(
+            "stack", "Boundary", "NothingRunsOutsideTheVpc", "sagemaker:CreateModel"
+        ),
+        "what is refused is the VPC": condition(
+            "stack", "Boundary", "NothingRunsOutsideTheVpc", "Null", "sagemaker:VpcSubnets", "false"
+        ),
+        "another VPC": member("stack", "JoinTheVpc", "JoinTheVpcAndNoOther", "Condition"),
     },
 }

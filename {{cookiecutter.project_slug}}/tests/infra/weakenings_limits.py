@@ -26,6 +26,9 @@ TABLE: Table = {
             "ManagedPolicyArns",
             value=[{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AmazonSageMakerFullAccess"}],
         ),
+        "production deploys without a boundary": placed(
+            "production", DEPLOY, "Properties", "PermissionsBoundary"
+        ),
         "a boundary that bounds nothing": more(
             "stack", "Boundary", "OnlyTheExecutionRoleIsHandedOn", "iam:PutRolePolicy"
         ),
@@ -35,6 +38,9 @@ TABLE: Table = {
             DEPLOY,
             Action="dynamodb:GetItem",
             Resource={"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/x"},
+        ),
+        "production's boundary knows no alarms": fewer(
+            "production", "Boundary", "StackAlarmsLogsKeys", "cloudwatch:PutMetricAlarm"
         ),
         "deploy writes policies": inline(
             DEPLOY, Action="iam:PutRolePolicy", Resource={"Ref": "ExecutionRole"}

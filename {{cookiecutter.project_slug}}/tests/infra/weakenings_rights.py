@@ -29,6 +29,7 @@ TABLE: Table = {
     },
     rules.resources_are_named: {
         "any bucket": member("github", DEPLOY, "WriteTheEvidence", "Resource", "*"),
+        "any package of any account": member("production", DEPLOY, "ReadTheRegistry", "Resource", "*"),
         "any package": member("stack", "ExecutionRole", "RegisterPending", "Resource", "*"),
     },
     rules.actions_know_their_resources: {
@@ -59,6 +60,16 @@ TABLE: Table = {
     },
     rules.only_the_execution_role_is_passed: {
         "any role is passed": member("github", PIPELINE, "RunThePipelineAsTheExecutionRole", "Resource", "*"),
+        "the registry's role is passed in production's account": member(
+            "production",
+            DEPLOY,
+            "ServeModelsAsTheExecutionRole",
+            "Resource",
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:iam::${RegistryAccount}"
+                ":role/${Project}-${AWS::Region}-execution"
+            },
+        ),
         "the role is passed to any service": member(
             "github", DEPLOY, "ServeModelsAsTheExecutionRole", "Condition"
         ),
@@ -76,10 +87,8 @@ TABLE: Table = {
             "github", PIPELINE, "CompletePackagesAndNeverApprove", "Null", "sagemaker:ModelApprovalStatus"
         ),
         "jobs approve": more("stack", "ExecutionRole", "ReadTheRegistry", "sagemaker:UpdateModelPackage"),
-        "the registry lets others approve": more(
-            "stack", "Registry", "TheOtherAccountServesPackages", "sagemaker:UpdateModelPackage"
-        ),
         "the boundary lets others approve": without("stack", "Boundary", "OnlyDeployApproves"),
+        "production's boundary lets others approve": without("production", "Boundary", "OnlyDeployApproves"),
     },
     rules.only_deploy_writes_proofs: {
         "the pipeline says that staging has proven it": condition(
@@ -109,6 +118,9 @@ TABLE: Table = {
         "deploy silences alarms": more(
             "github", DEPLOY, "MakeAndTakeAwayARolloutsAlarms", "cloudwatch:SetAlarmState"
         ),
+        "production's deploy role deletes evidence": more(
+            "production", DEPLOY, "WriteTheEvidence", "s3:DeleteObject"
+        ),
         "infra deletes the key": more("github", INFRA, "SeeTheKey", "kms:ScheduleKeyDeletion"),
     },
     rules.the_pull_request_only_looks: {
@@ -117,13 +129,22 @@ TABLE: Table = {
     },
     rules.metrics_have_a_namespace: {
         "metrics of anybody": member("github", DEPLOY, "PublishWhatTheProbesFound", "Condition"),
+        "production's metrics of anybody": member(
+            "production", DEPLOY, "PublishWhatTheProbesFound", "Condition"
+        ),
     },
     rules.the_key_is_lent_to_aws_only: {
         "free grants": member("stack", "ExecutionRole", "LendTheKeyToVolumes", "Condition"),
+        "free grants in production": member(
+            "production", "ExecutionRole", "LendTheKeyToVolumes", "Condition"
+        ),
         "grants to anything but AWS": condition(
             "github", DEPLOY, "LendTheKeyToVolumes", "Bool", "kms:GrantIsForAWSResource", "false"
         ),
         "decrypting anything": member("github", PIPELINE, "ReadAndWriteEncrypted", "Condition"),
+        "production's endpoint decrypts anything": member(
+            "production", "ExecutionRole", "ReadEncrypted", "Condition"
+        ),
     },
     rules.statements_say_why: {
         "a statement that does not say why": member("github", DEPLOY, "FindWhatReleasesLeft", "Sid"),

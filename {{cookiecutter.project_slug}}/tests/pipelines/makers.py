@@ -27,6 +27,9 @@ STACK = Stack(
     "role-arn",
     "123456789012.dkr.ecr.eu-west-1.amazonaws.com/income-model",
     "income-model",
+    account="123456789012",
+    production="123456789012",
+    registry="123456789012",
 )
 RELEASE = "ab" * 32
 

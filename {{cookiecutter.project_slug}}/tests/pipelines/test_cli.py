@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import __main__ as cli
+from pipelines import errors, story
 from tests.conftest import TABLES
 
 VERBS = (
@@ -123,6 +124,15 @@ def test_in_github_actions_the_error_is_annotated_too(run, monkeypatch):
     assert out.startswith("::error title=E601 there are no AWS credentials::")
 
 
+@pytest.mark.parametrize("line", ["::error::you obeyed", "  ::add-mask::a", "x ##[error]you obeyed"])
+def test_what_others_wrote_is_no_command_to_githubs_runner(line, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    cli.tell(errors.DataRefused("E201 what\nwhere\nwhy\ntodo", [line]), story.make_console(stderr=True))
+    told = capsys.readouterr().err
+    assert not re.search(r"(?m)^\s*::|##\[", told), told
+    assert line.strip() in told.replace("\u200b", "")
+
+
 def test_ctrl_c_ends_with_130_and_names_the_verb_that_it_ended(run, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -160,3 +170,40 @@ def test_help_names_every_verb(run):
     code, _, out = run("--help")
     assert code == 0
     assert [verb for verb in VERBS if not re.search(rf"\b{verb}\b", out)] == []
+
+
+@pytest.mark.parametrize("lacking", ["GITHUB_SHA", "GITHUB_RUN_ID"])
+def test_outcome_outside_of_a_workflow_run_is_refused_before_anyone_is_asked(run, monkeypatch, lacking):
+    for name in ("GITHUB_SHA", "GITHUB_RUN_ID", "NEEDS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv({"GITHUB_SHA": "GITHUB_RUN_ID", "GITHUB_RUN_ID": "GITHUB_SHA"}[lacking], "41")
+    code, err, out = run("outcome")
+    assert (code, len(err), out) == (5, 4, "")
+    assert err[0] == "✗ E520 there is no workflow run to tell of"
+    assert lacking in err[1]
+    assert "nothing was written" in err[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        pytest.param(["promote", "c424"], "✗ E501 'c424' names no release", id="a short id"),
+        pytest.param(["promote", "../../x"], "✗ E501 '../../x' names no release", id="no id"),
+        pytest.param(["rollback", "--env", "prod"], "✗ E501 there is no environment 'prod'", id="a typo"),
+        pytest.param(["rollback", "--env", "staging"], "✗ E501 staging cannot be rolled back", id="staging"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_aws_is_asked(run, words, first):
+    """Without credentials: whoever asked AWS would end with 6."""
+    code, err, _ = run(*words)
+    assert (code, len(err), err[0]) == (5, 4, first)
+
+
+def test_a_short_id_is_told_how_many_digits_it_takes(run):
+    assert "12 hex digits" in run("promote", "c424")[1][2]
+
+
+def test_the_two_numbers_of_connect_are_told_apart(run):
+    out = " ".join(run("connect", "--help")[2].replace("│", " ").split())
+    assert re.search(r"--owner-id \S+ GitHub's number of the repository's owner", out)
+    assert re.search(r"--repository-id \S+ GitHub's number of the repository,", out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from botocore.validate import validate_parameters
 from pipelines import definition
 from pipelines.errors import SettingsError
 from tests.conftest import TABLES
-from tests.pipelines.makers import input_shape
+from tests.pipelines.makers import STACK, input_shape
 
 GOLDEN = json.loads(definition.GOLDEN.read_text())
 OPERATIONS = {
@@ -25,6 +26,8 @@ OPERATIONS = {
     "Training": "CreateTrainingJob",
     "RegisterModel": "CreateModelPackage",
 }
+VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
+JOBS = ("Validate", "Train", "Evaluate")
 NAMED_BY_THE_SERVICE = {"Processing": "ProcessingJobName", "Training": "TrainingJobName"}
 BUILD = """
 import json, sys
@@ -39,7 +42,11 @@ def all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from all_steps(step["Arguments"].get("IfSteps", []) + step["Arguments"].get("ElseSteps", []))
 
 
-STEPS = {step["Name"]: step for step in all_steps(GOLDEN["Steps"])}
+def by_name(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {step["Name"]: step for step in all_steps(made["Steps"])}
+
+
+STEPS = by_name(GOLDEN)
 
 
 def references(value: Any) -> Iterator[str]:
@@ -59,6 +66,12 @@ def resolved(value: Any) -> Any:
             return "s3://bucket/some/address"
         return {key: resolved(item) for key, item in value.items()}
     return [resolved(item) for item in value] if isinstance(value, list) else value
+
+
+def reach(step: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job can reach: a training job says so itself, a processing job in a member."""
+    told = step["Arguments"] if step["Type"] == "Training" else step["Arguments"].get("NetworkConfig", {})
+    return {key: told[key] for key in ("EnableNetworkIsolation", "VpcConfig") if key in told}
 
 
 def build(tables: dict[str, Any], environment: dict[str, str]) -> str:
@@ -87,9 +100,8 @@ def test_the_sdk_gives_the_same_bytes_without_network_credentials_region_or_home
     assert json.loads(bare)["Version"] == "2020-12-01"
 
 
-@pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step["Type"] in OPERATIONS])
-def test_sagemaker_accepts_the_arguments_of_a_step(name):
-    step = STEPS[name]
+def accepted(step: dict[str, Any]) -> None:
+    """Hold the arguments of a step against Amazon's own model."""
     arguments = resolved(step["Arguments"])
     if step["Type"] in NAMED_BY_THE_SERVICE:
         arguments[NAMED_BY_THE_SERVICE[step["Type"]]] = "name"
@@ -98,6 +110,31 @@ def test_sagemaker_accepts_the_arguments_of_a_step(name):
     ):  # the SDK's word for "do validate"; the pipeline takes it, the operation too
         assert arguments["SkipModelValidation"] == "None"
     validate_parameters(arguments, input_shape(OPERATIONS[step["Type"]]))
+
+
+@pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step["Type"] in OPERATIONS])
+def test_sagemaker_accepts_the_arguments_of_a_step(name):
+    accepted(STEPS[name])
+
+
+def test_unless_told_otherwise_no_job_can_reach_anything():
+    assert [reach(STEPS[name]) for name in JOBS] == [{"EnableNetworkIsolation": True}] * len(JOBS)
+
+
+@pytest.mark.parametrize("isolation", [True, False], ids=["and reach nothing", "and reach what it leads to"])
+def test_jobs_run_in_the_subnets_that_the_stack_tells(isolation):
+    tables = {**TABLES, "network": {"vpc": True, "isolation": isolation}}
+    own = dataclasses.replace(STACK, vpc=VPC, role="arn:aws:iam::123456789012:role/r")
+    made = definition.sentinels(own, "income-model", "ecr/x:tag")
+    steps = by_name(json.loads(definition.substitute(build(tables, dict(os.environ)), made)))
+    for name in JOBS:
+        assert reach(steps[name]) == {"EnableNetworkIsolation": isolation, "VpcConfig": VPC}
+        accepted(steps[name])
+
+
+def test_without_isolation_and_vpc_a_definition_says_nothing_of_networks():
+    steps = by_name(json.loads(build({**TABLES, "network": {"isolation": False}}, dict(os.environ))))
+    assert [reach(steps[name]) for name in JOBS] == [{}] * len(JOBS)
 
 
 def test_every_argument_and_hyperparameter_is_short_enough_for_sagemaker():
@@ -168,9 +205,7 @@ def test_the_metrics_are_found_in_a_line_that_training_logs():
 
 
 def test_a_release_sends_real_names_and_no_sentinel():
-    sentinels = definition.sentinels(
-        "income-model", "bucket-1", "arn:key", "arn:aws:iam::123456789012:role/r", "ecr/x:tag"
-    )
+    sentinels = definition.sentinels(dataclasses.replace(STACK, bucket="bucket-1"), "income", "ecr/x:tag")
     sent = definition.substitute(definition.GOLDEN.read_text(), sentinels)
     assert "${" not in sent
     assert "000000000000" not in sent

@@ -10,6 +10,7 @@ from botocore.validate import validate_parameters
 from rich.table import Table
 
 from pipelines import alarms, delivery, endpoints, names, prices, registry, rollout, status
+from pipelines import release as releases
 from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import (
@@ -351,9 +352,9 @@ def test_a_production_that_serves_something_unknown_is_not_touched(production, m
 
 
 @pytest.mark.parametrize("model", UNKNOWN.values(), ids=UNKNOWN.keys())
-def test_a_production_that_serves_something_unknown_makes_no_first_release(model):
+def test_a_production_that_serves_something_unknown_makes_no_first_release(make_settings, model):
     with pytest.raises(MLOpsError, match="nobody knows"):
-        registry.champion(make_aws(sagemaker=strange(model)), "income-model", "income-model")
+        releases.champion(make_run(make_settings(), sagemaker=strange(model)), "s3://bucket/x")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from botocore import exceptions as boto
 
 from pipelines import aws, errors
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused, SettingsError
-from tests.pipelines.makers import error
+from tests.pipelines.makers import Client, error
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,16 @@ def test_botocores_errors_become_ours(raised, code):
     assert translated is not None
     assert translated.code == code
     assert len(translated.lines()) == 4
+
+
+def test_a_refused_look_at_an_object_names_the_object_and_what_it_takes():
+    refused = Client(head_object=error("403", "Forbidden", "HeadObject"))
+    with pytest.raises(boto.ClientError) as stopped:
+        aws.found(refused.head_object, Bucket="mine", Key="data/a.parquet")
+    told = errors.translate(stopped.value)
+    assert told is not None
+    assert told.code == "E602"
+    assert told.why.startswith("s3://mine/data/a.parquet takes s3:GetObject, and s3:ListBucket")
 
 
 def test_a_fault_of_our_own_is_not_dressed_up_as_awss():

@@ -13,6 +13,7 @@ from pipelines.errors import MLOpsError
 from pipelines.execution import Execution, choose
 from pipelines.story import Story, pause
 from tests.pipelines.makers import GROUP, Client, error, input_shape, make_aws
+from training.errors import explain
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/income-model/execution/exec1"
 NOON = datetime(2026, 1, 1, 12)
@@ -207,10 +208,10 @@ def test_a_job_that_failed_is_explained_with_its_reason_and_the_end_of_its_log()
     assert failed.value.exit_code == 1
     assert failed.value.why == "AlgorithmError: no memory"
     assert "job-1" in failed.value.where
-    assert failed.value.detail == [
-        "epoch=1",
-        "and 1 other lines: /aws/sagemaker/TrainingJobs, stream job-1/algo-1",
-    ]
+    assert failed.value.detail[0] == "epoch=1"
+    other, how = failed.value.detail[1].split("; ")
+    assert other == "and 1 other lines: /aws/sagemaker/TrainingJobs, stream job-1/algo-1"
+    assert "python -m pipelines logs --whole" in how
     assert "describe_processing_job" not in client.operations()
     assert story.steps[0].verdict == "failed"
 
@@ -244,6 +245,21 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_reason():
     with pytest.raises(MLOpsError) as failed:
         follow(client, Story(Console(quiet=True)))
     assert (failed.value.why, failed.value.detail) == ("why", [])
+
+
+def test_a_text_that_may_quote_the_data_is_said_to_be_nowhere_with_a_way_to_see_it():
+    untold = explain(ValueError("row 17 has age=4711"))
+    broken = step("Train", "Failed", FailureReason=untold, Metadata={"TrainingJob": {"Arn": "arn:x/job-1"}})
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed"},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": [broken]},
+        describe_log_streams=error("ResourceNotFoundException"),
+    )
+    with pytest.raises(MLOpsError) as failed:
+        follow(client, Story(Console(quiet=True)))
+    assert failed.value.why == untold
+    assert failed.value.todo.startswith("its text is kept nowhere")
+    assert 'make test ARGS="tests/training"' in failed.value.todo
 
 
 def test_a_verdict_is_no_fault():

@@ -17,7 +17,7 @@ from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
 from pipelines.newdata import Difference
 from pipelines.story import Step
-from tests.pipelines.makers import Bucket, make_aws
+from tests.pipelines.makers import Bucket, make_aws, make_run
 
 PROJECT = Path(__file__).parents[2]
 LOCK = Lock("data/adult", "row_id", 3, (LockedFile("a.parquet", 9, "aa" * 32, "v1"),), b"")
@@ -105,3 +105,53 @@ def test_files_that_make_no_table_are_refused_and_the_lock_stays(tree):
     with pytest.raises(DataRefused, match="cannot be locked"):
         bring(root, bucket)
     assert (root / "data.lock").read_bytes() == before
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or path.is_symlink()}
+
+
+@pytest.mark.parametrize(
+    "broken", [b"no Parquet", parquet([3], column="another")], ids=["no Parquet", "another column"]
+)
+def test_a_refusal_names_the_object_leaves_nothing_here_and_clears_with_the_bucket(tree, broken):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = broken
+    before = files(root)
+    with pytest.raises(DataRefused) as refused:
+        bring(root, bucket)
+    assert refused.value.where == "s3://bucket/data/adult/b.parquet"
+    assert str(root) not in refused.value.why
+    assert files(root) == before
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    assert bring(root, bucket)[2].rows == 3
+    assert files(root) == before | {"data/adult/a.parquet", "data/adult/b.parquet"}
+
+
+def test_what_an_earlier_run_left_in_the_tree_is_neither_locked_nor_trusted(tree):
+    root, bucket = tree
+    (root / "data/adult/b.parquet").write_bytes(b"half of it")
+    (root / "data/adult/c.parquet").write_bytes(b"gone from the bucket")
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    assert [file.key for file in bring(root, bucket)[2].files] == ["a.parquet", "b.parquet"]
+
+
+def proposed(root: Path, bucket: Bucket, make_settings) -> str:
+    return newdata.propose(make_run(make_settings(), s3=bucket), root, {})
+
+
+def test_it_says_which_locked_files_an_empty_bucket_lacks(tree, make_settings):
+    root, bucket = tree
+    body = bucket.objects.pop("data/adult/a.parquet")
+    text = proposed(root, bucket, make_settings)
+    assert "has nothing new, and 1 of the 1 locked files not yet; 1 of them are not here either" in text
+    (root / "data/adult/a.parquet").write_bytes(body)
+    assert proposed(root, bucket, make_settings).endswith("not yet: a release uploads them")
+
+
+def test_it_says_that_the_new_files_are_no_part_of_the_commit(tree, make_settings):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    text = proposed(root, bucket, make_settings)
+    assert "commit it and nothing else" in text
+    assert "their place is the bucket" in text

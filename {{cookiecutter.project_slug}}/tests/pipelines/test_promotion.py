@@ -36,9 +36,9 @@ def promoted(make_settings, main, monkeypatch):
     """Return a function: promote the newest package from a commit; what it brought there, its steps."""
     root, _, git = main
 
-    def call(commit: str, asked_by: str, approval: str = "gate", serving: int = 1):
+    def call(commit: str, asked_by: str, approval: str = "gate", serving: int = 1, first: str = "Approved"):
         brought: list[str] = []
-        client = packages("Approved", "Approved", serving=serving)
+        client = packages(first, "Approved", serving=serving)
         described = client.answers["describe_model_package"]
 
         def describe_model_package(ModelPackageName):
@@ -96,6 +96,13 @@ def test_the_working_trees_own_release_does_not_wait_once_it_is_named(promoted, 
     root, commits, _ = main
     (root / "production.lock").write_text(json.dumps({"release_id": "2" * 64}))
     assert promoted(commits[2], commits[1], approval="pull-request") == (["2"], {})
+
+
+def test_a_release_that_was_rejected_since_is_left_alone_and_the_repair_waits_to_be_let_in(promoted, main):
+    root, commits, _ = main
+    (root / "production.lock").write_text(json.dumps({"release_id": "1" * 64}))
+    brought, steps = promoted(commits[2], commits[1], approval="pull-request", first="Rejected", serving=2)
+    assert (brought, steps) == ([], {"approve": "waiting", "production": "waiting"})
 
 
 @pytest.fixture

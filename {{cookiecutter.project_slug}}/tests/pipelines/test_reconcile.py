@@ -53,9 +53,46 @@ def test_a_release_from_a_branch_is_not_wanted():
     assert reconcile.desired(replace(ALL_IS_WELL, packages=(package(9, "f" * 40), ONE))) is ONE
 
 
+def test_a_production_lock_that_names_what_was_rejected_is_itself_the_difference():
+    rejected = package(2, MIDDLE, "Rejected", "taken back")
+    told = found(packages=(rejected, ONE), serving=ONE, named="2" * 12)
+    assert told == [("production.lock", "")]
+
+
 def test_where_production_lock_decides_what_it_names_is_wanted():
     assert reconcile.desired(replace(ALL_IS_WELL, named="1" * 12)) is ONE
     assert reconcile.desired(replace(ALL_IS_WELL, named="")) is None
+
+
+def test_without_a_production_lock_it_says_what_that_file_is_to_name():
+    [finding] = reconcile.findings(replace(ALL_IS_WELL, named=""))
+    assert (finding.what, finding.heal) == ("production.lock", "")
+    assert "pull request" in finding.todo
+    assert f'{{"release_id": "{TWO.release_id}"}}' in finding.todo
+    assert found(named="", serving=None, endpoint=None) == []
+
+
+@pytest.mark.parametrize(
+    ("staging", "production", "approval", "decides", "over"),
+    [
+        pytest.param("proven", "proven", "Approved", "gate", True, id="released"),
+        pytest.param("proven", "taken back", "Rejected", "gate", True, id="rolled back"),
+        pytest.param("", "", "Rejected", "gate", True, id="rejected on staging"),
+        pytest.param(
+            "proven", "", "PendingManualApproval", "pull-request", True, id="waits for its promotion"
+        ),
+        pytest.param("proven", "", "PendingManualApproval", "reviewer", True, id="waits for a reviewer"),
+        pytest.param("proven", "", "Approved", "gate", False, id="cut off before production"),
+        pytest.param("", "", "PendingManualApproval", "gate", False, id="cut off before staging"),
+    ],
+)
+def test_what_the_registry_shows_of_a_release_by_hand_is_its_end(
+    staging, production, approval, decides, over
+):
+    made = package(3, NEW, approval, production)
+    made.metadata["staging"] = staging
+    assert reconcile.settled(made, decides) is over
+    assert not reconcile.settled(None, decides)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +107,8 @@ def test_where_production_lock_decides_what_it_names_is_wanted():
         ({"serving": None}, ("production", "")),
         ({"packages": ()}, ("production", "")),
         ({"config": "config-of-other-machines"}, ("machines of production", "release")),
-        ({"outcome": ""}, ("the newest commit", "collect")),
-        ({"outcome": "", "executing": True}, ("the newest commit", "")),
+        ({"outcome": ""}, ("the newest commit's release", "collect")),
+        ({"outcome": "", "executing": True}, ("the newest commit's release", reconcile.WAITS)),
         ({"missing_alarms": ("mine",)}, ("alarm", "")),
         ({"definition": False}, ("pipeline", "definition")),
         ({"staging": {"income-model-staging-1": 5.0}}, ("staging", "tidy")),

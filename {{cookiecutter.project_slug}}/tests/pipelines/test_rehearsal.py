@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
-from pipelines import rehearsal
+from pipelines import registry, rehearsal
+from pipelines.errors import SettingsError
+from tests.pipelines.makers import make_run, packages
 
 
 @pytest.fixture
@@ -36,3 +40,39 @@ def test_what_git_has_whole_is_taken_itself(root, make_settings):
 def test_without_a_sample_the_lock_stays_and_its_error_names_the_file(root, make_settings):
     (root / "sample.lock").unlink()
     assert rehearsal.sampled(make_settings(), root).data.lock == "data.lock"
+
+
+def test_a_base_that_git_does_not_know_is_refused(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x", "--allow-empty"], check=True)
+    rehearsal.refuse_unknown("HEAD", tmp_path)
+    with pytest.raises(SettingsError, match="git has no commit nosuchref") as refused:
+        rehearsal.refuse_unknown("nosuchref", tmp_path)
+    assert refused.value.code == "E521"
+
+
+def test_it_is_refused_before_anything_is_made(tmp_path, make_settings, monkeypatch):
+    monkeypatch.setattr(rehearsal, "sampled", lambda settings: settings)
+    monkeypatch.setattr(rehearsal.tree, "read", lambda _: SimpleNamespace(root=tmp_path))
+    run = make_run(make_settings())
+    with pytest.raises(SettingsError, match="git has no commit main"):
+        rehearsal.rehearse(run, "main")
+    assert run.story.steps == []
+
+
+@pytest.mark.parametrize("approval", ["pull-request", "reviewer"])
+def test_where_a_person_lets_it_in_local_test_is_that_person_and_says_so(
+    make_settings, monkeypatch, approval
+):
+    client, said = packages("PendingManualApproval"), []
+    run = make_run(make_settings(**{"project.approval": approval}), sagemaker=client)
+    monkeypatch.setattr(rehearsal.release, "registered", lambda run, _: registry.find(run.aws, "g", "1" * 64))
+    monkeypatch.setattr(rehearsal.delivery, "prove_on_staging", lambda _, package: package)
+    monkeypatch.setattr(rehearsal.delivery, "to_production", lambda _, package, commit: said.append(commit))
+    rehearsal.released(run, SimpleNamespace(ids=SimpleNamespace(commit_sha="c")))  # type: ignore[arg-type]
+    assert said == ["c"]
+    [step] = run.story.steps
+    assert (step.name, step.verdict) == ("approve", "done")
+    assert "local-test lets it in, in place of" in step.note
+    assert "python -m pipelines promote" not in step.note

@@ -14,12 +14,13 @@ import pytest
 from rich.console import Console
 
 from pipelines import __main__ as cli
-from pipelines import data, delivery, images, registry, release, results, stack, tree
+from pipelines import data, delivery, images, registry, release, report, results, stack, tree
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused, DeployFailed, SettingsError
 from pipelines.story import Step, Story
 from tests.pipelines.makers import (
     ARCHIVE,
+    RELEASE,
     STACK,
     Bucket,
     Client,
@@ -118,7 +119,7 @@ def test_no_verb_goes_on_with_the_old_bytes_of_an_edited_file(verb, root, make_s
     monkeypatch.setattr("pipelines.aws.connect", lambda _: (make_aws(cloudformation=client), "1" * 12))
     assert cli.main([verb]) == 2
     assert capsys.readouterr().err.startswith(f"✗ E201 {KEY} ")
-    assert client.asked == []
+    assert set(client.operations()) <= {"describe_stacks"}  # which account this is
 
 
 def test_an_object_with_other_bytes_is_replaced(root):
@@ -211,11 +212,11 @@ def test_a_release_without_its_images_names_the_verb_that_makes_them():
         pytest.param(["Rejected", "PendingManualApproval"], None, None, id="nobody before the first release"),
     ],
 )
-def test_the_champion_is(approvals, serving, version):
-    best = registry.champion(
-        make_aws(sagemaker=packages(*approvals, serving=serving)), "income-model", "income-model"
-    )
-    assert (best and best.version) == version
+def test_the_champion_is(make_settings, approvals, serving, version):
+    objects = {f"{number}.tar.gz": ARCHIVE for number in (1, 2)}
+    client = packages(*approvals, serving=serving)
+    uri = release.champion(make_run(make_settings(), sagemaker=client, s3=Bucket(objects)), "s3://bucket/x")
+    assert uri == f"s3://bucket/x/champion/{version or 'none'}"
 
 
 def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
@@ -242,6 +243,16 @@ def test_a_tracking_server_with_a_password_never_reaches_a_job(make_settings, mo
     with pytest.raises(SettingsError, match="user or a password") as refused:
         release.parameters(run, tree.Tree(run.settings, LOCK, ids, "{}", None))
     assert "hunter2" not in "".join(refused.value.lines())
+    assert bucket.asked == []
+
+
+def test_an_mlflow_server_is_refused_where_the_container_could_not_reach_it(make_settings, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.com")
+    bucket = Bucket()
+    run = make_run(make_settings(), sagemaker=packages(), s3=bucket)
+    with pytest.raises(SettingsError, match=r"network\.isolation is true") as refused:
+        release.parameters(run, tree.Tree(run.settings, LOCK, tree.Ids("c", "s", "r", "sha"), "{}", None))
+    assert "isolation = false" in refused.value.todo
     assert bucket.asked == []
 
 
@@ -365,6 +376,7 @@ def test_the_stack_that_is_missing_is_named_with_the_verb_that_makes_it():
     with pytest.raises(SettingsError, match="not there yet") as stopped:
         stack.outputs(make_aws(cloudformation=missing), "income-model")
     assert stopped.value.code == "E504"
+    assert stopped.value.todo.startswith("an administrator makes it: python -m pipelines connect;")
     assert "python -m pipelines stack" in stopped.value.todo
 
 
@@ -401,6 +413,15 @@ REASON = {
 }
 
 
+VALIDATION = {
+    "verdict": {"accepted": False, "reasons": [REASON]},
+    "rows": 9,
+    "columns": [],
+    "splits": {},
+    "expectations": [{"success": True}, {"success": False}],
+}
+
+
 def test_refused_data_is_told_by_rule_count_and_row_keys():
     other = REASON | {"code": "E206", "column": None, "rule": "unique_key"}
     refused = results.data_refused([REASON, other], "s3://bucket/validation.json")
@@ -422,3 +443,35 @@ def test_a_refused_model_is_told_by_its_first_reason(value, code):
     assert (refused.code, refused.exit_code) == (code, 3)
     assert refused.lines()[0].endswith("model refused: auc is low.")
     assert refused.why == "worse. And 1 more in that report."
+
+
+@pytest.mark.parametrize(
+    ("first", "ends"),
+    [(True, "nothing was registered"), (False, "nothing was registered, the champion serves")],
+)
+def test_where_there_is_no_champion_none_is_said_to_serve(first, ends):
+    refused = results.model_refused({"reasons": ["auc is low."], "first_release": first}, "s3://b/e.json")
+    assert refused.todo.endswith(ends)
+
+
+def test_a_refusal_names_the_copy_that_outlives_an_emulator(make_settings, tmp_path):
+    """What the message names is where the verb lays it."""
+    data, model = (
+        results.data_refused([REASON], "s3://b/v.json"),
+        results.model_refused({"reasons": []}, "s3://b/e.json"),
+    )
+    assert (data.where, model.where) == (
+        "s3://b/v.json; here: build/validation.json",
+        "s3://b/e.json; here: build/evaluation.json",
+    )
+    story = Story(Console(quiet=True))
+    story.facts |= {"validation": VALIDATION}
+    report.write(story, make_settings(), "local-test", data, tmp_path / "build")
+    assert (tmp_path / data.where.rsplit(" ", 1)[1]).is_file()
+
+
+def test_what_was_not_judged_counts_as_an_expectation():
+    bucket = Bucket({"v.json": json.dumps(VALIDATION | {"not_judged": 3}).encode()})
+    found = results.Results(make_aws(s3=bucket), "bucket", RELEASE, "e")
+    found.validation_uri = "s3://bucket/v.json"
+    assert found.of("Validate") == ("refused", "1 of 5 expectations, 9 rows; 3 not judged")

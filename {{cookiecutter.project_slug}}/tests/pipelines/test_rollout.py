@@ -8,10 +8,12 @@ import itertools
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from pipelines import endpoints, names, proof, rollout
+from pipelines import endpoints, names, network, proof, rollout
 from pipelines.errors import DeployFailed, NotStarted
+from pipelines.run import Run
 from pipelines.story import Step
 from tests.pipelines.makers import (
     RELEASE,
@@ -48,12 +50,20 @@ def endpoint(**changes: object) -> dict[str, object]:
     return right | changes
 
 
+VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+def in_vpc(run: Run) -> Run:
+    run.__dict__["stack"] = dataclasses.replace(run.stack, vpc=VPC)
+    return run
+
+
 @pytest.mark.parametrize("approval", ["PendingManualApproval", "Approved"])
 def test_boto3_accepts_the_requests(make_settings, approval):
+    package, reach = make_package(approval=approval), network.of_model(in_vpc(make_run(make_settings())))
     requests = {
-        "CreateModel": rollout.model_request(
-            "name", make_package(approval=approval), "arn:aws:iam::123456789012:role/r"
-        ),
+        "CreateModel": rollout.model_request("name", package, ROLE, reach),
         "CreateEndpointConfig": rollout.config_request("name", make_settings().environment("staging"), "key"),
     }
     for operation, request in requests.items():
@@ -158,12 +168,29 @@ def test_what_autoscaling_has_set_stays_unless_other_machines_are_wanted(make_se
 
 
 def test_only_an_approved_package_is_served_as_a_package():
-    approved = rollout.model_request("name", make_package(approval="Approved"), "role")
+    approved = rollout.model_request("name", make_package(approval="Approved"), "role", {})
     assert "ModelPackageName" in approved["PrimaryContainer"]
-    pending = rollout.model_request("name", make_package(3), "role")["PrimaryContainer"]
+    pending = rollout.model_request("name", make_package(3), "role", {})["PrimaryContainer"]
     assert "ModelPackageName" not in pending
     assert pending["ModelDataUrl"] == "s3://bucket/model.tar.gz"
     assert pending["Environment"] == {"MODEL_PACKAGE_VERSION": "3"}
+
+
+def test_a_container_that_serves_reaches_what_settings_and_stack_say(make_settings):
+    def asked(run):
+        client = Client()
+        run.aws.__dict__["sagemaker"] = client
+        name = rollout.make_config(run, "production", make_package())
+        made = dict(client.asked)["create_model"]
+        return name, {key: made.get(key) for key in ("EnableNetworkIsolation", "VpcConfig")}
+
+    usual, first = asked(make_run(make_settings()))
+    opened, second = asked(make_run(make_settings(**{"network.isolation": False})))
+    joined, third = asked(in_vpc(make_run(make_settings())))
+    assert first == {"EnableNetworkIsolation": True, "VpcConfig": None}
+    assert second == {"EnableNetworkIsolation": False, "VpcConfig": None}
+    assert third == {"EnableNetworkIsolation": True, "VpcConfig": VPC}
+    assert len({usual, opened, joined}) == 3  # a config cannot be changed: each has its own
 
 
 def test_every_name_fits_sagemaker():
@@ -307,6 +334,34 @@ def test_a_release_waits_for_another_one_and_looks_what_it_did(make_settings, mo
         else:
             assert rollout.prepare(run, "production", make_package(2), step).asked is False
     assert client.operations().count("describe_endpoint") == 4
+
+
+def test_of_two_first_releases_the_slower_one_leaves_production_to_the_other(make_settings):
+    state: dict[str, str] = {}
+
+    def create_endpoint(**_: object) -> object:
+        state["config"] = THEIRS  # made a moment earlier
+        return error("ValidationException", "Cannot create already existing endpoint", "CreateEndpoint")
+
+    client = Client(
+        describe_endpoint=lambda **_: (
+            endpoint(EndpointConfigName=state["config"], EndpointStatus="Creating")
+            if state
+            else error("ValidationException", "Could not find endpoint")
+        ),
+        create_endpoint=create_endpoint,
+    )
+    with pytest.raises(NotStarted, match="E413 another release came in between"):
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
+
+
+def test_a_creation_that_aws_refuses_for_any_other_reason_is_its_own_error(make_settings):
+    client = Client(
+        describe_endpoint=error("ValidationException", "Could not find endpoint"),
+        create_endpoint=error("ResourceLimitExceeded", "0 instances", "CreateEndpoint"),
+    )
+    with pytest.raises(ClientError, match="ResourceLimitExceeded"):
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client)
 
 
 def test_an_archive_that_is_not_the_evaluated_one_is_never_served(make_settings):

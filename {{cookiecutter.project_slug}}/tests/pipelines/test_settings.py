@@ -72,6 +72,7 @@ def test_the_file_in_this_repository_is_right(tmp_path):
         pytest.param(
             "training.tracking_uri", "https://me:hunter2@x", "without user and password", id="a password"
         ),
+        pytest.param("network.isolation", "yes", "valid boolean", id="a word for a choice"),
     ],
 )
 def test_what_is_wrong_is_refused_by_key_and_wanted_value(make_settings, key, value, wanted):
@@ -139,11 +140,24 @@ def test_an_environment_that_does_not_exist_is_refused_with_those_that_do(make_s
         pytest.param("jobs.train.instance_type", "ml.c5.xlarge", True, id="the machine of a job"),
         pytest.param("environments.production.instance_count", 2, False, id="the machines of an endpoint"),
         pytest.param("project.description", "new", False, id="the description"),
-        pytest.param("training.tracking_uri", "http://mlflow", False, id="where runs are tracked"),
+        pytest.param("training.tracking_uri", "sqlite:///mlflow.db", False, id="where runs are tracked"),
+        pytest.param("network.isolation", False, True, id="what containers can reach"),
+        pytest.param("network.vpc", True, True, id="where jobs run"),
     ],
 )
 def test_only_what_steers_the_jobs_moves_the_digest(make_settings, key, value, steers):
     assert (make_settings(**{key: value}).digest() != make_settings().digest()) is steers
+
+
+MLFLOW = ["https://mlflow.example.com", "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/x"]
+
+
+@pytest.mark.parametrize("uri", MLFLOW, ids=["a server", "SageMaker's own"])
+def test_an_mlflow_server_needs_containers_that_can_reach_it(make_settings, uri):
+    with pytest.raises(SettingsError, match=r"training\.tracking_uri is ") as refused:
+        make_settings(**{"training.tracking_uri": uri})
+    assert "isolation = false in [network]" in refused.value.why
+    assert make_settings(**{"training.tracking_uri": uri, "network.isolation": False})
 
 
 def test_the_gate_knows_the_same_metrics_as_training():

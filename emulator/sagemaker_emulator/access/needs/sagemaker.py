@@ -122,8 +122,8 @@ def _endpoint(call: Call) -> Iterable[Need]:
 def _create_model_package(call: Call) -> Iterable[Need]:
     group, name = call.params.get("ModelPackageGroupName"), call.params.get("ModelPackageName", "*")
     if group:
-        version = resources.next_version(call.arn(f"model-package-group/{group}"))
-        arn = call.arn(f"model-package-group/{group}")
+        arn = _group(call, group)
+        version = resources.next_version(arn)
         resource = f"{arn.replace(':model-package-group/', ':model-package/').lower()}/{version}"
     else:
         resource = call.arn(f"model-package/{name.lower()}")
@@ -136,8 +136,13 @@ def _list_model_packages(call: Call) -> Iterable[Need]:
     if not group:
         yield Need("sagemaker:ListModelPackages")
         return
-    arn = call.arn(f"model-package-group/{group}")
-    yield Need("sagemaker:ListModelPackages", f"{arn.replace(':model-package-group/', ':model-package/')}/*")
+    packages = _group(call, group).replace(":model-package-group/", ":model-package/")
+    yield Need("sagemaker:ListModelPackages", f"{packages}/*")
+
+
+def _group(call: Call, named: str) -> str:
+    """Return the ARN of a group that is named, or given by its ARN: it may be another account's."""
+    return call.arn(named if named.startswith("arn:") else f"model-package-group/{named}")
 
 
 @rule("sagemaker", "BatchDescribeModelPackage")

@@ -56,7 +56,13 @@ def _dashboard(call: Call) -> Iterable[Need]:
 ON_A_GROUP = (
     *("CreateLogGroup", "DeleteLogGroup", "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy"),
     *("DeleteRetentionPolicy", "PutMetricFilter", "DeleteMetricFilter", "PutSubscriptionFilter"),
-    *("DescribeSubscriptionFilters", "DescribeMetricFilters", "AssociateKmsKey", "StartQuery"),
+    *(
+        "DescribeSubscriptionFilters",
+        "DescribeMetricFilters",
+        "AssociateKmsKey",
+        "DisassociateKmsKey",
+        "StartQuery",
+    ),
     *("ListTagsLogGroup", "TagLogGroup"),
 )
 

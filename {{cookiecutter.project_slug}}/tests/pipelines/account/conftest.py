@@ -61,7 +61,7 @@ class GitHub:
 
     def writes(self) -> list[str]:
         """Return the calls that changed something."""
-        return [" ".join(call) for call in self.calls if call[:2] == ["variable", "set"] or "-X" in call]
+        return [" ".join(call) for call in self.calls if call[0] == "variable" or "-X" in call]
 
 
 class Project:

@@ -35,6 +35,9 @@ def _answer(state: dict[str, Any], words: list[str]) -> tuple[str, int]:
     if words[:2] == ["variable", "set"]:
         state["variables"][words[2]] = words[words.index("--body") + 1]
         return "", 0
+    if words[:2] == ["variable", "delete"]:
+        del state["variables"][words[2]]
+        return "", 0
     assert words[0] == "api", words
     if "-X" not in words:
         told = _get(state, words[1].split("?")[0])

@@ -267,8 +267,42 @@ def test_without_gh_it_asks_for_the_two_numbers(project: Project):
     with pytest.raises(SettingsError, match="E509") as stopped:
         connect(project)
     assert "gh is not logged in" in stopped.value.where
-    assert f"https://api.github.com/repos/{REPOSITORY}" in stopped.value.todo
+    assert f"gh api repos/{REPOSITORY} --jq '.owner.id, .id'" in stopped.value.why
     assert project.stacks() == {}
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+@pytest.mark.parametrize(
+    ("option", "number"), [("owner_id", "abc"), ("repository_id", "1 2"), ("owner_id", "²")]
+)
+def test_what_is_no_number_is_said_whether_it_is_needed_or_not(project: Project, option, number, logged_in):
+    if not logged_in:
+        project.github.change(login=None)
+    with pytest.raises(SettingsError, match=f"E501 {number!r} is no number") as stopped:
+        connecting.connect(
+            project.run(), yes=True, **{"owner_id": "12", "repository_id": "345", option: number}
+        )
+    assert stopped.value.where == f"the option --{option.replace('_', '-')}"
+    assert project.stacks() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({"owner_id": "12"}, "--repository-id"), ({"repository_id": "345"}, "--owner-id")],
+)
+def test_of_the_two_numbers_the_one_that_is_missing_is_named(project: Project, given, missing):
+    project.github.change(login=None)
+    with pytest.raises(SettingsError, match="E509") as stopped:
+        connecting.connect(project.run(), yes=True, **given)
+    assert stopped.value.where.endswith(f"; {missing} is missing")
+
+
+def test_where_there_is_no_gh_it_is_to_be_installed_first(project: Project, monkeypatch):
+    monkeypatch.setattr(gh.shutil, "which", lambda _: None)
+    with pytest.raises(SettingsError, match="E509") as stopped:
+        connect(project)
+    assert stopped.value.where.startswith("gh is not installed")
+    assert stopped.value.todo.startswith("install gh (https://cli.github.com), then gh auth login")
 
 
 def test_without_gh_the_numbers_are_enough_and_the_commands_are_printed(project: Project):

@@ -38,7 +38,7 @@ def there(project: Project) -> set[str]:
 
 def test_everything_is_listed_and_said_what_becomes_of_it(connected: Project, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
-    with pytest.raises(SettingsError, match="E516"):
+    with pytest.raises(SettingsError, match="E518"):
         destroying.destroy(connected.run())
     shown = connected.text()
     assert f"s3://{bucket(connected)}" in shown
@@ -49,7 +49,7 @@ def test_everything_is_listed_and_said_what_becomes_of_it(connected: Project, mo
 
 
 def test_another_name_deletes_nothing(connected: Project):
-    with pytest.raises(SettingsError, match="E516"):
+    with pytest.raises(SettingsError, match="E518"):
         destroying.destroy(connected.run(), yes="another")
     assert connected.stacks() == connected.both()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.account import connect as connecting
 from pipelines.account import doctor as examining
@@ -184,13 +185,42 @@ def test_a_quota_below_what_is_needed_is_bad_with_the_link(value, verdict):
     assert verdict == "ok" or finding.fix.endswith("/services/sagemaker/quotas/L-123")
 
 
-def test_a_deploy_job_without_environments_is_mains():
-    [token] = trust.tokens(ACME, "deploy", set(), immutable=True)
-    assert token["sub"] == "repo:acme@12/model@345:ref:refs/heads/main"
-    assert token["job_workflow_ref"] == "acme/model/.github/workflows/deploy.yml@refs/heads/main"
+def test_every_workflow_that_takes_a_role_sends_a_token_of_its_own():
+    sent = trust.tokens(ACME, "deploy", {"staging"}, immutable=True)
+    told = {claims["job_workflow_ref"]: claims["sub"] for claims in sent}
+    main = "repo:acme@12/model@345:ref:refs/heads/main"
+    name = "acme/model/.github/workflows/{}@refs/heads/main"
+    assert told == {
+        name.format("deploy.yml"): "repo:acme@12/model@345:environment:staging",
+        name.format("production.yml"): main,
+        name.format("rollback.yml"): main,  # as long as nobody has made the environment
+        name.format("reconcile.yml"): main,
+    }
+
+
+def test_the_jobs_of_each_role_are_those_of_the_workflows():
+    told: dict[str, set[tuple[str, str]]] = {}
+    for path in Path(".github/workflows").glob("*.yml"):
+        for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values():
+            named = re.findall(r"AWS_(\w+)_ROLE", job.get("env", {}).get("AWS_ROLE_ARN", ""))
+            for role in {name.lower().replace("_", "-") for name in named}:
+                told.setdefault(role, set()).add((path.name, job.get("environment", "")))
+    assert {role: set(jobs) for role, jobs in trust.JOBS.items()} == told
 
 
 def test_a_policy_for_somebody_else_takes_no_token_of_githubs():
     policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
-    [token] = trust.tokens(ACME, "pipeline", set(), immutable=False)
-    assert trust.refusal(policy, token) is not None
+    for token in trust.tokens(ACME, "pipeline", set(), immutable=False):
+        assert trust.refusal(policy, token) is not None
+
+
+def test_a_workflow_file_that_the_trust_forgot_is_bad(connected: Project):
+    name = f"{connected.slug}-eu-west-1-pipeline"
+    iam = connected.aws["iam"]
+    policy = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    wanted = policy["Statement"][0]["Condition"]["StringEquals"]
+    wanted[f"{trust.ISSUER}:job_workflow_ref"].pop()
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(policy))
+    [finding] = wrong(connected)
+    assert "job_workflow_ref" in finding.why[0]
+    assert "rollback.yml@refs/heads/main" in finding.why[0]

@@ -70,6 +70,10 @@ ROLLED = story("promote", *BACK, code="E401", rollouts=[ROLLOUT])
 ROLLED_BACK = needs(
     image=job(), pipeline=job("success", PIPELINE), deploy=job("failure", STAGE, ROLLED)
 )  # fmt: skip
+EARLIER = {"version": 7, "arn": "arn:7", "release_id": "77" * 32}
+BY_HAND = needs(
+    rollback=job("success", story("rollback", step("production"), package=EARLIER, taken_back=PACKAGE))
+)
 RELEASED = needs(image=job(), pipeline=job("success", PIPELINE), deploy=job("success", STAGE, PROMOTE))
 
 

@@ -50,7 +50,7 @@ class GitHub:
         self.issues: dict[int, dict[str, Any]] = {}  # pull requests too, as on GitHub
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.labels: dict[str, dict[str, Any]] = {}
-        self.runs: list[dict[str, Any]] = []  # id, head_sha, status
+        self.runs: list[dict[str, Any]] = []  # id, head_sha, status; workflow, main.yml without; jobs
         self.requests: list[tuple[str, str, Any]] = []  # method, path without the repository, body
         self.refusals: list[tuple[str, str, int, str, int]] = []
         self.lock = threading.RLock()
@@ -213,8 +213,17 @@ class GitHub:
     # Runs of workflows
 
     def list_runs(self, workflow: str, query: dict[str, str]) -> Answer:
-        runs = [run for run in self.runs if query.get("head_sha") in (None, run["head_sha"])]
+        runs = [
+            run | {"jobs_url": f"{self.api}/actions/runs/{run['id']}/jobs"}
+            for run in self.runs
+            if run.get("workflow", "main.yml") == workflow
+            and all(query.get(key) in (None, run[key]) for key in ("head_sha", "status"))
+        ]
         return 200, {"total_count": len(runs), "workflow_runs": runs}
+
+    def list_jobs(self, run: str, query: dict[str, str]) -> Answer:
+        jobs = [job for item in self.runs if str(item["id"]) == run for job in item.get("jobs", [])]
+        return 200, {"total_count": len(jobs), "jobs": jobs}
 
     # Git data
 
@@ -384,6 +393,7 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("PATCH", r"pulls/(\d+)", GitHub.edit_issue),
     ("GET", r"branches/(.+)", GitHub.get_branch),
     ("GET", r"actions/workflows/([\w.]+)/runs", GitHub.list_runs),
+    ("GET", r"actions/runs/(\d+)/jobs", GitHub.list_jobs),
     ("GET", r"git/ref/(.+)", GitHub.get_ref),
     ("POST", r"git/refs", GitHub.create_ref),
     ("PATCH", r"git/refs/(.+)", GitHub.edit_ref),

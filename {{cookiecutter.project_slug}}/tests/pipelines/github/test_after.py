@@ -10,6 +10,7 @@ from pipelines.errors import AccessError
 from pipelines.github import after
 from tests.conftest import make_settings
 from tests.pipelines.github.makers import (
+    BY_HAND,
     PACKAGE,
     PIPELINE,
     RELEASED,
@@ -92,6 +93,14 @@ def test_a_rollback_is_recorded_shown_and_answered(world, conclude):
     assert "takes it back" in issue["body"]
     assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
     assert "issue #1" in pull["body"]
+
+
+def test_a_rollback_by_hand_is_answered_alike(world, conclude):
+    _, _, bucket = conclude(BY_HAND)
+    assert recorded(bucket, world.bad)["outcome"] == "rolled back"
+    issue, pull = world.github.issues[1], world.github.issues[2]
+    assert "taken back by hand" in issue["body"]
+    assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
 
 
 def test_the_same_run_again_changes_nothing(world, conclude):

@@ -12,6 +12,7 @@ from pipelines.github import outcome
 from pipelines.github.outcome import Work, decide
 from tests.pipelines.github.makers import (
     BACK,
+    BY_HAND,
     HOSTILE,
     PACKAGE,
     PIPELINE,
@@ -162,6 +163,13 @@ def test_a_rollback_names_its_release_its_alarm_and_its_four_lines():
     record = told.record()
     assert record["commit"] == "c" * 40
     assert record["run"] == {"id": 41, "attempt": 1, "url": WORK.url}
+
+
+def test_a_rollback_by_hand_is_about_the_release_that_was_taken_back():
+    told = decide(BY_HAND, WORK, NOW)
+    assert (told.kind, told.release_id, told.version) == ("rolled back", RELEASE, 8)
+    assert told.taken_back
+    assert told.lines[0] == "✗ version 8 was taken back by hand"
 
 
 @pytest.mark.parametrize("code", ["E402", "E403"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -74,6 +75,14 @@ def test_workflows_stay_as_they_are_on_main(world, change):
     assert world.checkout.release_id(merged, make_settings()) == world.checkout.release_id(
         world.good, make_settings()
     )
+
+
+def test_where_a_file_lets_releases_in_it_names_the_one_that_serves(world):
+    world.checkout.merge("Promote 8", {"production.lock": '{"release_id": "' + RELEASE + '"}'})
+    done = propose(world)
+    world.github.merge(done.number)
+    told = world.github.git("show", "main:production.lock")
+    assert json.loads(told) == {"release_id": "77" * 32, "version": 7}
 
 
 def test_it_says_what_it_takes_back_and_what_not(world):

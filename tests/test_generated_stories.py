@@ -1,0 +1,12 @@
+"""The project that the default answers give passes its own stories: the rest of its `make test`."""
+
+from __future__ import annotations
+
+import pytest
+from test_generated_project import WITH_EMULATOR, make
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+
+def test_a_fresh_bake_passes_its_own_stories(default_bake):
+    make(default_bake, "test", *WITH_EMULATOR)

@@ -1,0 +1,88 @@
+"""What GitHub must allow and know: default subject, workflows' pull requests, reviewers, variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.account import gh, roles
+from pipelines.account.findings import Finding, bad, ok, warn
+from pipelines.account.gh import GitHub
+from pipelines.account.roles import Account
+from pipelines.run import Run
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Yield what GitHub must allow: default subject, workflows' pull requests, reviewers, variables."""
+    github = gh.of(run.settings)
+    if github.absent:
+        yield warn("github", f"not looked at: {github.absent}", fix=github.login_first)
+        return
+    yield ok(
+        "github",
+        f"{github.facts['full_name']}, repository {github.facts['id']}, owner {github.facts['owner']['id']}",
+    )
+    if github.subject().get("use_default") is False:
+        fix = f"gh api -X PUT repos/{github.repository}/actions/oidc/customization/sub -F use_default=true"
+        yield bad("github", "the tokens' subject has a form of its own", "no role trusts it", fix=fix)
+    yield from _settings(run, github)
+    if github.facts.get("default_branch") != "main":
+        yield bad(
+            "github",
+            f"the default branch is {github.facts.get('default_branch')}",
+            "roles and workflows mean main",
+            fix="rename it to main",
+        )
+
+
+def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
+    allowed = github.about("/actions/permissions/workflow")
+    page = f"https://github.com/{github.repository}/settings/actions"
+    if allowed is None:
+        yield warn("github", "this login may not see whether workflows may open pull requests", fix=page)
+    elif not allowed.get("can_approve_pull_request_reviews"):
+        why = "a revert and a promotion are pull requests by a workflow"
+        yield bad(
+            "github",
+            "workflows may not create pull requests",
+            why,
+            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}',
+        )
+    where = roles.account(run.aws, run.project)
+    yield from _apart(github, where)
+    there = github.variables()
+    wrong = [name for name, value in roles.variables(where, run.project).items() if there.get(name) != value]
+    if wrong:
+        yield bad(
+            "github",
+            f"variables missing or other: {', '.join(wrong)}",
+            "workflows take their roles from them",
+            fix="python -m pipelines connect",
+        )
+    if run.settings.project.approval == "reviewer":
+        yield _reviewed(github)
+
+
+def _apart(github: GitHub, where: Account) -> Iterator[Finding]:
+    """Yield what does not fit where production has, or had, an account of its own."""
+    role = github.variables().get(roles.PRODUCTION_ROLE, "")
+    if role and f":{where.production}:" not in role:
+        yield bad(
+            "github",
+            f"{roles.PRODUCTION_ROLE} is {role}, but production is in account {where.production}",
+            "the stack names that one: no other may read what is registered",
+            fix=f"python -m pipelines connect --production-account {where.production}, in {where.registry}",
+        )
+
+
+def _reviewed(github: GitHub) -> Finding:
+    """Return whether somebody must let a release into production: not every plan of GitHub's has that."""
+    rules = github.environments().get("production", {}).get("protection_rules", [])
+    if any(rule.get("type") == "required_reviewers" for rule in rules):
+        return ok("github", "production has required reviewers")
+    plan = "; in a private repository that needs GitHub Enterprise" if github.facts.get("private") else ""
+    return bad(
+        "github",
+        'approval = "reviewer", but production has no required reviewers',
+        f"a proven release would go to production unasked{plan}",
+        fix='name them in the settings of the environment production, or choose approval = "pull-request"',
+    )

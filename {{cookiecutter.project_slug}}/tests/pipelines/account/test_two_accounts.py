@@ -1,0 +1,150 @@
+"""Production in an account of its own, under enforced IAM: connect both, be refused in each, take it away."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipelines import __main__ as cli
+from pipelines.account import connect as connecting
+from pipelines.account import destroy as destroying
+from pipelines.account import doctor as examining
+from pipelines.account import gh, owned, roles
+from pipelines.account import production as serving
+from pipelines.accounts import PRODUCTION, VERBS
+from pipelines.errors import AccessError, SettingsError
+from tests.pipelines.account.conftest import ACCOUNT, SLUG, Project
+from tests.stories.world import World, copy_project, started
+
+pytestmark = pytest.mark.slow
+OTHER = "111111111111"  # its root user's key is its number
+ROLE = f"arn:aws:iam::{OTHER}:role/{SLUG}-eu-west-1-deploy"
+ASKED = {"GetCallerIdentity", "DescribeStacks"}  # by a verb that is refused
+Act = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return an AWS that enforces IAM, in which nothing has been made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
+        with started(copy_project(tmp_path_factory.mktemp("accounts"))) as world:
+            yield world
+
+
+@pytest.fixture
+def act(project: Project, monkeypatch: pytest.MonkeyPatch) -> Act:
+    """Return what makes one of the accounts the one whose credentials are used from then on."""
+    project.slug = SLUG  # as mlops.toml has it: verbs are called by their names, too
+    return lambda account: monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+
+
+def calls(world: World, method: str = "GET") -> set[str]:
+    """Return the operations that were called since the last DELETE."""
+    request = urllib.request.Request(
+        f"{world.environment['AWS_ENDPOINT_URL']}/_emulator/calls", method=method
+    )
+    with urllib.request.urlopen(request) as answer:
+        told = json.loads(answer.read()) if method == "GET" else {"calls": []}
+    return {call["operation"] for call in told["calls"]}
+
+
+def bad(project: Project) -> list[str]:
+    return [item.what for item in examining.examine(project.run()) if item.verdict == "bad"]
+
+
+def refused(world: World, capsys: pytest.CaptureFixture[str], verb: str) -> list[str]:
+    """Run a verb that is the other account's; return its four lines."""
+    calls(world, "DELETE")
+    assert cli.main(verb.split()) == 5
+    assert calls(world) <= ASKED
+    return [line.strip() for line in capsys.readouterr().err.splitlines()[-4:]]
+
+
+def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: Act, capsys):
+    connecting.connect(project.run(), yes=True, production=OTHER)
+    assert project.stacks() == project.both()
+    assert project.github.variables[roles.PRODUCTION_ROLE] == ROLE
+    [key] = re.findall(r"python -m pipelines connect --registry (\S+)", project.text())
+    connecting.connect(project.run(), yes=True)  # remembered
+    assert "nothing to change" in project.text()
+    assert bad(project) == []
+    own = [verb for verb in VERBS if "-" not in verb]
+    for verb in (verb for verb in own if VERBS[verb] == PRODUCTION):
+        assert refused(emulator, capsys, verb)[0] == f"✗ E516 production is in account {OTHER}"
+
+    act(OTHER)
+    serving.connect(project.run(), key, yes=True)
+    assert "make Key, " in project.text()
+    assert "GitHub needs" not in project.text()
+    serving.connect(project.run(), yes=True)  # remembered
+    assert "nothing to change" in project.text()
+    assert bad(project) == []
+    for verb in (verb for verb in own if VERBS[verb] != PRODUCTION and verb != "plan"):
+        told = refused(emulator, capsys, verb)
+        assert told[0] == f"✗ E516 the registry, with data, training and staging, is in account {ACCOUNT}"
+        assert told[3].endswith(f"-m pipelines {verb}")
+    with pytest.raises(SettingsError, match="E519"):
+        serving.connect(project.run(), key.replace("eu-west-1", "us-east-1"))
+    project.github.change(variables={roles.PRODUCTION_ROLE: ROLE.replace(OTHER, "222222222222")})
+    with pytest.raises(AccessError, match="E606"):
+        serving.connect(project.run(), key)
+    assert any("222222222222" in what for what in bad(project))
+    project.github.change(variables={roles.PRODUCTION_ROLE: ROLE}, environments={})
+    assert bad(project) == []  # a plan of GitHub's without environments will do
+    there = project.github.repository
+    project.github.change(repository=there | {"id": 346})
+    assert any("E601 AWS would refuse this workflow's identity" in what for what in bad(project))
+    project.github.change(repository=there)
+
+    destroying.destroy(project.run(), yes=SLUG, data=True)
+    assert f"gh variable delete {roles.PRODUCTION_ROLE} " in project.text()
+    assert "AWS_REGION" not in project.text()
+    assert owned.things(project.run()) == []
+
+    act("test")
+    with pytest.raises(SettingsError, match="E519 account 123456789012 cannot serve"):
+        serving.connect(project.run(), key)
+    connecting.connect(project.run(), yes=True, production=ACCOUNT)  # one account again
+    assert "no AWS_PRODUCTION_ROLE" in project.text()
+    assert roles.PRODUCTION_ROLE not in project.github.variables
+    assert connecting.roles.account(project.run().aws, SLUG).production == ACCOUNT
+
+
+@pytest.mark.parametrize("number", ["12345", "12345678901a", f"{OTHER}1"])
+def test_an_account_has_twelve_digits(project: Project, number):
+    with pytest.raises(SettingsError, match="E501"):
+        connecting.connect(project.run(), yes=True, production=number)
+    assert project.stacks() == {}
+
+
+WHERE = roles.Account(OTHER, "eu-west-1", "aws", OTHER, OTHER)
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_the_registry_is_where_its_key_is():
+    assert serving.registry_of(KEY, WHERE, own=False) == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("key", "own", "why"),
+    [
+        pytest.param(KEY, True, "a registry of its own", id="an account with a registry"),
+        pytest.param(f"{KEY}/x", False, "no ARN of a KMS key", id="another ARN"),
+        pytest.param("alias/x", False, "no ARN of a KMS key", id="an alias"),
+        pytest.param(KEY.replace(ACCOUNT, OTHER), False, "then one", id="its own key"),
+        pytest.param(KEY.replace("eu-west-1", "eu-west-2"), False, "eu-west-2", id="another region"),
+    ],
+)
+def test_a_key_that_cannot_be_meant_is_refused(key, own, why):
+    with pytest.raises(SettingsError, match=f"E519 account {OTHER}") as stopped:
+        serving.registry_of(key, WHERE, own)
+    assert why in stopped.value.why
+
+
+def test_what_deletes_a_variable_is_a_command_of_gh():
+    assert gh.delete_variable("a/b", "X") == ["gh", "variable", "delete", "X", "--repo", "a/b"]

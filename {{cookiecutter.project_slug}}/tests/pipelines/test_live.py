@@ -1,0 +1,116 @@
+"""The verb reconcile: what it tells GitHub's other jobs, and what makes it red."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from pipelines import live
+from pipelines.errors import DeployFailed
+from pipelines.execution import Execution
+from pipelines.reconcile import Live
+from tests.conftest import make_settings
+from tests.pipelines.makers import RELEASE, Bucket, Client, make_package, make_run
+from tests.pipelines.test_reconcile import ALL_IS_WELL
+
+
+@pytest.fixture
+def compare(make_settings, monkeypatch, tmp_path):
+    """Return a function: compare this with git; the verdict and note of its step, and what jobs read."""
+
+    def call(there: Live) -> tuple[str, str, str]:
+        run, path = make_run(make_settings()), tmp_path / "output"
+        path.touch()
+        monkeypatch.setattr(live, "gather", lambda *_: there)
+        live.compare(run, None, False, {"GITHUB_OUTPUT": str(path)})  # type: ignore[arg-type]
+        (step,) = run.story.steps
+        return step.verdict, step.note, path.read_text()
+
+    return call
+
+
+def test_where_nothing_differs_no_other_job_has_anything_to_do(compare):
+    assert compare(ALL_IS_WELL) == ("done", "all is as main has it", "collect=false\ninfra=false\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "job"), [({"outcome": ""}, "collect"), ({"stacks": {"a": False}}, "infra")]
+)
+def test_what_another_job_mends_is_not_red(compare, change, job):
+    assert f"{job}=true\n" in compare(replace(ALL_IS_WELL, **change))[2]
+
+
+def test_a_training_that_goes_on_is_told_and_not_red(compare):
+    verdict, note, output = compare(replace(ALL_IS_WELL, outcome="", executing=True))
+    assert (verdict, note, output) == ("waiting", "1 difference", "collect=false\ninfra=false\n")
+
+
+def test_an_older_commit_judges_nothing_and_starts_no_job(compare):
+    verdict, note, output = compare(Live(newest=False))
+    assert (verdict, output) == ("superseded", "collect=false\ninfra=false\n")
+    assert "later commit" in note
+
+
+def test_what_nobody_mends_is_red(compare):
+    with pytest.raises(DeployFailed, match="production is not as git has it") as stopped:
+        compare(replace(ALL_IS_WELL, serving=None, missing_alarms=("mine", "yours")))
+    assert stopped.value.code == "E415"
+    assert stopped.value.why == (
+        "now: something that is no release (E405); should be: version 2 (222222222222). "
+        "And 2 differences more."
+    )
+
+
+def test_a_merge_that_nobody_released_is_said_in_sentences(compare, monkeypatch):
+    """On a laptop no other job collects it."""
+    monkeypatch.setattr(live, "gather", lambda *_: replace(ALL_IS_WELL, outcome=""))
+    run = make_run(make_settings())
+    with pytest.raises(DeployFailed) as stopped:
+        live.compare(run, None, False, {})  # type: ignore[arg-type]
+    assert stopped.value.lines()[::2] == [
+        "✗ E415 the newest commit's release is not as git has it",
+        "  now: cccccccccccc has no outcome, and nothing runs; should be: one that has ended.",
+    ]
+    assert run.story.steps[0].verdict != "done"  # no green before a red end
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        pytest.param({"approval": "Rejected"}, "as the registry has it", id="released by hand, rejected"),
+        pytest.param({"production": "proven"}, "as the registry has it", id="released by hand, proven"),
+        pytest.param({"production": ""}, "", id="cut off"),
+        pytest.param({"release_id": "ef" * 32, "production": "proven"}, "", id="another release"),
+    ],
+)
+def test_where_no_workflow_has_told_an_outcome_the_registry_does(made, told, make_settings):
+    approval = made.pop("approval", "Approved")
+    package = make_package(3, approval, **made)
+    sagemaker = Client(
+        list_model_packages={"ModelPackageSummaryList": [{"ModelPackageArn": package.arn}]},
+        describe_model_package={
+            "ModelPackageArn": package.arn,
+            "ModelApprovalStatus": package.approval,
+            "InferenceSpecification": {"Containers": [{"Image": "i", "ModelDataUrl": "s3://bucket/m"}]},
+            "CustomerMetadataProperties": package.metadata,
+        },
+    )
+    run = make_run(make_settings(), sagemaker=sagemaker, s3=Bucket())
+    work = SimpleNamespace(ids=SimpleNamespace(release_id=RELEASE))
+    assert live._outcome(run, work, "c" * 40, ran=True) == told  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("there", "ran", "same"),
+    [("ours", [], True), ("theirs", ["older", "theirs"], True), ("by hand", ["older", "theirs"], False)],
+    ids=["this tree's", "of another release", "of nobody"],
+)
+def test_a_definition_that_a_release_left_is_nobodys_change(make_settings, monkeypatch, there, ran, same):
+    run = make_run(make_settings(), sagemaker=Client(describe_pipeline={"PipelineDefinition": there}))
+    monkeypatch.setattr(live.network, "differs", lambda _: False)
+    monkeypatch.setattr(live.release, "definition_of", lambda *_: "ours")
+    monkeypatch.setattr(live.execution, "executions", lambda *_: [Execution(told, "", "") for told in ran])
+    monkeypatch.setattr(live.execution, "ran", lambda aws, arn, told: arn == told)
+    assert live._same_definition(run, None) is same
