@@ -28,6 +28,12 @@ def default_bake(template, tmp_path_factory):
     return tool.bake(template, tmp_path_factory.mktemp("default"), {})
 
 
+@pytest.fixture(scope="module")
+def fresh_bake(template, tmp_path_factory):
+    """The same for tests that work in it, as its user does."""
+    return tool.bake(template, tmp_path_factory.mktemp("fresh"), {})
+
+
 @pytest.fixture
 def cookiecutter(template, tmp_path):
     """Return a function that bakes answers into an empty folder and gives cookiecutter's exit and words."""

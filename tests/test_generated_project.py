@@ -26,12 +26,12 @@ def make(project, target, *words):
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-def test_a_fresh_bake_passes_its_own_check(default_bake):
-    make(default_bake, "check")
+def test_a_fresh_bake_passes_its_own_check(fresh_bake):
+    make(fresh_bake, "check")
 
 
-def test_a_fresh_bake_passes_its_own_unit_tests(default_bake):
-    make(default_bake, "test", *(f"--ignore={folder}" for folder in WITH_EMULATOR))
+def test_a_fresh_bake_passes_its_own_unit_tests(fresh_bake):
+    make(fresh_bake, "test", *(f"--ignore={folder}" for folder in WITH_EMULATOR))
 
 
 def test_its_commit_hooks_run_what_is_installed_and_find_nothing(template, tmp_path):
@@ -43,8 +43,6 @@ def test_its_commit_hooks_run_what_is_installed_and_find_nothing(template, tmp_p
     assert done.stdout.count("Passed") == 3
 
 
-def test_its_checks_and_tests_leave_nothing_for_git_to_find(default_bake):
-    status = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=default_bake, capture_output=True, text=True
-    )
+def test_its_checks_and_tests_leave_nothing_for_git_to_find(fresh_bake):
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=fresh_bake, capture_output=True, text=True)
     assert status.stdout == ""

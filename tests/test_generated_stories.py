@@ -8,5 +8,5 @@ from test_generated_project import WITH_EMULATOR, make
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
-def test_a_fresh_bake_passes_its_own_stories(default_bake):
-    make(default_bake, "test", *WITH_EMULATOR)
+def test_a_fresh_bake_passes_its_own_stories(fresh_bake):
+    make(fresh_bake, "test", *WITH_EMULATOR)

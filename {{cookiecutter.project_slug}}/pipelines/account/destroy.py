@@ -26,6 +26,8 @@ def destroy(run: Run, *, yes: str = "", data: bool = False) -> None:
     if not going:
         run.story.say("nothing to delete" + (": what is left is data, see --data" if found else ""))
         return
+    if len(going) < len(found):
+        run.story.say("what is left keeps the name: connect refuses it (E512) until destroy --data")
     _confirm(run, yes)
     with run.shown("destroy"):
         for thing in going:
@@ -68,6 +70,7 @@ def left(run: Run, data: bool, commands: list[str]) -> str:
         lines = ["what stays, and is paid for by the gigabyte and the key by the month:", *lines]
     lines += [
         "jobs, executions and shared logs (/aws/sagemaker/TrainingJobs, ProcessingJobs) cannot be deleted",
+        "GitHub's OIDC provider stays: the account has one, and other projects may trust it",
     ]
     if commands:
         lines += ["GitHub's side stays; to take it away, too:", *commands]

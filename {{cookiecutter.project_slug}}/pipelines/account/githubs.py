@@ -45,8 +45,10 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
             "github",
             "workflows may not create pull requests",
             why,
-            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}',
+            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}; where an organisation '
+            "forbids it, give outcome and propose the token of a GitHub App (README, What GitHub must allow)",
         )
+    yield from _owned(github)
     where = roles.account(run.aws, run.project)
     yield from _apart(github, where)
     there = github.variables()
@@ -60,6 +62,19 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
         )
     if run.settings.project.approval == "reviewer":
         yield _reviewed(github)
+
+
+def _owned(github: GitHub) -> Iterator[Finding]:
+    """Yield what GitHub leaves out of CODEOWNERS: a line whose owner is nobody who may write here."""
+    told = github.about("/codeowners/errors?ref=main") or {}
+    if wrong := told.get("errors", []):
+        lines = ", ".join(str(item.get("line")) for item in wrong)
+        yield warn(
+            "github",
+            f".github/CODEOWNERS counts for nothing in line {lines}: {wrong[0].get('kind', 'unknown')}",
+            "nobody is asked about a change of workflows, roles or gate there",
+            fix="name users, or teams as @acme/ml, who may write to this repository",
+        )
 
 
 def _apart(github: GitHub, where: Account) -> Iterator[Finding]:

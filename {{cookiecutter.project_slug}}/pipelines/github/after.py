@@ -91,7 +91,7 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
         return [f"closed: #{number}" for number in issue.settle(repository, ended)]
     if ended.kind == outcome.WAITING and run.settings.project.approval == "pull-request":
         return ask_to_promote(repository, ended, seen)
-    if not ended.taken_back or not ended.release_id:
+    if not ended.taken_back or not ended.release_id or overtaken(repository, ended, seen):
         return []
     bucket = "" if seen.trouble else run.stack.bucket
     evidence = outcome.address(bucket, ended.release_id) if bucket else "not known: AWS did not answer"
@@ -106,6 +106,16 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
         why = f"#{done.number} takes back everything since the release that production serves."
         revert.withdraw(repository, ended, why, keep=done.number)
     return [link(f"issue {made.number}", made.html_url), *([link("revert", done.url)] if done.url else [])]
+
+
+def overtaken(repository: Repository, ended: Outcome, seen: Look) -> bool:
+    """Say whether a later commit's release serves by now, proven: then nothing is to be taken back."""
+    facts = seen.serving.metadata if seen.serving else {}
+    asked = facts.get("asked_by", "")
+    if facts.get("production") != "proven" or asked in ("", ended.work.commit):
+        return False
+    with api.asking("find out which commit came later", repository):
+        return revert.after(repository, ended.work.commit, asked)
 
 
 def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[str]:

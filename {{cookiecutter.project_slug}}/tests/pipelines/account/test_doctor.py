@@ -99,6 +99,14 @@ def test_workflows_that_may_not_open_pull_requests_are_bad(connected: Project):
     assert "may not create pull requests" in finding.what
 
 
+def test_lines_of_codeowners_that_count_for_nothing_are_named(connected: Project):
+    told = {"errors": [{"line": 8, "kind": "Unknown owner"}, {"line": 9, "kind": "Unknown owner"}]}
+    connected.github.change(paths=connected.github.paths | {"/codeowners/errors": told})
+    (found,) = [item for item in examining.examine(connected.run()) if "CODEOWNERS" in item.what]
+    assert "in line 8, 9: Unknown owner" in found.what
+    assert "@acme/ml" in found.fix
+
+
 def test_a_subject_of_its_own_form_is_bad_with_the_command_that_ends_it(connected: Project):
     paths = connected.github.paths | {"/actions/oidc/customization/sub": {"use_default": False}}
     connected.github.change(paths=paths)

@@ -26,10 +26,11 @@ from tests.pipelines.makers import GROUP, NO_ENDPOINT, RELEASE, SERVING, Bucket,
 LATER = story("promote", step("production", "superseded"))
 
 
-def registry(world, serving: int = 7) -> Client:
+def registry(world, serving: int = 7, asked_by: str = "") -> Client:
     """Return a registry: version 7 of the proven commit, version 8 of the one at HEAD."""
+    proven = {"production": "proven", "commit_sha": world.good, "metric": "auc=0.906", "asked_by": asked_by}
     told = {
-        7: ("77" * 32, "Approved", {"production": "proven", "commit_sha": world.good, "metric": "auc=0.906"}),
+        7: ("77" * 32, "Approved", proven),
         8: (RELEASE, "Approved" if serving == 8 else "Rejected", {"commit_sha": world.bad}),
     }
 
@@ -101,6 +102,15 @@ def test_a_rollback_by_hand_is_answered_alike(world, conclude):
     issue, pull = world.github.issues[1], world.github.issues[2]
     assert "taken back by hand" in issue["body"]
     assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
+
+
+def test_what_a_later_release_has_replaced_meanwhile_is_recorded_and_asks_nobody_for_anything(
+    world, conclude
+):
+    later = world.checkout.merge("Repaired", {"training/train.py": "better"})
+    _, _, bucket = conclude(ROLLED_BACK, sagemaker=registry(world, asked_by=later))
+    assert recorded(bucket, world.bad)["outcome"] == "rolled back"
+    assert world.github.issues == {}
 
 
 def test_the_same_run_again_changes_nothing(world, conclude):
