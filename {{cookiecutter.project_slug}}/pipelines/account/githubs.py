@@ -45,8 +45,8 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
             "github",
             "workflows may not create pull requests",
             why,
-            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}; where an organisation '
-            "forbids it, give outcome and propose the token of a GitHub App (README, What GitHub must allow)",
+            fix=f'tick "Allow GitHub Actions to create and approve pull requests": {page}; where that is '
+            "forbidden, give outcome and propose the token of a GitHub App (README, What GitHub must allow)",
         )
     yield from _owned(github)
     where = roles.account(run.aws, run.project)
