@@ -173,6 +173,7 @@ def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody
     assert "E415 production is not as git has it" in done.output
 
 
+@pytest.mark.timeout(2700)  # all of its own checks and tests run, too
 def test_a_pull_request_gets_one_comment_that_is_updated(github):
     change = changes.settings(("learning_rate = 0.003\n", "learning_rate = 0.004\n"))
     number = github.pull_request("slower", "Learn faster", change)

@@ -185,7 +185,7 @@ class Settings(Table):
             by_alias=True,
             exclude_none=True,
             include={"data", "training", "gate", "jobs", "network"},
-            exclude={"training": {"tracking_uri"}, "data": {"sample"}},
+            exclude={"training": {"tracking_uri"}, "data": {"lock", "sample"}},
         )
 
     def digest(self) -> str:

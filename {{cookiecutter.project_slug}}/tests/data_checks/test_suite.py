@@ -13,22 +13,23 @@ from data_checks import lock, suite, validate
 from data_checks.contract import CODES
 
 ROOT = Path(validate.__file__).parents[1]
+SAMPLE = ROOT / "sample.lock"  # what is in git, whatever data.lock names by now
 ARGUMENTS = ["--key", "row_id", "--label", "income", "--task", "binary", "--slices-only", "sex,race"]
 
 
 @pytest.fixture
 def adult(tmp_path, monkeypatch):
     """Return a job folder with the committed data and its lock."""
-    committed = lock.read(ROOT / "data.lock")
+    committed = lock.read(SAMPLE)
     shutil.copytree(ROOT / committed.prefix, tmp_path / "processing/input/data")
     (tmp_path / "processing/input/lock").mkdir()
-    shutil.copy(ROOT / "data.lock", tmp_path / "processing/input/lock")
+    shutil.copy(SAMPLE, tmp_path / "processing/input/lock/data.lock")
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     return tmp_path / "processing"
 
 
-def test_the_committed_data_is_the_locked_one():
-    committed = lock.read(ROOT / "data.lock")
+def test_the_committed_data_is_the_samples():
+    committed = lock.read(SAMPLE)
     assert list(lock.problems(committed, ROOT / committed.prefix)) == []
     assert lock.make(ROOT / committed.prefix, committed.key, committed.prefix) == committed
 

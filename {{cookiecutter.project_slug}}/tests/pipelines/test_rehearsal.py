@@ -30,6 +30,7 @@ def root(tmp_path):
 
 def test_where_the_bucket_alone_has_the_data_the_sample_is_taken(root, make_settings):
     assert rehearsal.sampled(make_settings(), root).data.lock == "sample.lock"
+    assert rehearsal.sampled(make_settings(), root).digest() == make_settings().digest()
 
 
 def test_what_git_has_whole_is_taken_itself(root, make_settings):

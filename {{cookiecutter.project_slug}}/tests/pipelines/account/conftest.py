@@ -74,6 +74,7 @@ class Project:
     def run(self, **changes: Any) -> Run:
         """Return what a verb works with; `changes` to mlops.toml by table."""
         tables = settings.load(self.root / "mlops.toml").model_dump(by_alias=True)
+        tables["project"] |= {"repository": ""}  # a project of the template's users may name one
         for table, keys in {"project": {}, **changes}.items():
             tables[table] |= keys | ({"slug": self.slug} if table == "project" else {})
         self.printed.truncate(0)
