@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines import errors
 from pipelines.aws import Aws
 
-# The job that runs each verb: the last two are one to whoever calls deploy.yml.
+# The job that runs each verb; staging and production are one to whoever calls deploy.yml.
 JOBS = {
     "image": "image",
     "pipeline": "pipeline",

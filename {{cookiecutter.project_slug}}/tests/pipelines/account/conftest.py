@@ -109,6 +109,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+@pytest.fixture(scope="module")
+def enforced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return an AWS that enforces IAM, in which nothing has been made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
+        with started(copy_project(tmp_path_factory.mktemp("enforced"))) as world:
+            yield world
+
+
 @pytest.fixture
 def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitHub:
     """Return a GitHub that `gh` on PATH shows."""

@@ -16,7 +16,7 @@ from pipelines.account import destroy as destroying
 from pipelines.account import doctor as examining
 from pipelines.errors import SettingsError
 from tests.pipelines.account.conftest import SLUG, Project
-from tests.stories.world import World, copy_project, started
+from tests.stories.world import World
 
 pytestmark = pytest.mark.slow
 VPC = {"vpc": True}
@@ -24,12 +24,9 @@ NETWORK = f"{SLUG}-network"
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Return an AWS that enforces IAM, in which nothing has been made."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
-        with started(copy_project(tmp_path_factory.mktemp("network"))) as world:
-            yield world
+def emulator(enforced: World) -> World:
+    """Return the AWS of this module's projects."""
+    return enforced
 
 
 @pytest.fixture

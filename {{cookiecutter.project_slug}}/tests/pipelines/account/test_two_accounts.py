@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -18,7 +18,7 @@ from pipelines.account import production as serving
 from pipelines.accounts import PRODUCTION, VERBS
 from pipelines.errors import AccessError, SettingsError
 from tests.pipelines.account.conftest import ACCOUNT, SLUG, Project
-from tests.stories.world import World, copy_project, started
+from tests.stories.world import World
 
 pytestmark = pytest.mark.slow
 OTHER = "111111111111"  # its root user's key is its number
@@ -28,12 +28,9 @@ Act = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Return an AWS that enforces IAM, in which nothing has been made."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
-        with started(copy_project(tmp_path_factory.mktemp("accounts"))) as world:
-            yield world
+def emulator(enforced: World) -> World:
+    """Return the AWS of this module's projects."""
+    return enforced
 
 
 @pytest.fixture
