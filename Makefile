@@ -43,7 +43,7 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 	@printf '\nAll passed. See it run:\n  make demo\n'
 
 test-all: test  ## The slow ones too: the image really built, each set of pins alone, the crash matrix
-	$(OFFLINE) $(PYTHON) -m pytest -m slow tests
+	$(PYTEST) -m slow tests
 
 bench: setup  ## Measure the bake, the data checks against one scan, the model against two others, rollouts
 	@$(PYTHON) benchmarks/bake.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,9 @@ from tools import bake as tool
 
 ROOT = tool.ROOT
 INNER = ROOT / "{{cookiecutter.project_slug}}"
+
+# Tests press Ctrl-C. A shell that starts pytest in the background has it ignored by every child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +62,12 @@ def cookiecutter(template, tmp_path):
 
 @pytest.fixture(scope="session")
 def told(pytestconfig):
-    """Return what prints a line at once, whatever pytest captures."""
+    """Return what prints a line at once, whatever pytest captures, also from a worker of pytest-xdist."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def tell(line):
         with capture.global_and_fixture_disabled():
-            print(line, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
     return tell
 

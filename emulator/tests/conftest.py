@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ REGION = "us-east-1"
 REGISTRY = f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
 ROLE = "arn:aws:iam::123456789012:role/anybody"
 ENDED = ("Completed", "Failed", "Stopped")
+
+# Tests press Ctrl-C. A shell that starts pytest in the background has it ignored by every child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,8 @@ def first_release(world: World, jobs: Jobs) -> None:
     for verb in (["image"], ["pipeline"], ["stage", "--keep-staging"], ["status"]):
         jobs.run(*verb, expected=0)
     sagemaker = world.client("sagemaker")
-    assert jobs.interrupted("promote", when=lambda: _state(world)).code == 130
+    told = jobs.interrupted("promote", when=lambda: _state(world))
+    assert told.code == 130, told.text
     assert not _state(world)
     assert jobs.release()[-1].code == 0
     jobs.reconcile(expected=0)

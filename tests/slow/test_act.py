@@ -14,7 +14,7 @@ from act import changes, world
 
 from tools import bake as tool
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1200)]
 READY = "ready to merge"
 PULL_REQUEST = ("Check", "Tests", "Whole release on the runner, and the plan", "The plan as a comment", READY)
 HOSTILE = "`touch obeyed`; $(touch obeyed) && touch obeyed \" ' ${{ github.token }} ::error::obeyed"

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(4 * 3600)]
 
 
 def test_no_call_of_a_release_may_cost_the_release_or_an_answer(default_bake, capsys):
     words = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "slow", "tests/stories/test_crash_matrix.py"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    with capsys.disabled():  # it takes long: whoever waits wants to see it move
-        done = subprocess.run(words, cwd=default_bake, env=environment)
+    with capsys.disabled():  # it takes long: whoever waits wants to see it move, from a worker as well
+        done = subprocess.run(words, cwd=default_bake, env=environment, stdout=sys.stderr)
     assert done.returncode == 0

@@ -37,13 +37,12 @@ def drill(project, *words):
     return done.returncode, done.stdout + done.stderr, json.loads(report.read_bytes())
 
 
-def test_every_broken_release_is_stopped_and_every_good_one_promoted(project, capsys):
-    code, output, told = drill(project)
-    with capsys.disabled():
-        print(f"\n{output}")
-    assert (code, told["verdict"]) == (0, "passed"), output
-    assert told["left_out"] == []
-    rows, sums = told["rows"], told["totals"]
+def test_every_broken_release_is_stopped_and_every_good_one_promoted(project, told):
+    code, output, report = drill(project)
+    told(f"\n{output}")
+    assert (code, report["verdict"]) == (0, "passed"), output
+    assert report["left_out"] == []
+    rows, sums = report["rows"], report["totals"]
     assert len({row["name"] for row in rows if row["bad"]}) == KINDS
     assert {row["name"] for row in rows} >= TROUBLES
     for row in rows:
@@ -79,7 +78,7 @@ def connected(template, tmp_path, monkeypatch):
         yield made
 
 
-def test_under_its_role_the_drill_ends_alike_and_nothing_is_denied(connected, tmp_path, monkeypatch, capsys):
+def test_under_its_role_the_drill_ends_alike_and_nothing_is_denied(connected, tmp_path, monkeypatch, told):
     for name, value in connected.aws.items():
         monkeypatch.setenv(name, value)
     role = connected.variables["AWS_DEPLOY_ROLE"]
@@ -89,13 +88,12 @@ def test_under_its_role_the_drill_ends_alike_and_nothing_is_denied(connected, tm
     before = len(decisions())
     done = subprocess.run(drilled, cwd=connected.root, env=environment, capture_output=True, text=True)
     output = done.stdout + done.stderr
-    told = json.loads((connected.root / "build/drill.json").read_bytes())
-    assert (done.returncode, told["verdict"]) == (0, "passed"), output
-    assert len({row["name"] for row in told["rows"] if row["bad"]}) == KINDS
+    report = json.loads((connected.root / "build/drill.json").read_bytes())
+    assert (done.returncode, report["verdict"]) == (0, "passed"), output
+    assert len({row["name"] for row in report["rows"] if row["bad"]}) == KINDS
     made = [each for each in decisions()[before:] if each["role"]]
     asked = Counter(each["role"].rsplit("-", 1)[1] for each in made if each["allowed"])
-    with capsys.disabled():
-        print(f"\n{output}\nallowed: {dict(asked)}")
+    told(f"\n{output}\nallowed: {dict(asked)}")
     assert [each for each in made if not each["allowed"]] == []
     assert min(asked["deploy"], asked["execution"]) > 100
     did = {each["action"] for each in made if each["role"] == role}

@@ -82,13 +82,12 @@ def green(rooms, work):
 
 
 @pytest.fixture(scope="module")
-def seen(request):
+def seen(told):
     """The numbers that were shown; how many they are of each ledger is said at the end."""
     shown = []
     yield shown
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        for numbers in (faults.NUMBERS, faults_delivery.NUMBERS):
-            print(f"\nF{numbers[0]} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
+    for numbers in (faults.NUMBERS, faults_delivery.NUMBERS):
+        told(f"\nF{numbers[0]} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
 
 
 def copy(room, folder, name):
@@ -100,7 +99,7 @@ def copy(room, folder, name):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, capsys):
+def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, told):
     for room, tests in fault.tests.items():
         names = tuple(test.split("::")[1] for test in tests)
         assert not {name: said for name, said in green[room].failed.items() if name.startswith(names)}
@@ -118,5 +117,4 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, capsys):
         assert said.startswith(ASSERTED), said
         assert fault.seen in said, said
     seen.append(fault.number)
-    with capsys.disabled():
-        print(f"\nF{fault.number} {fault.says}: green, red with: {fault.broken}", end="")
+    told(f"\nF{fault.number} {fault.says}: green, red with: {fault.broken}")

@@ -25,7 +25,7 @@ def test_it_finds_nothing(default_bake):
     assert [found for found in language_service([default_bake]) if found[1] not in WRONG] == []
 
 
-def test_with_it_every_breakage_is_found(tmp_path, capsys):
+def test_with_it_every_breakage_is_found(tmp_path, told):
     tools = (
         validators.actionlint,
         validators.zizmor,
@@ -34,8 +34,7 @@ def test_with_it_every_breakage_is_found(tmp_path, capsys):
         validators.check_jsonschema,
     )
     found = breaking.finders(validators.findings(breaking.copies(tmp_path), tools))
-    with capsys.disabled():
-        print(f"\n{breaking.table(found)}")
+    told(f"\n{breaking.table(found)}")
     assert [says for says, tools in found.items() if not tools] == []
     alone = {str(breakage): {breakage.only} for breakage in BREAKAGES if breakage.only}
     assert {says: set(found[says]) for says in alone} == alone

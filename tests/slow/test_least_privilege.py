@@ -21,7 +21,7 @@ from sagemaker_emulator.policies.patterns import like_arn
 
 from tools import bake as tool
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 # What the last scene tries on purpose: to widen the boundary, and the trust of a role.
 WANTED = {("infra", "iam:CreatePolicyVersion"), ("infra", "iam:UpdateAssumeRolePolicy")}
 
