@@ -84,7 +84,7 @@ def commit_first(project, name):
 def next_steps(context):
     """Return the three commands to go on with."""
     return f"""
-Created {context["project_slug"]}/
+Created {context["project_slug"]}/, a git repository; on AWS its name is {context["project_slug"]}, for good
 
   cd {context["project_slug"]}
   make setup         once: a virtual environment with the pinned packages

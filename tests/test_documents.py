@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 
 import pytest
 from conftest import INNER, ROOT
@@ -100,6 +101,13 @@ def test_every_verb_that_a_document_names_exists(release):
     assert {path.name: names - release[0].facts.verbs for path, names in told.items()} == {
         path.name: set() for path in told
     }
+
+
+def test_the_readme_of_the_verbs_names_every_module_of_theirs():
+    folder = INNER / "pipelines"
+    named = re.findall(r"`([\w*]+\.py)`", (folder / "README.md").read_text())
+    there = [path.relative_to(folder) for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    assert [str(path) for path in there if not any(fnmatch(path.name, name) for name in named)] == []
 
 
 def test_every_workflow_and_stack_that_a_document_names_exists():

@@ -61,6 +61,16 @@ def test_every_option_makes_a_stack(world):
     assert len(net["SubnetIds"].split(",")) == 2
 
 
+@pytest.mark.parametrize(("serves", "account_"), [("no", ACCOUNT), ("yes", OTHER)])
+def test_an_account_that_was_let_in_serves_only_when_that_is_said(world, serves, account_):
+    name = f"let-in-{serves}"
+    given = {"ProductionAccount": OTHER, "ProductionServes": serves}
+    made = world.make(name, "stack.yml", Project=name, **given)
+    assert made["ProductionAccount"] == account_
+    policy = world.client("s3").get_bucket_policy(Bucket=made["BucketName"])["Policy"]
+    assert f"arn:aws:iam::{OTHER}:root" in policy
+
+
 def test_where_production_has_no_account_of_its_own_nobody_elses_is_named(account, world):
     assert account.ProductionAccount == ACCOUNT
     key = world.client("kms").get_key_policy(KeyId=account.KeyArn, PolicyName="default")["Policy"]
@@ -147,6 +157,7 @@ REFUSED = [
     ("pipeline", "iam", "put_role_policy", {"RoleName": f"income-{REGION}-deploy", "PolicyName": "x"}),
     ("deploy", "s3", "put_object", {"Key": "releases/r/e/evaluate/artifact/model.tar.gz", "Body": b"1"}),
     ("deploy", "s3", "get_object", {"Key": "data/adult/x"}),
+    ("deploy", "s3", "get_object", {"Key": "releases/r/e/validate/train/part-0.parquet"}),
     (
         "deploy",
         "sagemaker",

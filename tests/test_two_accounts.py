@@ -24,6 +24,8 @@ IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/income:0123456789ab-serve"
 BUCKET = f"income-{ACCOUNT}-{REGION}"
 RELEASE = "releases/0123456789ab"
 MODEL = f"{RELEASE}/e/evaluate/artifact/model.tar.gz"
+PROOF = [f"{RELEASE}/e/evaluate/evaluation/{name}.json" for name in ("evaluation", "golden")]
+ROWS = ["data/adult/x", *(f"{RELEASE}/e/validate/{name}/part-0.parquet" for name in ("train", "test"))]
 NAME = "income-production-0123456789ab-1-00000000"
 REFUSED = ("AccessDenied", "AccessDeniedException")
 DOCKERFILE = 'FROM python:3.11-slim\nCOPY serve.py serve.py\nENTRYPOINT ["python", "serve.py"]\n'
@@ -57,7 +59,8 @@ def registry(world, tmp_path_factory):
     (folder / "serve.py").write_text(SERVE)
     world.docker(folder, IMAGE)
     s3, sagemaker = world.client("s3"), world.client("sagemaker")
-    objects = {MODEL: archive(b"42"), "data/adult/x": b"1", "outcomes/c/1/pipeline.json": b"{}"}
+    objects = {MODEL: archive(b"42"), "outcomes/c/1/pipeline.json": b"{}"} | dict.fromkeys(PROOF, b"{}")
+    objects |= dict.fromkeys(ROWS, b"1")
     for key, body in objects.items():
         s3.put_object(Bucket=BUCKET, Key=key, Body=body)
     container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{MODEL}"}
@@ -211,15 +214,16 @@ def test_it_neither_registers_nor_takes_an_approval_back(deploy, registry):
     )  # its own account
 
 
-def test_it_reads_releases_and_writes_the_evidence(world, deploy):
+def test_it_reads_what_a_proof_needs_and_writes_the_evidence(world, deploy):
     s3 = deploy("s3")
     assert s3.get_object(Bucket=BUCKET, Key=MODEL)["ContentLength"] > 0
-    assert s3.get_object(Bucket=BUCKET, Key="outcomes/c/1/pipeline.json")["Body"].read() == b"{}"
+    for key in ("outcomes/c/1/pipeline.json", *PROOF):
+        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"{}"
     for key in (f"{RELEASE}/rollout.json", "outcomes/c/1/promote.json"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"2", ChecksumAlgorithm="SHA256")
         mine = world.client("s3").head_object(Bucket=BUCKET, Key=key)  # of the registry's account, by its key
         assert (mine["ServerSideEncryption"], mine["ContentLength"]) == ("aws:kms", 1)
-    assert refusal(s3.get_object, Bucket=BUCKET, Key=f"{RELEASE}/missing") == "NoSuchKey"
+    assert refusal(s3.get_object, Bucket=BUCKET, Key=MODEL.replace("/e/", "/f/")) == "NoSuchKey"
 
 
 @pytest.mark.parametrize("key", [MODEL, f"{RELEASE}/release.json", "data/adult/x", "elsewhere/x"])
@@ -228,7 +232,8 @@ def test_it_writes_nothing_else(deploy, key):
 
 
 def test_it_neither_reads_the_data_nor_opens_what_s3_does_not(world, deploy, registry):
-    assert refusal(deploy("s3").get_object, Bucket=BUCKET, Key="data/adult/x") in REFUSED
+    for key in (*ROWS, f"{RELEASE}/release.json"):
+        assert refusal(deploy("s3").get_object, Bucket=BUCKET, Key=key) in REFUSED
     sealed = world.client("kms").encrypt(KeyId=registry.KeyArn, Plaintext=b"x")["CiphertextBlob"]
     assert refusal(deploy("kms").decrypt, KeyId=registry.KeyArn, CiphertextBlob=sealed) in REFUSED
     assert refusal(deploy("s3").delete_object, Bucket=BUCKET, Key=MODEL) in REFUSED
@@ -249,8 +254,8 @@ def test_another_role_of_its_account_writes_nothing(world, production, registry)
     s3, sagemaker = world.client("s3", taken), world.client("sagemaker", taken)
     assert s3.get_object(Bucket=BUCKET, Key=MODEL)["ContentLength"] > 0
     assert refusal(s3.put_object, Bucket=BUCKET, Key="outcomes/x", Body=b"2") in REFUSED
-    assert refusal(s3.get_object, Bucket=BUCKET, Key="outcomes/c/1/pipeline.json") in REFUSED
-    assert refusal(s3.get_object, Bucket=BUCKET, Key="data/adult/x") in REFUSED
+    for key in ("outcomes/c/1/pipeline.json", *PROOF, *ROWS):
+        assert refusal(s3.get_object, Bucket=BUCKET, Key=key) in REFUSED
     assert refusal(s3.list_objects_v2, Bucket=BUCKET) in REFUSED
     change = {"CustomerMetadataProperties": {"production": "proven"}}
     assert refusal(sagemaker.update_model_package, ModelPackageArn=registry.package, **change) in REFUSED
@@ -288,6 +293,14 @@ def test_it_serves_the_registrys_package_in_its_own_account(deploy, production, 
     assert answer["Body"].read() == b"42"
 
 
+def test_stagings_role_sees_no_data_either(staging):
+    s3 = staging("s3")
+    assert [s3.get_object(Bucket=BUCKET, Key=key)["ContentLength"] > 0 for key in (MODEL, *PROOF)] == [
+        True
+    ] * 3
+    assert {refusal(s3.get_object, Bucket=BUCKET, Key=key) for key in ROWS} <= set(REFUSED)
+
+
 def test_stagings_role_has_no_way_to_production(world, staging, production):
     """A name is looked up in the caller's account; an ARN of production's its policies do not name."""
     assert (
@@ -321,7 +334,7 @@ def test_productions_execution_role_reads_what_it_serves_and_nothing_else(endpoi
         refusal(sagemaker.create_model_package, ModelPackageGroupName=GROUP),
         refusal(s3.put_object, Bucket=BUCKET, Key="outcomes/x", Body=b"2"),
         refusal(s3.put_object, Bucket=BUCKET, Key=f"{RELEASE}/rollout.json", Body=b"2"),
-        refusal(s3.get_object, Bucket=BUCKET, Key="data/adult/x"),
+        *(refusal(s3.get_object, Bucket=BUCKET, Key=key) for key in (*ROWS, *PROOF)),
         refusal(sagemaker.delete_endpoint, EndpointName="income-production"),
     ]
     assert set(denied) <= set(REFUSED)

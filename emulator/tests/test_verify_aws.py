@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,12 +26,13 @@ sys.path.insert(0, str(ROOT))
 
 from sagemaker_emulator import environment  # noqa: E402
 from verify_aws import price, transcript  # noqa: E402
-from verify_aws.ground import TRUST, Ground, policy  # noqa: E402
+from verify_aws.ground import Ground, policy, trust  # noqa: E402
 from verify_aws.stories import STORIES  # noqa: E402
 from verify_aws.story import Run, Story, told  # noqa: E402
 
 ACCOUNT, SECRET = "555566667777", "nobody-may-read-this"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/of-the-test"
+CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
 LISTS = {  # all of which is the same before and after
     "s3": [("list_buckets", "Buckets", "Name")],
     "iam": [("list_roles", "Roles", "RoleName")],
@@ -82,9 +84,9 @@ class Account:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.Popen(command, cwd=ROOT, env={**self.env, **env}, text=True, **pipes)
 
-    def run(self, *words, answer=""):
+    def run(self, *words, answer="", **env):
         """Run it to its end; return exit code and output."""
-        process = self.start(*words)
+        process = self.start(*words, **env)
         said, _ = process.communicate(answer, timeout=240)
         return process.returncode, said
 
@@ -112,6 +114,17 @@ class Account:
         for words in (["build", "--tag", uri, str(folder)], ["push", uri]):
             subprocess.run([*shlex.split(self.env["DOCKER"]), *words], env=self.env, check=True)
         return uri
+
+    def denied(self, *actions):
+        """Return the environment of a user who may do everything but this."""
+        iam, name = self.clients.iam, f"denied-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        rules = {"Allow": "*", "Deny": list(actions)}
+        statements = [{"Effect": effect, "Action": each, "Resource": "*"} for effect, each in rules.items()]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def fault(self, **members):
         """Make calls go wrong until the block is left."""
@@ -278,8 +291,8 @@ def test_a_bucket_and_role_of_ones_own_stay(account, image, tmp_path):
     s3, iam = account.clients.s3, account.clients.iam
     s3.create_bucket(Bucket="mine")
     s3.put_object(Bucket="mine", Key="precious", Body=b"1")
-    role = iam.create_role(RoleName="mine", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    ground = Ground(ACCOUNT, "us-east-1", "aws", "ml.m5.large", "mine", role)
+    ground = Ground(ACCOUNT, "us-east-1", "aws", "ml.m5.large", "mine", f"arn:aws:iam::{ACCOUNT}:role/mine")
+    role = iam.create_role(RoleName="mine", AssumeRolePolicyDocument=json.dumps(trust(ground)))["Role"]["Arn"]
     iam.put_role_policy(RoleName="mine", PolicyName="p", PolicyDocument=json.dumps(policy(ground)))
     words = ("processing-job", "--emulator", "--yes", "--image", image, "--bucket", "mine", "--role", role)
     code, said = account.run(*words, "--out", str(tmp_path))
@@ -314,6 +327,66 @@ def test_refused_in_four_lines_and_nothing_is_made(account, tmp_path, words, env
     assert why in lines[0] and len(lines) == 4
     assert account.holds() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ground_that_aws_does_not_give_is_refused_and_removed(account, tmp_path):
+    before, env = account.holds(), account.denied("ecr:GetAuthorizationToken")
+    code, said = account.run("refused", "--emulator", "--yes", "--out", str(tmp_path), **env)
+    assert code == 2, said
+    lines = said[said.index("✗") :].splitlines()
+    assert len(lines) == 4 and "password" in lines[0] and "AccessDenied" in lines[2]
+    assert account.holds() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_lost_while_the_ground_is_made_is_no_difference(account, tmp_path):
+    before = account.holds()
+    with account.fault(kind="drop-after", service="ecr", operation="CreateRepository", times=50):
+        code, said = account.run("refused", "--emulator", "--yes", "--out", str(tmp_path))
+    assert code == 2 and "✗ the ECR repository" in said and "Traceback" not in said
+    assert account.holds() == before  # the repository, too, of whose making no answer told
+
+
+def test_what_is_left_goes_before_why_nothing_was_told(account, tmp_path):
+    before, env = account.holds(), account.denied("s3:DeleteBucket", "ecr:GetAuthorizationToken")
+    words = ("--emulator", "--out", str(tmp_path))
+    code, said = account.run("refused", "--yes", *words, **env)
+    assert code == 4, said
+    assert "Left behind:\nbucket verify-aws-" in said and "password" in said
+    assert account.holds() != before
+    code, said = account.run("--clean", *words)
+    assert code == 0, said
+    assert account.holds() == before
+
+
+def test_what_is_left_goes_before_a_second_ctrl_c(account, image, tmp_path):
+    before, env = account.holds(), account.denied("s3:DeleteBucket")
+    words = ("--emulator", "--out", str(tmp_path))
+    process = account.start("stopped-job", "--yes", "--image", image, *words, **env)
+    until(process, lambda: account.holds()["training"])
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 4, said
+    assert account.run("--clean", *words)[0] == 0
+    assert account.holds() == before
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_made(account, tmp_path):
+    before, out = account.holds(), tmp_path / "file" / "out"
+    out.parent.write_text("no folder")
+    code, said = account.run("refused", "--emulator", "--yes", "--out", str(out))
+    assert code == 2, said
+    lines = said[said.index("✗") :].splitlines()
+    assert str(out) in lines[1] and "--out" in lines[3] and len(lines) == 4
+    assert account.holds() == before
+
+
+def test_what_nobody_expected_is_no_difference(account, tmp_path):
+    (tmp_path / f"left-emulator-{ACCOUNT}-us-east-1.json").write_text("spoiled")
+    code, said = account.run("refused", "--emulator", "--yes", "--out", str(tmp_path))
+    assert code == 3 and "JSONDecodeError" in said
 
 
 def refuse_a_quota(run):
@@ -391,18 +464,28 @@ def test_coverage_tells_the_stories_and_their_last_runs():
 
 
 def test_the_last_run_is_the_newest_against_aws_that_was_told_to_its_end(tmp_path):
-    runs = {
-        "aws-2027-01-01": ("aws", {"endpoint": "as claimed", "taken": "as claimed", "pipeline": "not run"}),
-        "aws-2027-02-01": ("aws", {"endpoint": "differs", "taken": "not run"}),
-        "emulator-2027-03-01": ("emulator", {"endpoint": "as claimed"}),
-    }
-    for stem, (against, verdicts) in runs.items():
+    runs = [  # written in no order: the files' names tell nothing
+        ("aws", "2027-02-01T18:30:00+00:00", {"endpoint": "differs", "taken": "not run"}),
+        ("aws", "2027-01-01T09:00:00+00:00", {"taken": "as claimed", "pipeline": "not run"}),
+        ("aws", "2027-02-01T09:00:00+00:00", {"endpoint": "as claimed"}),
+        ("emulator", "2027-03-01T09:00:00+00:00", {"endpoint": "as claimed"}),
+    ]
+    for against, began, verdicts in runs:
         stories = [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
-        document = {"against": against, "date": stem[-10:], "stories": stories}
-        (tmp_path / f"verify-{stem}.json").write_text(json.dumps(document))
+        transcript.write(tmp_path, {"against": against, "began": began, "stories": stories}, CALLER)
     last = transcript.last_runs(tmp_path)
     assert last == {"endpoint": ("2027-02-01", "differs"), "taken": ("2027-01-01", "as claimed")}
     text = transcript.covered(transcript.COVERAGE.read_text(encoding="utf-8"), STORIES, last)
     assert "Last run against AWS: **2027-02-01**" in text
     rows = [line for line in text.splitlines() if line.startswith("| endpoint |")]
     assert rows[0].endswith("| 2027-02-01: differs |")
+
+
+def test_no_transcript_is_written_over_another(tmp_path):
+    document = {"against": "aws", "began": "2027-02-01T09:00:00+00:00", "stories": []}
+    first, _, third = (transcript.write(tmp_path, {**document, "n": n}, CALLER) for n in range(3))
+    first.unlink()
+    for n in (3, 4):
+        transcript.write(tmp_path, {**document, "n": n}, CALLER)
+    assert json.loads(third.read_text())["n"] == 2
+    assert sorted(json.loads(path.read_text())["n"] for path in tmp_path.iterdir()) == [1, 2, 3, 4]

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -16,15 +16,9 @@ from botocore.exceptions import ClientError
 from verify_aws.ledger import Ledger
 
 GONE = re.compile(r"NotFound|NoSuch|could not find|does not exist|not found", re.IGNORECASE)
-MOVING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting", "InProgress", "Stopping")
-MOVING += ("Executing",)
+MOVING = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}  # endpoints
+MOVING |= {"InProgress", "Stopping", "Executing"}  # jobs and executions
 PATIENCE_MINUTES = 90  # an update may take 60 minutes before an endpoint can be deleted
-PLAIN = {  # kind: client, operation, what it calls the name
-    "model": ("sagemaker", "delete_model", "ModelName"),
-    "endpoint-config": ("sagemaker", "delete_endpoint_config", "EndpointConfigName"),
-    "log-group": ("logs", "delete_log_group", "logGroupName"),
-    "role": ("iam", "delete_role", "RoleName"),
-}
 
 
 @contextlib.contextmanager
@@ -51,7 +45,7 @@ def clean(aws: SimpleNamespace, ledger: Ledger, keep: int = 0) -> list[str]:
     left = []
     for kind, name in reversed(ledger.made[keep:]):
         try:
-            remove(aws, kind, name)
+            REMOVE[kind](aws, name)
         except Exception as error:  # whatever it is, the rest must go
             if not is_gone(error):
                 left.append(f"{kind} {name}: {error}")
@@ -68,16 +62,7 @@ def is_gone(error: Exception) -> bool:
     return bool(GONE.search(found["Code"]) or GONE.search(found.get("Message", "")))
 
 
-def remove(aws: SimpleNamespace, kind: str, name: str) -> None:
-    """Delete one thing and wait until it is gone. Raises ClientError, also where it never was."""
-    if kind in SPECIAL:
-        SPECIAL[kind](aws, name)
-        return
-    client, operation, member = PLAIN[kind]
-    getattr(getattr(aws, client), operation)(**{member: name})
-
-
-def _rest(aws: SimpleNamespace, status: Callable[[], str], moving: tuple[str, ...] = MOVING) -> str:
+def _rest(aws: SimpleNamespace, status: Callable[[], str], moving: Collection[str] = MOVING) -> str:
     deadline = time.monotonic() + PATIENCE_MINUTES * 60
     while time.monotonic() < deadline:
         found = status()
@@ -103,14 +88,6 @@ def _objects(aws: SimpleNamespace, place: str) -> None:
 def _role_policy(aws: SimpleNamespace, name: str) -> None:
     role, _, policy = name.partition("/")
     aws.iam.delete_role_policy(RoleName=role, PolicyName=policy)
-
-
-def _repository(aws: SimpleNamespace, name: str) -> None:
-    aws.ecr.delete_repository(repositoryName=name, force=True)
-
-
-def _alarm(aws: SimpleNamespace, name: str) -> None:
-    aws.cloudwatch.delete_alarms(AlarmNames=[name])
 
 
 def _endpoint(aws: SimpleNamespace, name: str) -> None:
@@ -165,17 +142,22 @@ def _empty_log_group(aws: SimpleNamespace, name: str) -> None:
         aws.logs.delete_log_group(logGroupName=name)
 
 
-SPECIAL: dict[str, Callable[[SimpleNamespace, str], None]] = {
+# kind: what deletes one and waits until it is gone. Raises ClientError, also where it never was.
+REMOVE: dict[str, Callable[[SimpleNamespace, str], object]] = {
     "bucket": _bucket,
     "objects": _objects,
+    "role": lambda aws, name: aws.iam.delete_role(RoleName=name),
     "role-policy": _role_policy,
-    "repository": _repository,
-    "alarm": _alarm,
+    "repository": lambda aws, name: aws.ecr.delete_repository(repositoryName=name, force=True),
+    "alarm": lambda aws, name: aws.cloudwatch.delete_alarms(AlarmNames=[name]),
+    "model": lambda aws, name: aws.sagemaker.delete_model(ModelName=name),
+    "endpoint-config": lambda aws, name: aws.sagemaker.delete_endpoint_config(EndpointConfigName=name),
     "endpoint": _endpoint,
     "training-job": lambda aws, name: _job(aws, "Training", name),
     "processing-job": lambda aws, name: _job(aws, "Processing", name),
     "pipeline": _pipeline,
     "model-package-group": _group,
+    "log-group": lambda aws, name: aws.logs.delete_log_group(logGroupName=name),
     "log-streams": _streams,
     "empty-log-group": _empty_log_group,
 }

@@ -7,13 +7,14 @@ import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from verify_aws.ledger import Ledger
 
@@ -69,10 +70,33 @@ def policy(ground: Ground) -> dict[str, Any]:
     }
 
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": SAGEMAKER}, "Action": "sts:AssumeRole"}],
-}
+def trust(ground: Ground) -> dict[str, Any]:
+    """Return who may take the role: SageMaker, for this account alone."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": SAGEMAKER},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": ground.account}},
+            }
+        ],
+    }
+
+
+def made(aws: SimpleNamespace, given: Ground, ledger: Ledger, name: str) -> Ground:
+    """Return the ground; what was not given is made. Raises Refused."""
+    here = given
+    if here.bucket:
+        ledger.add("objects", f"{here.bucket}/{name}/")
+    else:
+        here = replace(here, bucket=bucket(aws, here, ledger, name))
+    here = replace(here, image=here.image or image(aws, ledger, name))
+    if not here.role:
+        here = replace(here, role=role(aws, here, ledger, name))
+        time.sleep(aws.role_seconds)
+    return here
 
 
 def bucket(aws: SimpleNamespace, ground: Ground, ledger: Ledger, name: str) -> str:
@@ -92,12 +116,14 @@ def role(aws: SimpleNamespace, ground: Ground, ledger: Ledger, name: str) -> str
     todo = "--role ARN names one that SageMaker may assume, with the permissions of verify_aws/ground.py"
     ledger.add("role", name)
     ledger.add("role-policy", f"{name}/p")
-    trust = json.dumps(TRUST)
+    document = json.dumps(trust(ground))
     made = _made(
-        lambda: aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust), f"the role {name}", todo
+        lambda: aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document),
+        f"the role {name}",
+        todo,
     )
     arn = made["Role"]["Arn"]
-    text = json.dumps(policy(Ground(**{**vars(ground), "role": arn})))
+    text = json.dumps(policy(replace(ground, role=arn)))
     _made(
         lambda: aws.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=text),
         f"the policy of {name}",
@@ -112,7 +138,8 @@ def image(aws: SimpleNamespace, ledger: Ledger, name: str) -> str:
     ledger.add("repository", name)
     made = _made(lambda: aws.ecr.create_repository(repositoryName=name), f"the ECR repository {name}", todo)
     uri = made["repository"]["repositoryUri"]
-    token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    data = _made(aws.ecr.get_authorization_token, "a password for docker", todo)["authorizationData"]
+    token = data[0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     tag = f"{uri}:1"
     _docker(todo, "login", "--username", user, "--password-stdin", uri.split("/")[0], password=password)
@@ -124,9 +151,8 @@ def image(aws: SimpleNamespace, ledger: Ledger, name: str) -> str:
 def _made(make: Callable[[], Any], what: str, todo: str) -> Any:
     try:
         return make()
-    except ClientError as error:
-        why = error.response["Error"]
-        raise Refused(f"{what} cannot be made\n  AWS\n  {why['Code']}: {why['Message']}\n  {todo}") from None
+    except (ClientError, BotoCoreError) as error:
+        raise Refused(f"{what} cannot be made\n  AWS\n  {error}\n  {todo}") from None
 
 
 def _docker(todo: str, *words: str, password: str | None = None) -> None:

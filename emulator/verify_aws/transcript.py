@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ def write(folder: Path, document: dict[str, Any], caller: dict[str, str]) -> Pat
     nameless = re.sub("/[^/]*$", "/caller", caller["Arn"])
     text = json.dumps(document, indent=1, default=str).replace(caller["Arn"], nameless)
     text = text.replace(caller["Account"], SHOWN_ACCOUNT)
-    stem = f"verify-{document['against']}-{document['date']}"
-    taken = sum(1 for _ in folder.glob(f"{stem}*.json"))
-    path = folder / f"{stem}{f'-{taken + 1}' if taken else ''}.json"
+    stem = f"verify-{document['against']}-{_day(document)}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    path = next(path for path in (folder / f"{name}.json" for name in names) if not path.exists())
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
@@ -84,11 +85,11 @@ def write(folder: Path, document: dict[str, Any], caller: dict[str, str]) -> Pat
 def last_runs(folder: Path = FOLDER) -> dict[str, tuple[str, str]]:
     """Return {story: (day, verdict)} of the newest transcript against AWS in which it was told to its end."""
     runs: dict[str, tuple[str, str]] = {}
-    for path in folder.glob("verify-aws-*.json"):
-        document = json.loads(path.read_text(encoding="utf-8"))
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("verify-aws-*.json")]
+    for document in sorted(documents, key=lambda each: each["began"]):
         for each in document["stories"] if document["against"] == "aws" else []:
-            if each["verdict"] != NOT_RUN and runs.get(each["name"], ("", ""))[0] <= document["date"]:
-                runs[each["name"]] = (document["date"], each["verdict"])
+            if each["verdict"] != NOT_RUN:
+                runs[each["name"]] = (_day(document), each["verdict"])
     return runs
 
 
@@ -109,6 +110,10 @@ def covered(text: str, stories: list[Story], runs: dict[str, tuple[str, str]]) -
     return f"{before}{BEGIN}\n{table(stories, runs)}\n{END}{rest.partition(END)[2]}"
 
 
-def today() -> str:
-    """Return the day in ISO's form."""
-    return date.today().isoformat()
+def now() -> str:
+    """Return the time of UTC in ISO's form: the later one is the greater one, wherever it was written."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _day(document: dict[str, Any]) -> str:
+    return document["began"][:10]

@@ -189,6 +189,8 @@ class World:
         told = self.connected("--production-account", OTHER)
         (key,) = re.findall(r"pipelines connect --registry (\S+)", told)
         self.connected("--registry", key, account=OTHER)
+        (switch,) = re.findall(r"pipelines connect (--production-account .*)", told)
+        self.connected(*switch.split())
         self.production = OTHER
 
     def issues(self) -> list[dict[str, Any]]:

@@ -35,8 +35,9 @@ class Role:
             yield from ((name, each) for each in document["Statement"] if each["Effect"] == effect)
 
     def decide(self, request: Request) -> Decision:
-        """Return what IAM says to a request of this role."""
-        return evaluate(request, list(self.policies.values()), boundary=self.boundary)
+        """Return what IAM says to a request of this role; another account's own policies grant their side."""
+        theirs = _granted(request.account) if request.account != request.owner else None
+        return evaluate(request, list(self.policies.values()), theirs, boundary=self.boundary)
 
     def changed(self, policy: str, sid: str, *statements: Document) -> Role:
         """Return the role with other statements in the place of one."""
@@ -44,6 +45,11 @@ class Role:
         at = next(n for n, each in enumerate(document["Statement"]) if each["Sid"] == sid)
         document["Statement"][at : at + 1] = statements
         return replace(self, policies=self.policies | {policy: document})
+
+
+def _granted(account: str) -> Document:
+    everything = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [everything]}
 
 
 @dataclass(frozen=True, order=True)

@@ -163,7 +163,7 @@ def new_data(world: World, jobs: Jobs) -> None:
 
 def infrastructure(world: World, jobs: Jobs) -> None:
     """What the infra role may change of both stacks is changed, and changed back; more it may not."""
-    _options(world)
+    _options(world, ProductionAccount="210987654321", MonthlyBudget="50")
     for title, change in (
         ("Settings of the stacks", templates.changed),
         ("And back", lambda root: world.git("revert", "--no-edit", "--no-commit", "HEAD")),
@@ -175,6 +175,7 @@ def infrastructure(world: World, jobs: Jobs) -> None:
         world.merge("Widen a role", change)
         assert "E504" in jobs.run("infra", "--yes", expected=5).text
         world.revert()
+    _options(world, ProductionAccount="")
 
 
 SCENES = (
@@ -233,11 +234,10 @@ def _breaking(path: str, log: str) -> changes.Change:
     return lambda root: changes.replace(root / path, (line, line + BREAKS))
 
 
-def _options(world: World) -> None:
-    """Take the stack's options, which an administrator gives it: another account, a budget."""
+def _options(world: World, **given: str) -> None:
+    """Give the stack's options other values, as an administrator does."""
     cloudformation = world.client("cloudformation")
     (there,) = cloudformation.describe_stacks(StackName=world.slug)["Stacks"]
-    given = {"ProductionAccount": "210987654321", "MonthlyBudget": "50"}
     kept = [item["ParameterKey"] for item in there["Parameters"] if item["ParameterKey"] not in given]
     cloudformation.update_stack(
         StackName=world.slug,

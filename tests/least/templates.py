@@ -11,7 +11,7 @@ STACK = (
     ("Sid: NoOtherEncryption", "Sid: OurEncryption"),
     ("ScanOnPush: true", "ScanOnPush: false"),
     ("Sid: TheProductionAccountPullsImages", "Sid: ProductionPullsImages"),
-    ("Sid: TheProductionAccountSeesTheGroup", "Sid: ProductionSeesTheGroup"),
+    ("Sid: TheProductionAccountServesPackages", "Sid: ProductionServesPackages"),
     ('TopicName: !Sub "${Project}-alarms"', 'TopicName: !Sub "${Project}-alarms"\n      DisplayName: alarms'),
     ("Sid: AlarmsAndTheBudgetOfThisAccount", "Sid: AlarmsAndTheBudget"),
     ("Threshold: 80", "Threshold: 90"),

@@ -154,8 +154,11 @@ def test_new_data_in_the_bucket_becomes_a_pull_request_and_merging_it_trains_on_
 
 def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(github):
     before, newest = github.served(), max(github.packages())
+    commit = github.git("rev-parse", "HEAD")
+    merged = github.outcome(commit)
     done = github.run("rollback.yml", "workflow_dispatch")
     assert set(jobs(done).values()) == {"success"}, done.output
+    assert github.outcome(commit) == merged
     assert github.served() != before
     assert github.packages()[newest] == "Rejected"
     (issue,) = [each for each in github.issues() if each["state"] == "open"]

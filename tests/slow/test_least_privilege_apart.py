@@ -34,6 +34,14 @@ def test_nobody_is_denied_anything_in_either_account(played):
     assert [each for each in decisions if not each["allowed"]] == []
 
 
+def test_what_was_recorded_is_decided_alike_again(played):
+    _, recorded = played
+    for name, role in recorded.roles.items():
+        asked = recorded.requests[name]
+        assert asked
+        assert [request for request in asked if not role.decide(request).allowed] == []
+
+
 def test_each_permission_of_productions_roles_is_needed(played, told):
     _, recorded = played
     weighed = weigh(recorded)

@@ -148,6 +148,13 @@ RIGHTS = (
         "${{ vars.AWS_DEPLOY_ROLE }}",
         "production",
     ),
+    Breakage(
+        "production mended in the registry's account",
+        RECONCILE,
+        "${{ vars.AWS_PRODUCTION_ROLE }}",
+        "${{ vars.AWS_DEPLOY_ROLE }}",
+        "heal-production",
+    ),
     Breakage("a variable misspelt", RELEASE, "AWS_PIPELINE_ROLE", "AWS_PIPLINE_ROLE", "image"),
 )
 SCRIPTS = (
@@ -260,6 +267,29 @@ COURSE = (
         "    environment: production\n    concurrency:\n      group: production\n      queue: max\n",
     ),
     Breakage("releases behind the schedule", RECONCILE, "group: reconcile", "group: production", "look"),
+    Breakage(
+        "what mends production beside a promote", RECONCILE, "group: production", "group: reconcile", "heal"
+    ),
+    Breakage(
+        "what mends production's account beside a promote",
+        RECONCILE,
+        "    concurrency:\n      group: production\n      queue: max\n",
+        "",
+        "heal-production",
+    ),
+    Breakage(
+        "a comparison that mends beside a promote",
+        RECONCILE,
+        "pipelines reconcile\n",
+        "pipelines reconcile --heal\n",
+        "look",
+    ),
+    Breakage(
+        "a reviewer who is asked each hour",
+        RECONCILE,
+        "group: infrastructure\n",
+        "group: infrastructure\n      queue: max\n",
+    ),
     Breakage("a lost release that holds up the next", RECONCILE, "collect-${{ github.sha }}", "collect"),
     Breakage(
         "a lost release that is collected twice",
@@ -269,7 +299,10 @@ COURSE = (
     ),
     Breakage("an hour-old commit against what is live", RECONCILE, f"{REF}not ", "# not ", "look"),
     Breakage("an hour-old commit's stacks", RECONCILE, f"{REF}whenever", "# whenever", "infra"),
+    Breakage("an hour-old commit's rollback", ROLLBACK, f"{REF}not ", "# not ", "rollback"),
     Breakage("a rollback that nobody hears of", ROLLBACK, "pipelines outcome", "pipelines status"),
+    Breakage("a rollback that failed unheard", ROLLBACK, "    if: always()\n", "", "outcome"),
+    Breakage("a release that failed unheard", RELEASE, "    if: always()\n", "", "outcome"),
     Breakage("a plan that nobody waits for", PULL_REQUEST, "if: ${{ !cancelled() }}", "if: always()", "plan"),
     Breakage("a comment of a run that was cancelled", PULL_REQUEST, "!cancelled() &&", "always() &&"),
     Breakage(

@@ -164,6 +164,11 @@ class Job:
         """The make targets and verbs that its steps run."""
         return {verb for step in self.steps for verb in COMMAND.findall(step.get("run", ""))}
 
+    @property
+    def heals(self) -> bool:
+        """Whether it mends what differs from git, which production may, too."""
+        return any(re.search(r"reconcile\b.*--heal", step.get("run", "")) for step in self.steps)
+
 
 @dataclass(frozen=True)
 class Project:

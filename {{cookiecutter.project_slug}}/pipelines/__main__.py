@@ -62,8 +62,9 @@ Agreed = Annotated[bool, typer.Option("--yes", help="do what is shown, without a
 Owner = Annotated[str, typer.Option(help="GitHub's number of the repository's owner, where gh cannot tell")]
 Repository = Annotated[str, typer.Option(help="GitHub's number of the repository, where gh cannot tell")]
 Serving = Annotated[
-    str, typer.Option("--production-account", help="serve in this account; its own: one again")
+    str, typer.Option("--production-account", help="let this account serve; its own: one again")
 ]
+Switch = Annotated[bool, typer.Option("--switch", help="its stack is there: from now on it serves")]
 Registry = Annotated[
     str, typer.Option("--registry", help="serve here; the ARN of the registry account's key")
 ]
@@ -179,10 +180,10 @@ def tell_outcome(context: typer.Context) -> None:
 
 @app.command("reconcile")
 def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
-    """Compare main's history with what is live; --heal, or reconcile.heal in mlops.toml, mends it."""
+    """Compare main's history with what is live; --heal mends it (reconcile.yml: reconcile.heal)."""
     run: Run = context.obj
     with run.shown("reconcile"):
-        live.compare(run, tree.read(run.settings), heal or run.settings.reconcile.heal)
+        live.compare(run, tree.read(run.settings), heal)
 
 
 @app.command("connect")
@@ -192,17 +193,18 @@ def connect_account(
     owner_id: Owner = "",
     repository_id: Repository = "",
     production: Serving = "",
+    switch: Switch = False,
     registry: Registry = "",
 ) -> None:
     """Make stacks, roles, variables and environments in AWS and GitHub; show the plan, ask first."""
     run: Run = context.obj
-    if production:
+    if production or switch:
         run.only_here("connect --production-account")
     if registry or serving.is_here(run):
         serving.connect(run, registry, yes=yes, owner_id=owner_id, repository_id=repository_id)
     else:
         numbers = {"owner_id": owner_id, "repository_id": repository_id}
-        connect.connect(run, yes=yes, production=production, **numbers)
+        connect.connect(run, yes=yes, production=production, switch=switch, **numbers)
 
 
 @app.command("infra")

@@ -40,10 +40,10 @@ ONCE = {"probe": 60, "publish": 2, "pricing": 5}
 class Aws:
     """The clients of one region, named as their services: sagemaker, s3, cloudwatch. None is global."""
 
-    def __init__(self, region: str, credentials: Any = None) -> None:
-        """`credentials` are botocore's; without them those of the job's role, else what boto3 finds."""
+    def __init__(self, region: str) -> None:
+        """Nobody is asked: a client is made when it is first needed."""
         self.region = region
-        self._credentials = credentials or _github_role(region)
+        self._credentials = _github_role(region)  # of the job's role; None for what boto3 finds
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -162,11 +162,19 @@ def offline_session() -> Any:
 def found(call: Callable[..., Any], **request: Any) -> Any:
     """Return AWS's answer, or None where it says that there is no such thing."""
     try:
-        return call(**request)
+        return named(call, **request)
     except ClientError as error:
         if errors.missing(error):
             return None
-        if "Bucket" in request:  # the answer to a HEAD says no word of what it refuses
+        raise
+
+
+def named(call: Callable[..., Any], **request: Any) -> Any:
+    """Return AWS's answer; what it refuses of S3 is named: the answer to a HEAD says no word of it."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if "Bucket" in request:
             error.add_note("/".join(("s3:/", request["Bucket"], *filter(None, [request.get("Key")]))))
         raise
 

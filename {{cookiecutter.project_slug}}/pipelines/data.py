@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines import history
 from pipelines.aws import Aws, found
 from pipelines.errors import DataRefused, SettingsError
 from pipelines.story import Step, Story
@@ -70,12 +71,8 @@ def check(lock: Lock, root: Path, story: Story) -> None:
     """
     folder = root / lock.prefix
     for file in lock.files:
-        path = folder / file.key
-        if path.is_file() and path.stat().st_size != file.size:
-            raise _differs(lock, file, f"{path.stat().st_size:,} bytes, locked are {file.size:,}")
-        if path.is_file():
-            with path.open("rb") as stream:
-                _compare(lock, file, hashlib.file_digest(stream, "sha256").hexdigest())
+        if (folder / file.key).is_file() and (why := unlike(folder / file.key, file)):
+            raise _differs(lock, file, root, why)
     known = {file.key for file in lock.files}
     others = sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")} - known)
     if others:
@@ -84,17 +81,33 @@ def check(lock: Lock, root: Path, story: Story) -> None:
         story.say(f"  ! {lock.prefix}/{others[0]}{more}: {todo} {lock.prefix} --key {lock.key})")
 
 
-def _compare(lock: Lock, file: LockedFile, sha256: str) -> None:
-    if sha256 != file.sha256:
-        raise _differs(lock, file, f"sha256 {sha256[:12]}, locked is {file.sha256[:12]}")
+def unlike(path: Path, file: LockedFile) -> str:
+    """Return in what a file here is not the locked one, in words; nothing where it is."""
+    if path.stat().st_size != file.size:
+        return f"{path.stat().st_size:,} bytes, locked are {file.size:,}"
+    with path.open("rb") as stream:
+        return _other(hashlib.file_digest(stream, "sha256").hexdigest(), file)
 
 
-def _differs(lock: Lock, file: LockedFile, why: str) -> DataRefused:
+def _other(sha256: str, file: LockedFile) -> str:
+    return "" if sha256 == file.sha256 else f"sha256 {sha256[:12]}, locked is {file.sha256[:12]}"
+
+
+def tracked(root: Path, lock: Lock) -> set[str]:
+    """Return the keys of the locked files that git holds."""
+    held = set((history.git(root, "ls-files", "-z", "--", lock.prefix) or "").split("\0"))
+    return {file.key for file in lock.files if f"{lock.prefix}/{file.key}" in held}
+
+
+def _differs(lock: Lock, file: LockedFile, root: Path, why: str) -> DataRefused:
     path, lock_it = f"{lock.prefix}/{file.key}", f"python -m data_checks.lock {lock.prefix} --key {lock.key}"
+    restore = f"where the bucket has it, take this away: rm {path}"  # git knows nothing of it
+    if file.key in tracked(root, lock):
+        restore = f"restore it: git checkout -- {path}"
     return DataRefused(f"""E201 {path} is not the file that data.lock names
         {path}
         {why}
-        restore it: git checkout -- {path}; or lock it: {lock_it}""")
+        {restore}; or lock it: {lock_it}""")
 
 
 def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str, str | None]:
@@ -138,13 +151,14 @@ def _upload(aws: Aws, bucket: str, lock: Lock, file: LockedFile, root: Path) -> 
     """Put one file, refused here when it is not the locked one, and by S3 when it arrives damaged."""
     key = f"{lock.prefix}/{file.key}"
     if not (root / key).is_file():
-        raise SettingsError(f"""E502 {key} is neither in the bucket nor here
+        raise SettingsError(f"""E502 {key}, as it is locked, is neither in the bucket nor here
             {root / key}
             data.lock names it
-            fetch it into the working tree, then: python -m pipelines data push""")
+            put it here, then: python -m pipelines data push; or lock what the bucket has: data propose""")
     body = (root / key).read_bytes()
     digest = hashlib.sha256(body)
-    _compare(lock, file, digest.hexdigest())
+    if why := _other(digest.hexdigest(), file):
+        raise _differs(lock, file, root, why)
     checksum = base64.b64encode(digest.digest()).decode()
     told = {"sha256": file.sha256}
     return aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, Metadata=told)

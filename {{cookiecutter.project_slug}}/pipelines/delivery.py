@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +15,9 @@ from pipelines.proof import Ready
 from pipelines.registry import Package
 from pipelines.run import Run
 from pipelines.story import Step
+
+TURNS = 5  # releases that may come in between before we give up
+Brought = TypeVar("Brought")
 
 
 def prove_on_staging(run: Run, package: Package, keep: bool = False) -> Package:
@@ -184,18 +189,95 @@ def check_environment(run: Run, environment: str) -> None:
             leave --env out, or say --env production""")
 
 
+def turns(act: Callable[[], Brought]) -> Brought:
+    """Do something to production, again where another release came in between.
+
+    Raises:
+        NotStarted: E413, others came in between again and again.
+    """
+    for left in reversed(range(TURNS)):
+        try:
+            return act()
+        except NotStarted as other:
+            if other.code != "E413" or not left:
+                raise
+    raise AssertionError  # the last turn returns or raises
+
+
 def rollback(run: Run, environment: str = "production") -> Package:
-    """Bring production back to the release that it served, proven, before this one; with the same proof."""
+    """Take back what is on its way to production, else what serves; return what serves afterwards.
+
+    The release that production served, proven, before that one comes back, with the same proof. Where the one
+    to take back has gone by itself meanwhile, nothing is left to do.
+
+    Raises:
+        DeployFailed: E404, none was proven before it; E405, nobody knows what serves; the earlier one failed.
+        NotStarted: others came in between again and again (E413), or an alarm would watch nothing.
+    """
     check_environment(run, environment)
-    serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
-    earlier = registry.previous(run.aws, run.stack.group, serving)
+    unwanted = to_take_back(run)
+    return turns(lambda: take_back(run, unwanted))
+
+
+def to_take_back(run: Run) -> Package | None:
+    """Return what production is on its way to, else what it serves: as its caller has seen it.
+
+    Where it is on its way to the release before, somebody takes back what serves already.
+    """
+    aws, group, endpoint = run.aws, run.stack.group, run.endpoint("production")
+    coming = coming_to(run)  # first: it serves in the next moment
+    serving = registry.served(aws, group, endpoint)
+    before = registry.previous(aws, group, serving)
+    known = coming is None or (before is not None and coming.arn == before.arn)
+    return serving if known else coming
+
+
+def coming_to(run: Run) -> Package | None:
+    """Return the release that production is on its way to."""
+    there = endpoints.pending(endpoints.describe(run.aws, run.endpoint("production")))
+    package = registry.behind(run.aws, run.stack.group, there) if there else None
+    return package if package and package.release_id else None
+
+
+def take_back(run: Run, unwanted: Package | None) -> Package:
+    """Bring production back to the release before one, unless that serves no more; return what serves."""
+    earlier = registry.previous(run.aws, run.stack.group, unwanted)
     if earlier is None:
         raise DeployFailed(f"""E404 there is no earlier release that was proven in production
             registry group {run.stack.group}
-            production serves {f"version {serving.version}" if serving else "nothing"}
+            to be taken back: {f"version {unwanted.version}" if unwanted else "nothing, there is no endpoint"}
             git revert the change and release: an earlier content is served without training""")
+    if unwanted is None:
+        return to_production(run, earlier)
+    if serving := instead(run, unwanted, earlier):
+        return serving
+    # Before SageMaker is asked: a runner may die from here on, and nobody must bring it back then.
+    why = f"rolled back by hand to version {earlier.version}"
+    registry.judge(run.aws, registry.describe(run.aws, unwanted.arn), "Rejected", why)
     package = to_production(run, earlier)
-    if serving:
-        registry.judge(run.aws, serving, "Rejected", f"rolled back by hand to version {package.version}")
-        run.story.facts["taken_back"] = serving.facts()
+    run.story.facts["taken_back"] = unwanted.facts()
     return package
+
+
+def instead(run: Run, unwanted: Package, earlier: Package) -> Package | None:
+    """Wait until production is quiet; return what serves instead of a release, None where that one does.
+
+    None, too, where production is on its way to `earlier`, which is gone on with, or out of order.
+    """
+    endpoint, machines = run.endpoint("production"), run.settings.environments.production
+    there = endpoints.describe(run.aws, endpoint)
+    coming = coming_to(run)
+    if coming and coming.arn == earlier.arn:
+        return None
+    if endpoints.moving(there):
+        with run.story.step("wait") as step:
+            longest = max(endpoints.UPDATE_MINUTES, machines.max_minutes() + watch.GRACE_MINUTES)
+            there = endpoints.wait(run.aws, endpoint, step, longest)
+            step.note = f"a rollout was under way: {there['EndpointStatus']}"
+    serving = registry.served(run.aws, run.stack.group, endpoint)
+    if serving is None or serving.arn == unwanted.arn or (there or {})["EndpointStatus"] != "InService":
+        return None
+    with run.story.step("production") as step:
+        step.verdict = "superseded"
+        step.note = f"nothing to do: version {serving.version} serves, version {unwanted.version} does not"
+    return serving

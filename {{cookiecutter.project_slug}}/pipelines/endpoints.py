@@ -73,9 +73,9 @@ def looks(aws: Aws, endpoint: str, minutes: float = UPDATE_MINUTES) -> Iterator[
         time.sleep(pause(waited))
 
 
-def wait(aws: Aws, endpoint: str, step: Step) -> dict[str, Any]:
-    """Wait until the endpoint moves no more; raise DeployFailed E402 after an hour."""
-    for now in looks(aws, endpoint):
+def wait(aws: Aws, endpoint: str, step: Step, minutes: float = UPDATE_MINUTES) -> dict[str, Any]:
+    """Wait until the endpoint moves no more; raise DeployFailed E402 where that takes too long."""
+    for now in looks(aws, endpoint, minutes):
         if now is None:
             raise gone(endpoint)
         if not moving(now):

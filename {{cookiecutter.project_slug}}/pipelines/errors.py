@@ -197,7 +197,8 @@ def _refused(error: boto.ClientError, where: str) -> MLOpsError:
             log in again and repeat; nothing was started""")
     if code(error) in REFUSED:
         if operation in HEADS:
-            message = f"{', '.join(getattr(error, '__notes__', ()))} takes {HEADS[operation]}"
+            noted = ", ".join(getattr(error, "__notes__", ())) or f"the {operation[4:].lower()}"
+            message = f"{noted} takes {HEADS[operation]}"
         return AccessError(f"""E602 AWS refused {operation}
             {where}
             {message}

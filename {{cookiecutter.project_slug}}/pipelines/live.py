@@ -44,7 +44,10 @@ def gather(run: Run, work: Tree, environ: Mapping[str, str] = os.environ) -> Liv
     commits = history.first_parent(work.root)
     if commits and runs.newest(commits[0], environ) is False:
         return Live(newest=False)
-    live = Live(here=accounts.here(run.stack), commits=commits, stacks=_stacks(run))
+    here = accounts.here(run.stack)
+    # Before AWS is asked: what begins after this has not changed anything by then.
+    changing = runs.changing(environ) if accounts.PRODUCTION in here else None
+    live = Live(here=here, commits=commits, changing=changing, stacks=_stacks(run))
     live = replace(live, network=stack.network_name(run.project))
     if accounts.REGISTRY in live.here:
         live = replace(live, **_of_registry(run, work, live.commits, environ))
@@ -176,10 +179,11 @@ def _stacks(run: Run) -> dict[str, bool]:
 
 
 def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os.environ) -> None:
-    """Show every difference between git and what is live; mend what may be mended.
+    """Show every difference between git and what is live; mend what may be mended where `heal_it` says so.
 
     Raises:
         DeployFailed: E415, something differs that neither this verb nor its workflow mends.
+        MLOpsError: the first that could not be mended.
     """
     with run.story.step("compare") as step:
         live = gather(run, work, environ)
@@ -189,16 +193,19 @@ def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os
             step.verdict = "waiting"
         if not live.newest:
             step.verdict, step.note = "superseded", "main has a later commit: its run compares"
-    healed = [item for item in found if heal_it and heal(run, work, item, live)]
+    left = _told_to_jobs(found, environ, later=run.settings.reconcile.heal and not heal_it)
+    healed, trouble = [], []
+    for item in found if heal_it else ():
+        try:
+            if heal(run, work, item, live):
+                healed.append(item)
+        except Exception as error:  # the others are mended all the same
+            trouble.append(error)
     if found:
         run.story.console.print(reconcile.table(found, healed))
-    left = [item for item in found if item not in healed]
-    if path := environ.get("GITHUB_OUTPUT"):  # jobs of reconcile.yml, with roles of their own
-        theirs = {name: any(item.heal == name for item in left) for name in ("collect", "infra")}
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{name}={str(wanted).lower()}\n" for name, wanted in theirs.items())
-        left = [item for item in left if item.heal not in theirs]
-    left = [item for item in left if item.heal != reconcile.WAITS]
+    if trouble:
+        raise trouble[0]
+    left = [item for item in left if item not in healed and item.heal != reconcile.WAITS]
     if left:
         first = left[0]
         more = f" And {reconcile.counted(left[1:])} more." if left[1:] else ""
@@ -206,3 +213,18 @@ def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os
             {run.project} in {run.aws.region}
             now: {first.state}; should be: {first.wanted}.{more}
             {first.todo}""")
+
+
+def _told_to_jobs(found: list[Finding], environ: Mapping[str, str], later: bool) -> list[Finding]:
+    """Tell the other jobs of reconcile.yml what is theirs, in GITHUB_OUTPUT; return what is no job's.
+
+    `later`: what can be mended is the job's that waits its turn with the releases.
+    """
+    path = environ.get("GITHUB_OUTPUT")
+    if not path:
+        return found
+    jobs = {"collect": ("collect",), "infra": ("infra",), "heal": reconcile.HEALS if later else ()}
+    with Path(path).open("a", encoding="utf-8") as stream:
+        for job, heals in jobs.items():
+            stream.write(f"{job}={str(any(item.heal in heals for item in found)).lower()}\n")
+    return [item for item in found if not any(item.heal in heals for heals in jobs.values())]

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines import data, report
-from pipelines.aws import Aws, found
+from pipelines.aws import Aws, named
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
 from pipelines.github import api, proposal
@@ -27,11 +27,12 @@ from pipelines.story import Step
 
 @dataclass(frozen=True)
 class Difference:
-    """Keys below the prefix that data.lock does not have so."""
+    """Keys below the prefix that data.lock does not have so; `held` is what a release brings there."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -56,37 +57,47 @@ def listed(aws: Aws, bucket: str, prefix: str) -> dict[str, int]:
 def compare(
     lock: Lock, there: dict[str, int], mine: set[str], same: Callable[[LockedFile], bool]
 ) -> Difference:
-    """Return what differs. What git itself holds, `mine`, goes to the bucket with a release, never back.
+    """Return what differs. What is held here, `mine`, goes to the bucket with a release, never back.
 
     `there` is the size of each object in bytes; `same(file)` says whether one of the locked size is the file.
     """
-    locked = {file.key: file for file in lock.files if file.key not in mine}
-    changed = (
-        key for key, file in locked.items() if key in there and not (there[key] == file.size and same(file))
-    )
+    locked = {file.key: file for file in lock.files}
+    both = locked.keys() & there.keys()
+    other = {key for key in both if there[key] != locked[key].size or not same(locked[key])}
     return Difference(
-        added=tuple(sorted(set(there) - set(locked) - mine)),
-        changed=tuple(sorted(changed)),
-        removed=tuple(sorted(set(locked) - set(there))),
+        added=tuple(sorted(there.keys() - locked.keys())),
+        changed=tuple(sorted(other - mine)),
+        removed=tuple(sorted(locked.keys() - there.keys() - mine)),
+        held=tuple(sorted(other & mine)),
     )
+
+
+def own(lock: Lock, root: Path) -> set[str]:
+    """Return the keys of what lies here and goes to the bucket: git holds it, or it never came from there."""
+    tracked, folder = data.tracked(root, lock), root / lock.prefix
+    mine = [file.key for file in lock.files if file.key in tracked or not file.version_id]
+    return {key for key in mine if (folder / key).is_file()}
 
 
 def look(aws: Aws, bucket: str, lock: Lock, root: Path) -> Difference:
     """Return how the bucket differs from the lock; before the first release, when it is empty, not at all."""
     there = listed(aws, bucket, lock.prefix)
-    mine = {file.key for file in lock.files if (root / lock.prefix / file.key).is_file()}
-    return compare(lock, there, mine, partial(data.holds, aws, bucket, lock)) if there else Difference()
+    same = partial(data.holds, aws, bucket, lock)
+    return compare(lock, there, own(lock, root), same) if there else Difference()
 
 
 def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference, step: Step) -> Lock:
     """Fetch what the tree lacks, lock it, note each object's version; return the new lock.
 
-    All of it beside the tree, which changes only once the new files and those that stay make one table.
+    All of it beside the tree, which changes only once the new files and those that stay make one table. Then
+    the copies that are no more so go, the lock comes, and the files after it: wherever that is cut off, what
+    lies here is as locked, and what does not is in the bucket.
 
     Raises:
         DataRefused: E202, they do not; nothing here has changed.
     """
     folder, fetched = path.parent / lock.prefix, set(difference.added + difference.changed)
+    locked, mine = {file.key: file for file in lock.files}, own(lock, path.parent)
     wanted = {file.key for file in lock.files} - set(difference.removed) | fetched
     build = path.parent / report.BUILD  # of the tree's file system, and none of git's business
     build.mkdir(exist_ok=True)
@@ -95,12 +106,14 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
         new.write_bytes(path.read_bytes())
         for key in sorted(wanted):
             (beside / key).parent.mkdir(parents=True, exist_ok=True)
-            if key in fetched or not (folder / key).is_file():
-                fetched.add(key)
-                step.note = f"fetch {key}"
-                aws.s3.download_file(bucket, f"{lock.prefix}/{key}", str(beside / key))
-            else:
-                (beside / key).symlink_to((folder / key).resolve())
+            here = folder / key
+            if key not in fetched and here.is_file() and (key in mine or not data.unlike(here, locked[key])):
+                (beside / key).symlink_to(here.resolve())
+                continue
+            fetched.add(key)
+            step.note = f"fetch {key}"
+            place = {"Bucket": bucket, "Key": f"{lock.prefix}/{key}", "Filename": str(beside / key)}
+            named(aws.s3.download_file, **place)
         words = [str(beside), "--key", lock.key, "--lock", str(new)]
         command = [sys.executable, "-m", "data_checks.lock", *words]
         done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
@@ -110,11 +123,13 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
                 {blamed(bucket, lock, why, fetched)}
                 {why or "data_checks.lock gave no reason"}
                 correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
-        note_versions(aws, bucket, new, lock.prefix)
+        note_versions(aws, bucket, new, lock.prefix, fetched)
+        for key in fetched:
+            (folder / key).unlink(missing_ok=True)
+        new.replace(path)
         for key in sorted(fetched):
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (beside / key).replace(folder / key)
-        new.replace(path)
     step.note = str(difference)
     return data.read_lock(path)
 
@@ -127,12 +142,13 @@ def blamed(bucket: str, lock: Lock, why: str, fetched: Collection[str]) -> str:
     return f"{there}/{key}" if key in fetched else f"{lock.prefix}/{key}" if key else there
 
 
-def note_versions(aws: Aws, bucket: str, path: Path, prefix: str) -> None:
-    """Write into the lock where its files belong, and which version of each object their bytes are."""
+def note_versions(aws: Aws, bucket: str, path: Path, prefix: str, fetched: Collection[str]) -> None:
+    """Write into the lock where its files belong, and of which version of its object each fetched one is."""
     told = json.loads(path.read_text("utf-8")) | {"prefix": prefix}
     for file in told["files"]:
-        head = found(aws.s3.head_object, Bucket=bucket, Key=f"{told['prefix']}/{file['key']}")
-        file["version_id"] = head and head.get("VersionId")  # what git holds may not be there yet
+        if file["key"] in fetched:
+            head = named(aws.s3.head_object, Bucket=bucket, Key=f"{prefix}/{file['key']}")
+            file["version_id"] = head.get("VersionId")
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
@@ -142,9 +158,12 @@ def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.envir
     before = data.read_lock(path)
     with run.story.step("data") as step:
         difference = look(run.aws, run.stack.bucket, before, root)
+        for key in difference.held:
+            held = "git holds" if key in data.tracked(root, before) else "here lies"
+            run.story.say(f"  ! {held} {key}, the bucket has other bytes: a release overwrites them")
         if not difference:
             step.verdict, step.note = "reused", f"nothing new below {before.prefix}"
-            return nothing_new(run.aws, run.stack.bucket, before, root)
+            return nothing_new(run.aws, run.stack.bucket, before, root, difference)
         after = bring(run.aws, run.stack.bucket, before, path, difference, step)
     repository = api.repository(environ)
     if repository is None:
@@ -160,12 +179,12 @@ def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.envir
     ).note
 
 
-def nothing_new(aws: Aws, bucket: str, lock: Lock, root: Path) -> str:
+def nothing_new(aws: Aws, bucket: str, lock: Lock, root: Path, difference: Difference) -> str:
     """Say how the bucket stands to the lock where nothing in it is new."""
     there, address = listed(aws, bucket, lock.prefix), f"s3://{bucket}/{lock.prefix}"
     lacking = [file.key for file in lock.files if file.key not in there]
     if not lacking:
-        return "data.lock is as the bucket is"
+        return f"{address} has nothing new" if difference.held else "data.lock is as the bucket is"
     text = f"{address} has nothing new, and {len(lacking)} of the {len(lock.files)} locked files not yet"
     lost = [key for key in lacking if not (root / lock.prefix / key).is_file()]
     if lost:

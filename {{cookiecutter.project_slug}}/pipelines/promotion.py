@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines import delivery, history, names, registry
-from pipelines.errors import NotStarted, SettingsError
+from pipelines.errors import SettingsError
 from pipelines.registry import BEGINNING, Package
 from pipelines.run import Run
 from pipelines.tree import Tree
 
 LOCK = Path("production.lock")
-TURNS = 5  # releases that may come in between before we give up
 
 
 def promote(run: Run, work: Tree, package: Package) -> Package:
@@ -60,15 +59,7 @@ def in_turn(run: Run, work: Tree, bring: Callable[[], Package]) -> Package | Non
     Raises:
         NotStarted: E413, others came in between again and again.
     """
-    for left in reversed(range(TURNS)):
-        if superseded(run, work):
-            return None
-        try:
-            return bring()
-        except NotStarted as other:
-            if other.code != "E413" or not left:
-                raise
-    raise AssertionError  # the last turn returns or raises
+    return delivery.turns(lambda: None if superseded(run, work) else bring())
 
 
 def superseded(run: Run, work: Tree) -> bool:

@@ -3,7 +3,8 @@
 Never deleted: what is live, what an update is on its way to, what a rollback would return to, and what is
 newer than production and not rejected, for a release may be about to ask for it. Nor what no release made,
 nor anything while an endpoint is a mixed fleet. Alarms stay only where an update is on its way, or may be.
-Where production has an account of its own, each account's own are looked at.
+Where production has an account of its own, each account's own are looked at, and an endpoint of the time
+before that: it serves until somebody deletes it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def prune(run: Run, yes: bool) -> Table:
     """Return what nothing needs any more; delete it where `yes`."""
     table = Table("what", "name", "deleted" if yes else "would be deleted: --yes", box=None)
     aws, project, client = run.aws, run.project, run.aws.sagemaker
-    environments = accounts.environments(run.stack)
+    environments = dict.fromkeys([*accounts.environments(run.stack), accounts.PRODUCTION])
     found = [name for each in environments for name in registry.endpoints(aws, project, each)]
     seen = {name: endpoints.describe(aws, name) for name in found}
     if mixed := [name for name, each in seen.items() if each and each["EndpointStatus"] == MIXED]:
@@ -59,11 +60,13 @@ def needed(run: Run, seen: dict[str, dict[str, Any] | None]) -> tuple[set[int | 
     live = {name: each["EndpointConfigName"] for name, each in seen.items() if each}
     kept = {version_of(project, config) for config in live.values()}
     going = {version_of(project, endpoints.pending(each)) for each in seen.values()}
-    serving = version_of(project, live.get(run.endpoint("production"), ""))
     packages = registry.newest(aws, run.stack.group)
-    now = next((item for item in packages if item.version == serving), None)
-    if "production" not in accounts.environments(run.stack) and (now := run.serving()):
-        serving = now.version
+    if accounts.PRODUCTION in accounts.here(run.stack):
+        serving = version_of(project, live.get(run.endpoint("production"), ""))
+        now = next((item for item in packages if item.version == serving), None)
+    else:
+        now = run.serving()
+        serving = now.version if now else None
     if previous := registry.previous(aws, run.stack.group, now):
         kept.add(previous.version)
     going |= {

@@ -7,7 +7,7 @@ Out:  findings, each with what mends it; nothing is changed here
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.table import Table
@@ -18,6 +18,7 @@ from pipelines.registry import Package
 
 LEFT_OVER_HOURS = 3  # a proof on staging takes minutes; a job of GitHub may have died in it
 WAITS = "waits"  # a difference that goes by itself: nobody has anything to do
+HEALS = ("release", "definition", "tidy")  # differences that `reconcile --heal` mends
 FINAL = ("InService", "Failed", "UpdateRollbackFailed", "OutOfService")
 
 
@@ -32,6 +33,7 @@ class Live:
     named: str | None = None  # the release in production.lock, where that file decides
     serving: Package | None = None
     endpoint: dict[str, Any] | None = None
+    changing: bool | None = None  # a job promotes or rolls back just now
     config: str = ""  # that the desired release should have
     outcome: str = ""  # recorded for the newest commit; empty where a runner died before it was said
     active: bool | None = None  # another workflow run releases the newest commit
@@ -88,7 +90,18 @@ def findings(live: Live) -> list[Finding]:
 
 
 def _production(live: Live) -> Iterator[Finding]:
-    """Compare what production serves with what it should."""
+    """Compare what production serves with what it should; while that changes, nobody need do anything."""
+    state = (live.endpoint or {}).get("EndpointStatus", "InService")
+    for item in _served(live):
+        if (live.changing or state not in FINAL) and item.what != "production.lock":
+            todo = "wait: a release or a rollback is under way, compared again later"
+            yield replace(item, todo=todo, heal=WAITS)
+        else:
+            yield item
+
+
+def _served(live: Live) -> Iterator[Finding]:
+    """Compare what production serves at this moment with what it should."""
     wanted, state = desired(live), (live.endpoint or {}).get("EndpointStatus", "")
     if wanted is None:
         if live.named:
@@ -108,9 +121,7 @@ def _production(live: Live) -> Iterator[Finding]:
     todo = f"python -m pipelines promote {names.short(wanted.release_id)}"
     if live.endpoint is None:
         yield Finding("production", "no endpoint", should, todo, "release")
-    elif state not in FINAL:
-        return  # something is on its way
-    elif state != "InService":
+    elif state in FINAL and state != "InService":
         reason = live.endpoint.get("FailureReason", "no reason given")
         yield Finding("production", f"{state}: {reason}", f"{should}, InService", todo, "release")
     elif live.serving is None:

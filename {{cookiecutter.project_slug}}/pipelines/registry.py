@@ -82,9 +82,10 @@ def previous(aws: Aws, group: str, serving: Package | None) -> Package | None:
     return next((item for item in others if serving is None or item.version < serving.version), None)
 
 
-def noted(aws: Aws, group: str) -> Package | None:
-    """Return what production serves, as its deploy has noted: the proven release that came last."""
-    return previous(aws, group, None)
+def noted(aws: Aws, group: str, account: str) -> Package | None:
+    """Return what production serves in another account, as its deploy has noted: what came there last."""
+    last = previous(aws, group, None)
+    return last if last and last.metadata.get("served_in") == account else None
 
 
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
@@ -107,7 +108,7 @@ def served(aws: Aws, group: str, endpoint: str) -> Package | None:
     live = found(aws.sagemaker.describe_endpoint, EndpointName=endpoint)
     if live is None:
         return None
-    package = _behind(aws, group, live["EndpointConfigName"])
+    package = behind(aws, group, live["EndpointConfigName"])
     if package and package.release_id:
         return package
     raise DeployFailed(f"""E405 nobody knows which release {endpoint} serves
@@ -127,7 +128,7 @@ def endpoints(aws: Aws, project: str, environment: str) -> list[str]:
     return [item["EndpointName"] for item in listed if mine.fullmatch(item["EndpointName"])] or [name]
 
 
-def _behind(aws: Aws, group: str, config: str) -> Package | None:
+def behind(aws: Aws, group: str, config: str) -> Package | None:
     """Return the package behind an endpoint config, or None where it names none that is there."""
     client = aws.sagemaker
     there = found(client.describe_endpoint_config, EndpointConfigName=config)
@@ -158,7 +159,9 @@ def complete(aws: Aws, package: Package, bucket: str, story: dict[str, Any]) -> 
 
 
 def annotate(aws: Aws, package: Package, facts: dict[str, str]) -> Package:
-    """Add metadata to a package."""
+    """Add metadata to a package; to the time since when production serves it, the account that serves."""
+    if "served_at" in facts:
+        facts = facts | {"served_in": aws.account()}
     merged = package.metadata | {key: value[:METADATA_LENGTH] for key, value in facts.items()}
     return _update(aws, package, CustomerMetadataProperties=merged)
 

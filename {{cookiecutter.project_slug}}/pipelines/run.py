@@ -59,7 +59,7 @@ class Run:
         """
         if accounts.PRODUCTION in accounts.here(self.stack):
             return registry.served(self.aws, self.stack.group, self.endpoint("production"))
-        return registry.noted(self.aws, self.stack.group)
+        return registry.noted(self.aws, self.stack.group, self.stack.production)
 
     def only_here(self, verb: str) -> None:
         """Raise SettingsError E516 where the verb is the other account's; before anything is made."""

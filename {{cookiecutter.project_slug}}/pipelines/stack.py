@@ -24,7 +24,8 @@ from pipelines.story import Step, pause
 
 TEMPLATE, GITHUB_TEMPLATE = Path("infra/stack.yml"), Path("infra/github.yml")
 PRODUCTION_TEMPLATE, NETWORK_TEMPLATE = Path("infra/production.yml"), Path("infra/network.yml")
-COMMENT = re.compile(r"(^|\s)#.*")
+# A comment of YAML, or before it a quoted text, which may hold a # of its own.
+COMMENT = re.compile(r"""(?P<quoted>(?<!\w)(?:"(?:\\.|[^"\\])*"|'[^']*'))|(?:^|(?<=\s))#.*""")
 # No verb knows whether AWS is one: both ways are said.
 FIRST = (
     "an administrator makes it: python -m pipelines connect; in an emulator, python -m pipelines stack does"
@@ -146,7 +147,7 @@ def same(body: Any, template: Path) -> bool:
 
 
 def _bare(body: str) -> list[str]:
-    lines = (COMMENT.sub("", line).rstrip() for line in body.splitlines())
+    lines = (COMMENT.sub(lambda m: m["quoted"] or "", line).rstrip() for line in body.splitlines())
     return [line for line in lines if line]
 
 

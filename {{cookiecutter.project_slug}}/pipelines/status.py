@@ -41,8 +41,8 @@ def status(run: Run) -> Table:
         table.add_row(f"endpoint {environment}", *_endpoint(endpoints.describe(aws, endpoint), package))
     if "production" not in environments:
         noted, account = run.serving(), run.stack.production
-        serving = _served(noted) if noted else "none proven yet"
-        table.add_row("endpoint production", f"in account {account}", serving, _since(noted))
+        serving = _served(noted) if noted else "none proven there yet"
+        table.add_row("endpoint production", f"in account {account}, as noted", serving, _since(noted))
     for package in registry.newest(aws, group)[:10]:
         release, metric = names.short(package.release_id), package.metadata.get("metric", "")
         table.add_row(f"version {package.version}", package.approval, release, metric)

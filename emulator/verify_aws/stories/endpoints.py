@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -87,6 +88,27 @@ def rolled_back(run: Run) -> None:
     """Half of the fleet goes first, an alarm fires meanwhile."""
     name, alarm = run.name("canary"), run.make("alarm", run.name("alarm"))
     old, new = config(run, "old", 2), config(run, "new", 2)
+    complain = watched(run, alarm)
+    describe = in_service(run, name, old)
+    run.aws.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=new, DeploymentConfig=canary(alarm)
+    )
+    run.refused(
+        "an update during an update",
+        lambda: run.aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=old),
+        "ValidationException",
+        "^Cannot update in-progress endpoint",
+    )
+    found = updated(run, name, describe, complain)
+    run.same("the old config serves", found["EndpointConfigName"], old)
+    run.same("who answers", ask(run, name)["text"], "old")
+    reason = found.get("FailureReason")
+    run.like("FailureReason names the alarm, or is not there", reason, f"^$|{alarm}")
+    run.notes["FailureReason"] = reason
+
+
+def watched(run: Run, alarm: str) -> Callable[[], object]:
+    """Make an alarm that fires on one complaint; return what complains."""
     metric = {"MetricName": "Complaints", "Dimensions": [{"Name": "Alarm", "Value": alarm}]}
     run.aws.cloudwatch.put_metric_alarm(
         AlarmName=alarm,
@@ -99,25 +121,21 @@ def rolled_back(run: Run) -> None:
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         TreatMissingData="notBreaching",
     )
-    describe = in_service(run, name, old)
-    run.aws.sagemaker.update_endpoint(
-        EndpointName=name, EndpointConfigName=new, DeploymentConfig=canary(alarm)
-    )
-    run.refused(
-        "an update during an update",
-        lambda: run.aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=old),
-        "ValidationException",
-        "^Cannot update in-progress endpoint",
-    )
+    data = [{**metric, "Value": 1.0, "Unit": "Count"}]
+    return partial(run.aws.cloudwatch.put_metric_data, Namespace=NAMESPACE, MetricData=data)
+
+
+def updated(
+    run: Run, name: str, describe: Callable[[], dict[str, Any]], complain: Callable[[], object]
+) -> dict[str, Any]:
+    """Ask the endpoint and complain of its new fleet until the update is over; return the last answer."""
     statuses, phases, failures = [], [], 0
     for found in run.looks(describe, UPDATE + PATIENCE):
         statuses += [found["EndpointStatus"]] if found["EndpointStatus"] not in statuses[-1:] else []
-        for variant in found.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
-            told = [each["Status"] for each in variant.get("VariantStatus", [])]
-            phases += [each for each in told if each not in phases]
-            if "Baking" in told:
-                data = [{**metric, "Value": 1.0, "Unit": "Count"}]
-                run.aws.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+        shown = fleet(found)
+        phases += [each for each in shown if each not in phases]
+        if "Baking" in shown:
+            complain()
         if found["EndpointStatus"] in REST and "PendingDeploymentSummary" not in found:
             break
         try:
@@ -127,12 +145,15 @@ def rolled_back(run: Run) -> None:
     run.provisioned(found)
     run.same("statuses of the update", statuses, ["Updating", "RollingBack", "InService"])
     run.same("the new fleet was shown baking", "Baking" in phases, True)
-    run.same("the old config serves", found["EndpointConfigName"], old)
     run.same("requests that failed meanwhile", failures, 0)
-    run.same("who answers", ask(run, name)["text"], "old")
-    reason = found.get("FailureReason")
-    run.like("FailureReason names the alarm, or is not there", reason, f"^$|{alarm}")
-    run.notes |= {"FailureReason": reason, "phases": phases}
+    run.notes["phases"] = phases
+    return found
+
+
+def fleet(found: dict[str, Any]) -> list[str]:
+    """Return what DescribeEndpoint tells of the new fleet."""
+    variants = found.get("PendingDeploymentSummary", {}).get("ProductionVariants", [])
+    return [each["Status"] for variant in variants for each in variant.get("VariantStatus", [])]
 
 
 def canary(alarm: str) -> dict[str, Any]:

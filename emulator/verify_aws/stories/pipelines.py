@@ -18,35 +18,10 @@ def registry(run: Run) -> None:
     sagemaker = run.aws.sagemaker
     group = run.make("model-package-group", run.name("group"))
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
-    container = {"Image": run.ground.image, "ModelDataUrl": endpoints.put_model(run, "registered")}
-    inference = {
-        "Containers": [container],
-        "SupportedContentTypes": ["text/plain"],
-        "SupportedResponseMIMETypes": ["text/plain"],
-    }
-
-    def register() -> str:
-        made = sagemaker.create_model_package(
-            ModelPackageGroupName=group,
-            InferenceSpecification=inference,
-            ModelApprovalStatus="PendingManualApproval",
-            CustomerMetadataProperties={"commit": "abc", "data": "one"},
-        )
-        return made["ModelPackageArn"]
-
-    first, second = register(), register()
+    data = endpoints.put_model(run, "registered")
+    first, second = register(run, group, data), register(run, group, data)
     run.same("version numbers", [each.rsplit("/", 1)[1] for each in (first, second)], ["1", "2"])
-    sagemaker.update_model_package(
-        ModelPackageArn=second,
-        ModelApprovalStatus="Approved",
-        ApprovalDescription="by hand",
-        CustomerMetadataProperties={"data": "two"},
-        CustomerMetadataPropertiesToRemove=["commit"],
-    )
-    found = sagemaker.describe_model_package(ModelPackageName=second)
-    run.same("ModelApprovalStatus", found.get("ModelApprovalStatus"), "Approved")
-    run.same("ApprovalDescription", found.get("ApprovalDescription"), "by hand")
-    run.same("metadata is merged and removed", found.get("CustomerMetadataProperties"), {"data": "two"})
+    approve(run, second)
     listing = partial(sagemaker.list_model_packages, ModelPackageGroupName=group)
     approved = listing(ModelApprovalStatus="Approved")["ModelPackageSummaryList"]
     run.same("listed as Approved", [each["ModelPackageArn"] for each in approved], [second])
@@ -59,7 +34,39 @@ def registry(run: Run) -> None:
         "still contains Model Packages",
     )
     sagemaker.delete_model_package(ModelPackageName=second)
-    run.same("a deleted version's number is not given again", register().rsplit("/", 1)[1], "3")
+    third = register(run, group, data).rsplit("/", 1)[1]
+    run.same("a deleted version's number is not given again", third, "3")
+
+
+def register(run: Run, group: str, data: str) -> str:
+    """Register a version that waits for its approval; return its ARN."""
+    inference = {
+        "Containers": [{"Image": run.ground.image, "ModelDataUrl": data}],
+        "SupportedContentTypes": ["text/plain"],
+        "SupportedResponseMIMETypes": ["text/plain"],
+    }
+    made = run.aws.sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification=inference,
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties={"commit": "abc", "data": "one"},
+    )
+    return made["ModelPackageArn"]
+
+
+def approve(run: Run, package: str) -> None:
+    """Approve a version, change its metadata, and look at it."""
+    run.aws.sagemaker.update_model_package(
+        ModelPackageArn=package,
+        ModelApprovalStatus="Approved",
+        ApprovalDescription="by hand",
+        CustomerMetadataProperties={"data": "two"},
+        CustomerMetadataPropertiesToRemove=["commit"],
+    )
+    found = run.aws.sagemaker.describe_model_package(ModelPackageName=package)
+    run.same("ModelApprovalStatus", found.get("ModelApprovalStatus"), "Approved")
+    run.same("ApprovalDescription", found.get("ApprovalDescription"), "by hand")
+    run.same("metadata is merged and removed", found.get("CustomerMetadataProperties"), {"data": "two"})
 
 
 def definition(run: Run) -> dict[str, Any]:

@@ -13,7 +13,7 @@ LONGEST_MINUTES = 360  # GitHub ends a job then
 # Verbs that run nothing of the jobs on the runner.
 LIGHT = {"image", "pipeline", "stage", "promote", "rollback", "reconcile", "infra", "outcome", "comment"}
 TRAINING = {"image", "pipeline"}
-OF_MAIN = {"reconcile", "infra"}  # verbs that hold main against what is live
+OF_MAIN = {"reconcile", "infra", "rollback"}  # verbs about what is live: hours later main has moved on
 # minute, hour, day of the month, month, day of the week: numbers, though GitHub takes some names, too
 CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
@@ -68,16 +68,17 @@ def a_cancelled_run_goes_on_with_nothing(project: Project) -> Iterator[str]:
 
 
 def what_changes_production_says_how_it_ended(project: Project) -> Iterator[str]:
-    """A record, a summary, and an issue with main's revert: also of a release that a person takes back."""
+    """A record, a summary, an issue: also of a rollback by hand, and always where the job has failed."""
     for job in project.jobs:
         if job.verbs & CHANGES and not concluded(project, job):
-            yield f"{job} is followed by no job that runs `outcome`"
+            yield f"{job} is followed by no job that always runs `outcome`"
 
 
 def concluded(project: Project, job: Job) -> bool:
     """Say whether a job, or each that calls its file, is followed by one that tells its outcome."""
     beside = [other for other in project.jobs if other.file == job.file]
-    if any("outcome" in other.verbs and job.name in other.needs for other in beside):
+    always = [other for other in beside if other.body.get("if") in ("always()", "${{ always() }}")]
+    if any("outcome" in other.verbs and job.name in other.needs for other in always):
         return True
     callers = [caller for caller in project.jobs if caller.calls == job.file]
     return bool(callers) and all(concluded(project, caller) for caller in callers)

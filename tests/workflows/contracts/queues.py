@@ -11,10 +11,12 @@ from workflows.reading import Project, table
 TURNS = {
     "stage": "staging",  # the proof of one release would delete the other's endpoint
     "promote": "production",  # SageMaker refuses a second update of an endpoint
-    "reconcile": "reconcile",  # what mends would be mended twice
+    "reconcile": "reconcile",  # two would hand on the same lost release; what heals: see below
     "infra": "infrastructure",
     "data": "data",
 }
+# Groups in which the newest may take the place of the one that waits, and why.
+REPLACED = {"infrastructure": "each applies what main has then, and each would ask the reviewer once more"}
 # How a file asks for a reviewer without making a deployment of it.
 WHERE, ASKS = "environment", {"name": "production", "deployment": False}
 
@@ -27,14 +29,19 @@ def a_release_waits_and_is_not_dropped(project: Project) -> Iterator[str]:
         owners = [(file, workflow), *((str(job), job.body) for job in project.jobs if job.file == file)]
         for where, body in owners:
             group = table(body.get("concurrency") or {"queue": "max"})
-            if group.get("queue") != "max" or "cancel-in-progress" in group:
+            if "cancel-in-progress" in group:
+                yield f"{where}: the group {group.get('group')} cancels what runs"
+            if why := REPLACED.get(group.get("group", "")):
+                if "queue" in group:
+                    yield f"{where}: the group {group['group']} keeps every run: {why}"
+            elif group.get("queue") != "max":
                 yield f"{where}: the group {group.get('group')} does not keep every run (queue: max)"
 
 
 def verbs_that_collide_take_turns(project: Project) -> Iterator[str]:
     """Two that change one thing at once fail or undo each other; each waits in a group of that name."""
     for job in project.jobs:
-        for verb in sorted(job.verbs & set(TURNS)):
+        for verb in sorted(job.verbs & set(TURNS) - ({"reconcile"} if job.heals else set())):
             if job.group != TURNS[verb]:
                 yield f"{job} runs {verb} in {job.group or 'no group'}, not in {TURNS[verb]}"
 
@@ -42,8 +49,15 @@ def verbs_that_collide_take_turns(project: Project) -> Iterator[str]:
 def production_changes_one_at_a_time(project: Project) -> Iterator[str]:
     """Releases queue there; whatever else is in that queue holds them up, and they it."""
     for job in project.jobs:
-        if job.group == "production" and "promote" not in job.verbs:
+        if job.group == "production" and "promote" not in job.verbs and not job.heals:
             yield f"{job} waits with the releases, and they behind it"
+
+
+def what_mends_production_takes_its_turn(project: Project) -> Iterator[str]:
+    """Beside a promote it would bring back what that one has replaced and not noted yet."""
+    for job in project.jobs:
+        if job.heals and job.group != "production":
+            yield f"{job} heals in {job.group or 'no group'}, not in production"
 
 
 def a_lost_release_is_collected_once(project: Project) -> Iterator[str]:
@@ -93,6 +107,7 @@ RULES = (
     a_release_waits_and_is_not_dropped,
     verbs_that_collide_take_turns,
     production_changes_one_at_a_time,
+    what_mends_production_takes_its_turn,
     a_lost_release_is_collected_once,
     a_rollback_stands_in_no_queue,
     nothing_that_waits_for_a_person_holds_a_queue,

@@ -105,8 +105,10 @@ def production_is_changed_in_its_own_account(project: Project) -> Iterator[str]:
             yield f"{job} does not take {PRODUCTION}"
         if "PRODUCTION" in job.takes and not changes and "reconcile" not in job.verbs:
             yield f"{job} takes AWS_PRODUCTION_ROLE and neither changes nor compares what serves"
-    if not any("reconcile" in job.verbs and job.takes == {"PRODUCTION"} for job in project.jobs):
-        yield "no job compares git with what is live in production's own account"
+    for heals, does in ((False, "compares git with"), (True, "mends")):
+        own = [job for job in project.jobs if "reconcile" in job.verbs and job.takes == {"PRODUCTION"}]
+        if not any(job.heals == heals for job in own):
+            yield f"no job {does} what is live in production's own account"
 
 
 def staging_stands_in_another_file_than_production(project: Project) -> Iterator[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.table import Table
 
-from pipelines import network, prices, stack
-from pipelines.account import changes, gh, roles
+from pipelines import execution, network, prices, stack
+from pipelines.account import apart, changes, gh, roles
 from pipelines.account.changes import ChangeSet
 from pipelines.account.gh import Command, GitHub, Identity
 from pipelines.account.roles import Account
@@ -57,25 +56,32 @@ class Plan:
 
 
 def connect(
-    run: Run, *, yes: bool = False, owner_id: str = "", repository_id: str = "", production: str = ""
+    run: Run,
+    *,
+    yes: bool = False,
+    owner_id: str = "",
+    repository_id: str = "",
+    production: str = "",
+    switch: bool = False,
 ) -> None:
     """Bring stacks, roles, variables and environments to what this repository says; show it and ask first.
 
-    `production` is the account that is to serve; without it, what it was before.
+    `production` is an account that is let in, `switch` makes it the one that serves; without, as before.
 
     Raises:
         SettingsError: E509 the repository or its numbers are unknown, E504 a stack, E511 nobody to ask,
             E512 data of an earlier project of this name, E513 and E514 the account's provider, the template,
-            E501 a VPC is wanted in two accounts.
+            E501 a VPC is wanted in two accounts, or there is no such account.
         AccessError: E606 the repository is connected to another account, E605 GitHub refused.
     """
     github = gh.of(run.settings)
-    where = serving_from(roles.account(run.aws, run.project), production)
-    network.refuse_two_accounts(run, where.apart)
+    before = roles.account(run.aws, run.project)
+    where = apart.chosen(before, production, switch)
+    network.refuse_two_accounts(run, bool(where.let_in))
     identity = roles.identify(run, github, owner_id, repository_id)
     if not github.absent:
-        roles.refuse_another_account(github, where, run.project, moved=bool(production))
-    plan = make(run, github, where, identity)
+        roles.refuse_another_account(github, where, run.project, moved=bool(production) or switch)
+    plan = make(run, github, where, identity, alone=production == where.number)
     run.story.console.print(table(run, plan))
     if not (plan.empty or yes or changes.agreed(run.aws, plan.sets)):
         run.story.say("nothing was changed")
@@ -88,36 +94,26 @@ def connect(
     if github.absent:
         run.story.say(f"{github.absent}: type this where it is; or {github.login_first}, and repeat")
         run.story.say("\n".join(f"  {shlex.join(command)}" for command in plan.commands))
-    if where.apart:
-        run.story.say(elsewhere(where.production, stack.outputs(run.aws, run.project).key))
+    if where.let_in:
+        run.story.say(apart.next_steps(where, stack.outputs(run.aws, run.project).key))
+    elif before.let_in:
+        run.story.say(apart.afterwards(before))
     if not plan.empty:
         run.story.say(NEXT)
 
 
-def serving_from(where: Account, production: str) -> Account:
-    """Return the account with the one that is to serve; its own number makes one account of two again."""
-    if production and not re.fullmatch(r"[0-9]{12}", production):
-        raise SettingsError(f"""E501 {production!r} is no account
-            the option --production-account
-            an account has 12 digits; nothing was changed
-            repeat with its number: aws sts get-caller-identity, with its credentials""")
-    return replace(where, production=production or where.production)
+def make(run: Run, github: GitHub, where: Account, identity: Identity, alone: bool = False) -> Plan:
+    """Return the plan. Its change sets wait in AWS until they are executed or discarded.
 
-
-def elsewhere(account: str, key: str) -> str:
-    """Return what is to be done in the account that serves."""
-    command = f"python -m pipelines connect --registry {key}"
-    return f"production is in account {account}; once, with its credentials:\n  {command}"
-
-
-def make(run: Run, github: GitHub, where: Account, identity: Identity) -> Plan:
-    """Return the plan. Its change sets wait in AWS until they are executed or discarded."""
+    `alone`: two accounts are to be one again, whether or not GitHub can be asked what it was told of them.
+    """
     aws, project = run.aws, run.project
+    environments = missing(run, github, identity.repository)
     if stack.describe(aws, project) is None:
         roles.refuse_leftovers(run, where)
     vpc = [changes.propose(aws, network.wanted(aws, project))] if run.settings.network.vpc else []
     given = {"AlarmEmail": run.settings.project.alarm_email, **network.parameters(run)}
-    given["ProductionAccount"] = where.production if where.apart else ""
+    given |= {"ProductionAccount": where.let_in, "ProductionServes": _yes(where.apart or not where.let_in)}
     first = changes.propose(aws, stack.of_project(project, parameters=given))
     made = where.expected(project) if first.state == "none" else stack.outputs(aws, project)
     second = changes.propose(aws, roles.wanted(aws, project, identity, made))
@@ -127,11 +123,14 @@ def make(run: Run, github: GitHub, where: Account, identity: Identity) -> Plan:
         for name, value in expected.items()
         if there.get(name) != value
     ]
-    if roles.PRODUCTION_ROLE in there.keys() - expected.keys():  # two accounts have become one again
+    if roles.PRODUCTION_ROLE in there.keys() - expected.keys() or (alone and github.absent):
         variables.append(gh.delete_variable(identity.repository, roles.PRODUCTION_ROLE))
-    environments = missing(run, github, identity.repository)
     sets = (*vpc, first, second)
     return Plan(identity, where, sets, tuple(variables), tuple(environments), github.absent)
+
+
+def _yes(truth: bool) -> str:
+    return "yes" if truth else "no"
 
 
 def missing(run: Run, github: GitHub, repository: str) -> list[Command]:
@@ -150,7 +149,14 @@ def missing(run: Run, github: GitHub, repository: str) -> list[Command]:
 
 def _reviewer(github: GitHub) -> str:
     """Return the number of whoever is logged in: the first reviewer, who can name others."""
-    return "YOUR-NUMBER" if github.absent else str(github.login()["id"])
+    if github.absent:
+        return "YOUR-NUMBER"
+    if number := github.login().get("id"):
+        return str(number)
+    raise AccessError("""E605 GitHub does not say who is logged in, and a reviewer is a person
+        gh api user
+        the token of a GitHub App, or of a job, is nobody's; nothing was changed
+        log in as a person: gh auth login; or choose approval = "pull-request" in mlops.toml""")
 
 
 def table(run: Run, plan: Plan) -> Table:
@@ -163,6 +169,12 @@ def table(run: Run, plan: Plan) -> Table:
         shown.add_row(f"stack {item.wanted.name}", item.state, str(item))
     if left := network.left(run):
         shown.add_row(f"stack {left.name}", "nobody wants it, it costs money", f"nothing; {left.todo}")
+    if old := apart.left(run, plan.where):
+        shown.add_row(f"endpoint {old[0]}", "serves on, it costs money", old[1])
+    if count := cut_off(run):
+        shown.add_row(
+            "pipeline", f"{count} running", "let their next job fail: it joins no VPC; wait, and repeat"
+        )
     verb = "print what sets" if plan.absent else "set"
     names = [("no " if command[2] == "delete" else "") + command[3] for command in plan.variables]
     every = len(roles.variables(plan.where, run.project))
@@ -176,6 +188,13 @@ def table(run: Run, plan: Plan) -> Table:
     if run.settings.network.vpc:
         shown.add_row("", "from now on", "the VPC: each endpoint an hourly price, see infra/network.yml")
     return shown
+
+
+def cut_off(run: Run) -> int:
+    """Return how many executions run that began before the VPC which their roles are now to be kept in."""
+    if not run.settings.network.vpc or stack.parameters(stack.describe(run.aws, run.project)).get("Vpc"):
+        return 0
+    return sum(item.status == "Executing" for item in execution.executions(run.aws, run.project))
 
 
 def costs(shown: Table, run: Run, here: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.account import gh, roles
+from pipelines.account import apart, gh, roles
 from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.account.gh import GitHub
 from pipelines.account.roles import Account
@@ -85,7 +85,9 @@ def _apart(github: GitHub, where: Account) -> Iterator[Finding]:
             "github",
             f"{roles.PRODUCTION_ROLE} is {role}, but production is in account {where.production}",
             "the stack names that one: no other may read what is registered",
-            fix=f"python -m pipelines connect --production-account {where.production}, in {where.registry}",
+            fix=f"{apart.switching(where.production)}, in {where.registry}"
+            if where.production != where.registry
+            else f"python -m pipelines connect --production-account {where.number}",
         )
 
 

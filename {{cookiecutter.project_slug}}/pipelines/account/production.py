@@ -1,4 +1,4 @@
-"""Connect the account that only serves: one stack, from infra/production.yml; GitHub was told before."""
+"""Connect the account that only serves: one stack, from infra/production.yml; then the registry's lets it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.table import Table
 
 from pipelines import network, stack
-from pipelines.account import changes, gh, roles
+from pipelines.account import apart, changes, gh, roles
 from pipelines.account import connect as connect_registry
 from pipelines.account.roles import Account
 from pipelines.errors import SettingsError
@@ -58,8 +58,8 @@ def connect(
     there = {} if github.absent else github.variables()
     for name, value in roles.variables(where, run.project).items():
         if there.get(name) != value:
-            run.story.say(f"GitHub needs the variable {name}={value}; in account {where.registry}:")
-            run.story.say(f"  python -m pipelines connect --production-account {where.number}")
+            run.story.say(f"let it serve: that sets {name}={value}; with credentials of {where.registry}:")
+            run.story.say(f"  {apart.switching(where.number)}")
 
 
 def table(run: Run, where: Account, proposed: changes.ChangeSet) -> Table:

@@ -21,13 +21,14 @@ PRODUCTION_ROLE = "AWS_PRODUCTION_ROLE"  # there only where production has an ac
 
 @dataclass(frozen=True)
 class Account:
-    """Where everything is; the last two are this account, unless connect was told of another."""
+    """Where everything is; production and registry are this account, unless connect was told of another."""
 
     number: str
     region: str
     partition: str
     production: str
     registry: str
+    let_in: str = ""  # an account that may serve, whether or not it does yet; empty: no other
 
     @property
     def apart(self) -> bool:
@@ -61,9 +62,10 @@ def account(aws: Aws, project: str) -> Account:
     """Return the account that the credentials open, and what its stack was told of another."""
     told = aws.sts.get_caller_identity()
     number, given = told["Account"], stack.parameters(stack.describe(aws, project))
-    partition = told["Arn"].split(":")[1]
-    production, registry = (given.get(key) or number for key in ("ProductionAccount", "RegistryAccount"))
-    return Account(number, aws.region, partition, production, registry)
+    partition, let_in = told["Arn"].split(":")[1], given.get("ProductionAccount", "")
+    serves = let_in and given.get("ProductionServes") != "no"
+    registry = given.get("RegistryAccount") or number
+    return Account(number, aws.region, partition, let_in if serves else number, registry, let_in)
 
 
 def roles() -> tuple[str, ...]:
@@ -164,12 +166,9 @@ def provider(aws: Aws, name: str) -> str:
 def wanted(aws: Aws, project: str, identity: Identity, made: Stack) -> Wanted:
     """Return the stack of GitHub's roles as it is to be."""
     known = {
-        "ImmutableName": identity.immutable_name,
         "Bucket": made.bucket,
         "Key": made.key,
         "ExecutionRole": made.role,
-        "ImageRepository": made.repository.split("/", 1)[1],
-        "Group": made.group,
     }
     return filled(aws, stack.of_github(project, {}), identity, known)
 

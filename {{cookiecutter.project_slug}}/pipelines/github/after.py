@@ -2,6 +2,7 @@
 
 In:   $NEEDS and what GitHub tells a job
 Out:  s3://BUCKET/outcomes/COMMIT.json, the job summary, an issue and a revert where production kept none
+      of a rollback by hand outcomes/rollback-RUN.json, and an issue also where it failed
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import errors, names, promotion
+from pipelines import errors, names, promotion, reconcile
 from pipelines.errors import MLOpsError, SettingsError
 from pipelines.github import api, issue, outcome, proposal, revert, stories, summary
-from pipelines.github.look import Look, look, named
+from pipelines.github.look import Look, let_in, look, named
 from pipelines.github.markup import link, text
 from pipelines.github.outcome import Outcome, Work
 from pipelines.github.proposal import Proposal
@@ -47,6 +48,8 @@ def conclude(run: Run, environ: Mapping[str, str] = os.environ) -> Outcome:
     seen = look(run)
     trouble: list[Exception] = []
     ended = named(outcome.decide(environ.get("NEEDS", ""), Work.of(environ), datetime.now(UTC)), seen)
+    if run.settings.project.approval == "reviewer":
+        ended = let_in(ended, seen)
     links, newest = [summary.run_link(ended), endpoint_link(run)], True
     try:
         newest = bool(seen.trouble) or outcome.record(run.aws, run.stack.bucket, ended)
@@ -75,7 +78,8 @@ def with_stories(run: Run, environ: Mapping[str, str] = os.environ) -> dict[str,
     """Return the environment, in NEEDS what verbs left on S3: outputs of a failed workflow may be lost."""
     needs = environ.get("NEEDS", "").strip()
     try:
-        told = stories.read(run.aws, run.stack.bucket, environ)
+        since = outcome.told_at(run.aws, run.stack.bucket, Work.of(environ))  # reconcile releases it again
+        told = stories.read(run.aws, run.stack.bucket, environ, since)
         needs = stories.joined(needs if needs.startswith("{") else "{}", told)
     except (MLOpsError, ClientError, BotoCoreError, ValueError):
         pass  # the outputs alone must do
@@ -84,6 +88,8 @@ def with_stories(run: Run, environ: Mapping[str, str] = os.environ) -> dict[str,
 
 def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list[str]:
     """Open what production did not keep, close what a release has settled; return links to it."""
+    if ended.by_hand and not ended.taken_back:
+        return tell_of_rollback(run, repository, ended, seen) if ended.red else []
     if ended.kind in outcome.SERVED:
         revert.withdraw(
             repository, ended, "A later release is in production, proven: nothing is to be taken back."
@@ -108,19 +114,36 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
     return [link(f"issue {made.number}", made.html_url), *([link("revert", done.url)] if done.url else [])]
 
 
+def tell_of_rollback(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list[str]:
+    """Open the issue of a rollback by hand that failed: main is as it was, production may not be."""
+    done = (
+        "No revert is proposed: nothing says that production went back. Look: `python -m pipelines status`.\n"
+        "Where it has not, start the workflow `rollback` again; where it has, revert the release's merge."
+    )
+    made = issue.tell(repository, ended, seen, "", run.settings.project.name)
+    issue.complete(repository, made, ended, seen, "", done)
+    return [link(f"issue {made.number}", made.html_url)]
+
+
 def overtaken(repository: Repository, ended: Outcome, seen: Look) -> bool:
-    """Say whether a later commit's release serves by now, proven: then nothing is to be taken back."""
+    """Say whether a later commit's release serves by now, proven: then nothing is to be taken back.
+
+    Later than the one that asked for what was taken back: a rollback may have waited long for its reviewer.
+    """
     facts = seen.serving.metadata if seen.serving else {}
-    asked = facts.get("asked_by", "")
-    if facts.get("production") != "proven" or asked in ("", ended.work.commit):
+    asked, commit = facts.get("asked_by", ""), ended.work.commit
+    if ended.by_hand:
+        gone = seen.package(ended.release_id)
+        commit = reconcile.asked_by(gone) if gone else commit
+    if facts.get("production") != "proven" or asked in ("", commit):
         return False
     with api.asking("find out which commit came later", repository):
-        return revert.after(repository, ended.work.commit, asked)
+        return revert.after(repository, commit, asked)
 
 
 def ask_to_promote(repository: Repository, ended: Outcome, seen: Look) -> list[str]:
     """Propose that production.lock names a release that waits; whoever merges it lets the release in."""
-    package = next((item for item in seen.packages if item.release_id == ended.release_id), None)
+    package = seen.package(ended.release_id)
     if package is None:
         return []
     metric = text(package.metadata.get("metric", "no metric"))

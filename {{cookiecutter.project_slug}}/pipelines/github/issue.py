@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.github import api, revert
+from pipelines.github import api, endings, revert
 from pipelines.github.look import Look
 from pipelines.github.markup import block, link, text
 from pipelines.github.outcome import Outcome
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LABEL = "release-rolled-back"
 MARKER = "<!-- release {} commit {} -->"
+UNKNOWN = "0" * 64  # a release that nobody could name
 OURS = re.compile(r"<!-- release ([0-9a-f]{64}) commit ([0-9a-f]{40,64}) -->\s*\Z")  # the last line is ours
 
 
@@ -27,7 +28,7 @@ def tell(repository: Repository, outcome: Outcome, seen: Look, evidence: str, pr
     """Return the issue of a release, opened, reopened or updated; raise AccessError E605."""
     with api.asking("write the issue of a release", repository):
         made = body(outcome, seen, evidence, "")
-        there = find(repository, outcome.release_id)
+        there = find(repository, outcome.release_id or UNKNOWN)
         if there is None:
             return repository.create_issue(
                 title(outcome, seen, project), body=made, labels=[label(repository)]
@@ -102,6 +103,8 @@ def label(repository: Repository) -> str:
 
 def title(outcome: Outcome, seen: Look, project: str) -> str:
     """Return the issue's title: plain text, GitHub renders none of it."""
+    if outcome.by_hand and not outcome.taken_back:
+        return f"{project}: {endings.of_rollback(outcome.kind)}; {seen.now()}"
     release = (
         f"version {outcome.version}" if outcome.version is not None else f"release {outcome.release_id[:12]}"
     )
@@ -119,22 +122,29 @@ def body(outcome: Outcome, seen: Look, evidence: str, done: str) -> str:
     release = f"`{outcome.release_id[:12]}`" + (
         f", version {outcome.version}" if outcome.version is not None else ""
     )
+    what = f"Release {release} of commit {outcome.work.commit}: {outcome.kind} in production."
+    repair = [
+        "Or repair what is wrong and merge: the next release that is proven closes this issue. The same code",
+        "and data are refused (E403) until somebody asks again: `python -m pipelines release --retry`.",
+    ]
+    if outcome.by_hand and not outcome.taken_back:
+        what = f"Production was to go back to the release before: {endings.of_rollback(outcome.kind)}."
+        repair = ["The next release that is proven closes this issue."]
     return "\n".join([
-        f"Release {release} of commit {outcome.work.commit}: {outcome.kind} in production.",
+        what,
         f"Now {text(seen.now())}.",
         "",
         block(outcome.lines),
         "",
         *(alarms or ["- no alarm fired"]),
-        f"- evidence: {text(evidence, 500)}",
+        *([f"- evidence: {text(evidence, 500)}"] if evidence else []),
         f"- {link(attempt(outcome), outcome.work.url)}",
         "",
         "### What to do",
         "",
         done or "The revert is being made.",
         "",
-        "Or repair what is wrong and merge: the next release that is proven closes this issue. The same code",
-        "and data are refused (E403) until somebody asks again: `python -m pipelines release --retry`.",
+        *repair,
         "",
-        MARKER.format(outcome.release_id, outcome.work.commit),
+        MARKER.format(outcome.release_id or UNKNOWN, outcome.work.commit),
     ])  # fmt: skip

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors, registry
 from pipelines.errors import MLOpsError
+from pipelines.github import endings, outcome
 from pipelines.github.outcome import Outcome
 from pipelines.registry import Package
 from pipelines.run import Run
@@ -30,6 +31,10 @@ class Look:
             return "it is not known what production serves"
         return f"production serves {self.serving.version}" if self.serving else "production serves nothing"
 
+    def package(self, release_id: str) -> Package | None:
+        """Return a release's package where it is among the last ones."""
+        return next((item for item in self.packages if item.release_id == release_id), None)
+
 
 def look(run: Run) -> Look:
     """Ask AWS; an AWS that does not answer must not keep an outcome from being told."""
@@ -41,10 +46,43 @@ def look(run: Run) -> Look:
         return Look(trouble=f"{known.code} {known.what}" if known else type(error).__name__)
 
 
-def named(outcome: Outcome, seen: Look) -> Outcome:
+def named(ended: Outcome, seen: Look) -> Outcome:
     """Return the outcome with its package's version, where the registry knows it and no verb has said it."""
-    if outcome.version is not None or not outcome.release_id:
-        return outcome
-    mine = (package for package in seen.packages if package.release_id == outcome.release_id)
-    changes: dict[str, Any] = {"version": package.version} if (package := next(mine, None)) else {}
-    return replace(outcome, **changes)
+    if ended.by_hand and not ended.taken_back and seen.serving:
+        return of_rollback(ended, seen, seen.serving)
+    if ended.version is not None or not ended.release_id:
+        return ended
+    package = seen.package(ended.release_id)
+    return replace(ended, version=package.version) if package else ended
+
+
+def of_rollback(ended: Outcome, seen: Look, serving: Package) -> Outcome:
+    """Return the outcome of a rollback by hand that failed: about the release that serves, or serves no more.
+
+    Where its verb died behind the rollout, production serves what it has brought back.
+    """
+    why = f"rolled back by hand to version {serving.version}"  # the words of delivery.take_back
+    gone = next((item for item in seen.packages if item.judged == why), None)
+    if gone and ended.release_id == serving.release_id:
+        found: dict[str, Any] = {"kind": outcome.ROLLED_BACK, "environment": "production"}
+    else:
+        gone, found = serving, {}
+    return replace(ended, release_id=gone.release_id, version=gone.version, **found)
+
+
+def let_in(ended: Outcome, seen: Look) -> Outcome:
+    """Return the outcome, as one that waits where a reviewer's no, or none in time, has ended the run.
+
+    GitHub shows that as a job that failed. The registry tells it from a verb that died: promote writes down
+    who asks before it touches production, and nothing of this commit's is there.
+    """
+    package = seen.package(ended.release_id)
+    red = [name for name, result in ended.jobs.items() if result != "success"]
+    if package is None or ended.code != endings.UNTOLD or red != ["deploy"]:
+        return ended
+    staged = any(step["verb"] == "stage" for step in ended.steps) or package.approval == "Approved"
+    begun = package.metadata.get("asked_by") == ended.work.commit or package.approval == "Rejected"
+    if not staged or begun or package.metadata.get("staging") != "proven":
+        return ended
+    lines = endings.not_let_in(package.version, ended.work.id, ended.work.url)
+    return replace(ended, kind=outcome.WAITING, code="", lines=tuple(lines))

@@ -1,7 +1,7 @@
 """How the release of a merge ended: one of ten outcomes, decided from what its jobs left, and recorded.
 
 In:   $NEEDS, GitHub's toJSON(needs): each job's result, and the stories of its verbs among its outputs
-Out:  an Outcome; s3://BUCKET/outcomes/COMMIT.json
+Out:  an Outcome; s3://BUCKET/outcomes/COMMIT.json, and outcomes/rollback-RUN.json of a rollback by hand
 Nothing is taken for good that no verb has said: a job that succeeded without a story is no release.
 """
 
@@ -17,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines import names
 from pipelines.aws import Aws, found
+from pipelines.github import endings
+from pipelines.github.endings import RUNS_ON, UNTOLD
 
 RELEASED, UNCHANGED, WAITING, SUPERSEDED = "released", "unchanged", "waiting", "superseded"
 DATA_REFUSED, GATE_REFUSED = "data refused", "gate refused"
@@ -26,8 +28,7 @@ KINDS = (
     ROLLED_BACK, NOT_PROVEN, SUPERSEDED, FAILED, CANCELLED,
 )  # fmt: skip
 SERVED = (RELEASED, UNCHANGED)  # the commit's release is in production
-UNTOLD = "E105"  # a job ended, and nobody has said how
-RUNS_ON = "E106"  # cancelled before its pipeline was over: SageMaker does not stop
+BY_HAND = "rollback"  # the job of rollback.yml
 QUICKER = ("E413", "E414")  # a newer release was there first
 UNTOUCHED = ("E404", "E405", "E407", "E408", "E409", "E410", "E411")  # nothing was judged, nothing was asked
 VERBS = ("image", "pipeline", "stage", "promote", "release", "rollback")  # in the order of a release
@@ -128,6 +129,16 @@ class Outcome:
         return self.kind not in (*SERVED, WAITING, SUPERSEDED)
 
     @property
+    def by_hand(self) -> bool:
+        """Whether it is how a person's rollback ended, and no merge."""
+        return BY_HAND in self.jobs
+
+    @property
+    def key(self) -> str:
+        """Under what it is recorded: a rollback is no commit's outcome, whichever is main's newest then."""
+        return f"rollback-{self.work.id}" if self.by_hand else self.work.commit
+
+    @property
     def taken_back(self) -> bool:
         """Whether production was asked to serve it and did not keep it: main is ahead of what serves."""
         return self.kind in (ROLLED_BACK, NOT_PROVEN) and self.environment == "production"
@@ -146,7 +157,10 @@ def decide(needs: str, work: Work, now: datetime) -> Outcome:
     by_verb = {story.verb: story for job in jobs for story in job.stories}
     stories = [by_verb[verb] for verb in VERBS if verb in by_verb]
     stopped = next((story for story in stories if story.error), None)
-    kind, code, lines = _stopped(stopped) if stopped else _ended(jobs, stories, work)
+    if any(job.name == BY_HAND for job in jobs):
+        kind, code, lines = _by_hand(jobs, stories, work)
+    else:
+        kind, code, lines = _stopped(stopped) if stopped else _ended(jobs, stories, work)
     last = stopped or (stories[-1] if stories else None)
     told = _package(stories, kind)
     return Outcome(
@@ -214,57 +228,36 @@ def _ended(jobs: list[Job], stories: list[Story], work: Work) -> tuple[str, str,
     """Return kind, code and lines of a release that no verb's error has stopped."""
     red = next((job for job in jobs if job.result == "failure"), None)
     if red:
-        return FAILED, UNTOLD, untold(red.name, "it failed and left no error of ours", work)
+        why = "it failed and left no error of ours"
+        return FAILED, UNTOLD, endings.untold(red.name, why, work.url)
     if any(job.result == "cancelled" for job in jobs) or any(story.verdict == "stopped" for story in stories):
         ran = any(story.verb in ("pipeline", "release") and story.verdict == "done" for story in stories)
-        return CANCELLED, "" if ran else RUNS_ON, cancelled(jobs, work, ran)
+        which = [job.name for job in jobs if job.result == "cancelled"]
+        return CANCELLED, "" if ran else RUNS_ON, endings.cancelled(which, work.url, ran)
     last = stories[-1] if stories else None
-    if last and last.taken_back:
-        return ROLLED_BACK, "", by_hand(last.taken_back, work)
     for kind in (SUPERSEDED, WAITING):
         if last and any(step.verdict == kind for step in last.steps):
             return kind, "", []
     there = last.step("production") if last and last.verdict == "done" else None
     if last is None or there is None:
         told = ", ".join(f"{job.name}: {job.result}" for job in jobs) or "no job"
-        return FAILED, UNTOLD, untold("", f"no job tells that production serves the release ({told})", work)
-    trained = not any(story.step("reuse") for story in stories)
-    changed = trained or last.rollouts
-    return (RELEASED if changed and there.verdict != "reused" else UNCHANGED), "", []
+        why = f"no job tells that production serves the release ({told})"
+        return FAILED, UNTOLD, endings.untold("", why, work.url)
+    return (UNCHANGED if there.verdict == "reused" else RELEASED), "", []
 
 
-def untold(job: str, why: str, work: Work) -> list[str]:
-    """Return the four lines of a release whose end nobody has told."""
-    what = f"the job '{job}' stopped the release" if job else "nobody knows how the release ended"
-    return [
-        f"✗ {UNTOLD} {what}",
-        f"  {work.url}",
-        f"  {why}",
-        "  look at its log and at production (python -m pipelines status), then run the failed jobs again",
-    ]
-
-
-def cancelled(jobs: list[Job], work: Work, ran: bool) -> list[str]:
-    """Return the four lines of a run that somebody, or a job's time limit, has cancelled."""
-    which = ", ".join(job.name for job in jobs if job.result == "cancelled") or "a verb"
-    early = f"{RUNS_ON} the release was cancelled, its pipeline may run on"
-    what = "the release was cancelled" if ran else early
-    return [
-        f"✗ {what}",
-        f"  {work.url}",
-        f"  cancelled: {which}; by somebody, or by a job's time limit",
-        "  run the failed jobs again: the release goes on from what is there",
-    ]
-
-
-def by_hand(package: dict[str, Any], work: Work) -> list[str]:
-    """Return the four lines of a release that a person has taken back."""
-    return [
-        f"✗ version {package.get('version')} was taken back by hand",
-        f"  {work.url}",
-        "  the verb rollback: its package is Rejected, the release before it serves again, proven",
-        "  main still has it: merge its revert, or repair what is wrong",
-    ]
+def _by_hand(jobs: list[Job], stories: list[Story], work: Work) -> tuple[str, str, list[str]]:
+    """Return kind, code and lines of a rollback by hand: rolled back only where it came to its end."""
+    last = stories[-1] if stories else None
+    if last and last.error:
+        return FAILED, last.error.code, last.error.lines
+    if last and last.taken_back and last.verdict == "done":
+        return ROLLED_BACK, "", endings.taken_back(last.taken_back, work.url)
+    if any(job.result == "cancelled" for job in jobs) or (last and last.verdict == "stopped"):
+        return CANCELLED, "", endings.rollback_cancelled(work.url)
+    if last is None or any(job.result == "failure" for job in jobs):
+        return FAILED, UNTOLD, endings.rollback_untold(work.url)
+    return UNCHANGED, "", []
 
 
 def _package(stories: list[Story], kind: str) -> dict[str, Any]:
@@ -275,7 +268,7 @@ def _package(stories: list[Story], kind: str) -> dict[str, Any]:
     made = [story.package for story in stories if story.package]
     ids = [story.ids for story in stories if story.ids]
     own = {"release_id": ids[-1].get("release_id", "")} if ids else {}
-    if kind in (ROLLED_BACK, NOT_PROVEN) and rolled:
+    if rolled and (kind in (ROLLED_BACK, NOT_PROVEN) or stories[-1].verb == BY_HAND):
         return rolled[0]  # what is put back afterwards is another one's rollout
     of_it = [
         package for package in made if kind in SERVED or package.get("release_id") == own.get("release_id")
@@ -291,7 +284,7 @@ def _fired(story: Story | None) -> dict[str, str]:
 
 
 def uri(bucket: str, commit: str) -> str:
-    """Return where the outcome of a commit is recorded."""
+    """Return where the outcome of a commit, or of another key, is recorded."""
     return f"s3://{bucket}/outcomes/{commit}.json"
 
 
@@ -305,13 +298,19 @@ def recorded(aws: Aws, bucket: str, commit: str) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
+def told_at(aws: Aws, bucket: str, work: Work) -> str:
+    """Return when this very run and attempt has recorded its commit's outcome; empty where it has not."""
+    told = recorded(aws, bucket, work.commit) or {}
+    return str(told.get("at", "")) if _age(told) == (work.id, work.attempt) else ""
+
+
 def record(aws: Aws, bucket: str, outcome: Outcome) -> bool:
-    """Record an outcome; False where a later run or attempt of the same commit has recorded its own."""
-    before = recorded(aws, bucket, outcome.work.commit)
+    """Record an outcome; False where a later run or attempt of the same key has recorded its own."""
+    before = recorded(aws, bucket, outcome.key)
     if before and _age(before) > (outcome.work.id, outcome.work.attempt):
         return False
     body = json.dumps(outcome.record(), indent=2) + "\n"
-    aws.write_bytes(uri(bucket, outcome.work.commit), body.encode())
+    aws.write_bytes(uri(bucket, outcome.key), body.encode())
     return True
 
 

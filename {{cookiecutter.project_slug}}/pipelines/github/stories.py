@@ -1,6 +1,7 @@
 """What the verbs of one workflow run have said, each in its own job: kept on S3 for the job that comes last.
 
 Outputs of jobs would not do: those of a reusable workflow that failed are not promised to its caller.
+Nothing is deleted, no role may: what an outcome has told of already is told apart by its time.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,24 +43,38 @@ def leave(
     uri = address(bucket, verb, environ)
     try:
         if uri:
-            aws.write_bytes(uri, json.dumps(facts).encode())
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            aws.write_bytes(uri, json.dumps(facts | {"at": at}).encode())
     except (ClientError, BotoCoreError) as error:
         return f"this verb's story is not on S3: {errors.code(error) or type(error).__name__}"
     return ""
 
 
-def read(aws: Aws, bucket: str, environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, Any]]:
-    """Return by verb what this run's verbs have said so far."""
-    found = {}
-    for verb in VERBS:
-        uri = address(bucket, verb, environ)
-        try:
-            if uri:
-                found[verb] = aws.read_json(uri)
-        except ClientError as error:
-            if not errors.missing(error):
-                raise
-    return found
+def read(
+    aws: Aws, bucket: str, environ: Mapping[str, str] = os.environ, since: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return by verb what this run's verbs have said so far, later than `since` where it is given.
+
+    Of earlier attempts only what went well: GitHub runs a job that succeeded no second time.
+    """
+    now = int(environ.get("GITHUB_RUN_ATTEMPT", "1"))
+    told: dict[str, dict[str, Any]] = {}
+    for attempt in range(now, 0, -1):
+        for verb in VERBS:
+            story = _one(aws, address(bucket, verb, {**environ, "GITHUB_RUN_ATTEMPT": str(attempt)}))
+            new = bool(story) and (not since or story.get("at", "") > since)
+            if story and new and (attempt == now or story.get("verdict") == "done"):
+                told.setdefault(verb, story)
+    return told
+
+
+def _one(aws: Aws, uri: str | None) -> dict[str, Any] | None:
+    try:
+        return aws.read_json(uri) if uri else None
+    except ClientError as error:
+        if not errors.missing(error):
+            raise
+    return None
 
 
 def joined(needs: str, told: Mapping[str, dict[str, Any]]) -> str:

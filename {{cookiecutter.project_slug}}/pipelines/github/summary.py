@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines import names
+from pipelines.github import endings
 from pipelines.github import outcome as outcomes
 from pipelines.github.look import Look
 from pipelines.github.markup import label, link, table, text
@@ -43,9 +44,10 @@ CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.
 
 def markdown(outcome: Outcome, seen: Look, project: str, links: Sequence[str] = ()) -> str:
     """Return the job summary; `links` are Markdown."""
+    waits = outcome.kind == outcomes.WAITING
     parts = [
         f"## {text(heading(outcome, seen, project))}",
-        reasons(outcome, seen) if outcome.red else "",
+        reasons(outcome, seen) if outcome.red or (waits and outcome.lines) else "",
         f"```mermaid\n{flowchart(outcome, seen)}\n```",
         steps(outcome),
         releases(seen),
@@ -72,6 +74,8 @@ def said(outcome: Outcome) -> str:
     """Return how a release ended, in words."""
     stopped = next((step for step in outcome.steps if CLASSES.get(step["verdict"]) == "red"), None)
     where = f" in step {stopped['name']}" if stopped else ""
+    if outcome.by_hand and not outcome.taken_back:
+        return f"{endings.of_rollback(outcome.kind)}{where}" if outcome.red else "nothing to take back"
     return {
         outcomes.UNCHANGED: "nothing to train, nothing to change",
         outcomes.WAITING: "waits for its approval",

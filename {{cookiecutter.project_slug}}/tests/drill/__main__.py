@@ -3,7 +3,6 @@
 Run:  make drill
       make drill ARGS="--only constant"        one kind or trouble, after a good release
       make drill ARGS="--unreachable wrong"    an alarm that cannot ring: the drill must turn red
-      DRILL_PROFILE=deploy make drill          what releases has that AWS profile's credentials
 """
 
 from __future__ import annotations
@@ -66,10 +65,10 @@ class Drill:
     def __init__(self, work: tree.Tree, only: str) -> None:
         self.work, self.only = work, only
         self.models: tuple[honest.Model, ...] = ()
-        self.runs = {name: presets.deploying(presets.settings(name)) for name in presets.INSTANCES}
+        self.runs = {name: presets.quiet(presets.settings(name)) for name in presets.INSTANCES}
         self.world = world.World(presets.quiet(work.settings), work)
         self.staging = ThreadPoolExecutor(1)
-        self.staging_run = presets.deploying(work.settings)
+        self.staging_run = presets.quiet(work.settings)
         self.staged: dict[str, Future[str]] = {}
         self.left_out: list[str] = []  # kinds that this model cannot be broken in
         self.made = 0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
-import botocore.session
 from rich.console import Console
 
 from pipelines import settings as facts
-from pipelines.aws import Aws
 from pipelines.run import Run
 from pipelines.settings import Settings
 from pipelines.story import Story
@@ -33,13 +30,3 @@ def settings(preset: str) -> Settings:
 def quiet(chosen: Settings) -> Run:
     """Return a run whose story nobody sees."""
     return Run(chosen, Story(Console(quiet=True)))
-
-
-def deploying(chosen: Settings) -> Run:
-    """Return the same as whoever deploys: the AWS profile that DRILL_PROFILE names, else whoever drills."""
-    run = quiet(chosen)
-    if profile := os.environ.get("DRILL_PROFILE"):
-        keys = botocore.session.Session(profile=profile).get_credentials()
-        aws = Aws(chosen.project.region, keys)
-        run.connection = aws, aws.account()
-    return run

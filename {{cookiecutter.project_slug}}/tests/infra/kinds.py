@@ -13,7 +13,9 @@ from tests.infra.reading import ARN
 
 FINER = {
     "logs:log-group": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:x|x)"],  # ends in :*, or in a pattern
-    "logs:log-stream": ["arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:log-stream:.*)?"],
+    "logs:log-stream": [
+        "arn:[^:]*:logs:[^:]*:[^:]*:log-group:[^:]*(:log-stream:.*|:x)?"
+    ],  # :* means all of them
     "s3:bucket": ["arn:[^:]*:s3:::[^/]*"],
     "s3:object": ["arn:[^:]*:s3:::[^/]*/.*"],
     "sagemaker:pipeline": ["arn:[^:]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]*"],

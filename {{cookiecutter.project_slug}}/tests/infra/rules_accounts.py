@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from tests.infra.reading import ACCOUNT, ARN, GIVEN, OTHER, REGION, Infra, Statement
 from tests.infra.rules_limits import covers, pointless
-from tests.infra.rules_rights import rights, role
+from tests.infra.rules_rights import ROWS, rights, role
 
 BUCKET = f"{ARN}:s3:::{GIVEN['Bucket']}"
 DEPLOY = role(OTHER, "deploy")
@@ -17,7 +19,10 @@ READING = re.compile(r"[a-z0-9]+:(Get|List|Describe|Batch(Get|Check))|kms:Decryp
 # What production's deploy role alone may do in the registry's account, and to what; `*` is the key itself.
 OF_DEPLOY = {
     "kms:GenerateDataKey": {"*"},
-    "s3:GetObject": {f"{BUCKET}/outcomes/*"},
+    "s3:GetObject": {
+        f"{BUCKET}/outcomes/*",
+        *(f"{BUCKET}/releases/*/evaluate/evaluation/{name}.json" for name in ("evaluation", "golden")),
+    },
     "s3:ListBucket": {BUCKET},
     "s3:PutObject": {f"{BUCKET}/releases/*/rollout.json", f"{BUCKET}/outcomes/*"},
     "sagemaker:UpdateModelPackage": {
@@ -25,7 +30,7 @@ OF_DEPLOY = {
     },
 }
 # What any role of production's account may, where its own policies let it.
-OF_ANYBODY = {"s3:GetObject": {f"{BUCKET}/releases/*"}, "s3:GetObjectVersion": {f"{BUCKET}/releases/*"}}
+OF_ANYBODY = {"s3:GetObject": {f"{BUCKET}/releases/*/evaluate/artifact/model.tar.gz"}}
 SERVES = re.compile(
     r"sagemaker:((Create|Delete|Describe)(Model|Endpoint|EndpointConfig)|UpdateEndpoint|InvokeEndpoint"
     r"|(Describe|Update)ModelPackage|List(EndpointConfigs|ModelPackages|Models))"
@@ -77,14 +82,14 @@ def _without(value: object) -> object:
 
 
 def production_sees_no_data(infra: Infra) -> Iterator[str]:
-    """The registry's account lets nobody of production's at the data, and no role there asks for it."""
-    data = f"{BUCKET}/data/adult/batch=1/part-0.parquet"
+    """The registry's account lets nobody of production's at what models learn from; no role there asks."""
     asking = [each for each in infra.statements("identity", "boundary") if each.template == "production"]
     for each in [*to_production(infra), *asking]:
         bucket = each.owner == "BucketPolicy" or each.kind in ("identity", "boundary")
         objects = [name for name in each.actions if fnmatchcase("s3:GetObject", name) or "s3:Put" in name]
-        if each.allows and bucket and objects and any(fnmatchcase(data, name) for name in each.resources):
-            yield f"{each}: {objects} on the data"
+        seen = [row for row in ROWS if any(fnmatchcase(row, name) for name in each.resources)]
+        if each.allows and bucket and objects and seen:
+            yield f"{each}: {objects} on {seen}"
 
 
 def only_productions_deploy_role_writes(infra: Infra) -> Iterator[str]:
@@ -135,18 +140,31 @@ def production_only_serves(infra: Infra) -> Iterator[str]:
 
 
 def both_accounts_agree(infra: Infra) -> Iterator[str]:
-    """What production's roles ask of the registry's account it grants: else nobody has it."""
+    """What production's roles ask of the registry's account it grants, else nobody has it; and no more."""
     grants = list(to_production(infra))
-    for each in rights(infra):
-        if each.template != "production":
-            continue
-        for action in each.actions:
-            for name in each.resources:
-                theirs = f":{ACCOUNT}:" in name or name.startswith(BUCKET)
-                if not theirs or pointless(action, name, each.actions):
-                    continue
-                if not any(_grants(grant, action, name, each.owner) for grant in grants):
-                    yield f"{each}: {action} on {name} is granted by nobody"
+    asked = list(_asked(infra))
+    for each, action, name in asked:
+        if not any(_grants(grant, action, name, each.owner) for grant in grants):
+            yield f"{each}: {action} on {name} is granted by nobody"
+    for grant in (one for each in grants for one in _single(each)):
+        if not any(_grants(grant, action, name, each.owner) for each, action, name in asked):
+            yield f"{grant}: {grant.actions} on {grant.resources} is asked for by nobody"
+
+
+def _asked(infra: Infra) -> Iterator[tuple[Statement, str, str]]:
+    """Yield (statement, action, resource) of all that production's roles ask of the registry's account."""
+    for each in (each for each in rights(infra) if each.template == "production"):
+        for action, name in itertools.product(each.actions, each.resources):
+            theirs = f":{ACCOUNT}:" in name or name.startswith(BUCKET)
+            if theirs and not pointless(action, name, each.actions):
+                yield each, action, name
+
+
+def _single(grant: Statement) -> Iterator[Statement]:
+    """Yield a statement for each action and resource; what hangs on a key or a repository names none."""
+    for action in grant.actions:
+        for name in grant.resources or [""]:
+            yield replace(grant, told=grant.told | {"Action": action} | ({"Resource": name} if name else {}))
 
 
 def _grants(grant: Statement, action: str, name: str, owner: str) -> bool:

@@ -52,6 +52,14 @@ NEVER = (
     "sagemaker:DeleteModelPackageGroup",
     "sts:AssumeRole",
 )
+# What models are trained on: the data, and each release's splits of it.
+ROWS = (
+    f"{ARN}:s3:::{GIVEN['Bucket']}/data/adult/batch=1/part-0.parquet",
+    *(
+        f"{ARN}:s3:::{GIVEN['Bucket']}/releases/r/e/validate/{split}/part-0.parquet"
+        for split in ("train", "validation", "test")
+    ),
+)
 PROOFS = tuple(f"sagemaker:CustomerMetadataProperties/{name}" for name in ("staging", "production"))
 
 
@@ -152,6 +160,14 @@ def only_deploy_writes_proofs(infra: Infra) -> Iterator[str]:
             yield f"{each}: may replace what was evaluated"
 
 
+def who_deploys_sees_no_data(infra: Infra) -> Iterator[str]:
+    """Neither the data nor a release's splits of it: a proof needs the archive and the golden requests."""
+    for each in given(infra, "s3:GetObject"):
+        seen = [row for row in ROWS if any(fnmatchcase(row, name) for name in each.resources)]
+        if each.owner == "DeployRole" and seen:
+            yield f"{each}: reads {seen}"
+
+
 def nobody_removes_what_a_release_needs(infra: Infra) -> Iterator[str]:
     """Bucket, objects, key, images, registry, and the state of alarms."""
     for action in NEVER:
@@ -213,6 +229,7 @@ RULES = (
     only_the_execution_role_is_passed,
     only_deploy_approves,
     only_deploy_writes_proofs,
+    who_deploys_sees_no_data,
     nobody_removes_what_a_release_needs,
     the_pull_request_only_looks,
     metrics_have_a_namespace,

@@ -15,7 +15,8 @@ from tests.infra.weakening import (
     without,
 )
 
-RELEASES = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}/*"}
+OBJECTS = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}/*"}
+RELEASES = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}/releases/*"}
 ROLES = "arn:${AWS::Partition}:iam::${ProductionAccount}:role"
 ANOTHER_ROLE = {"Fn::Sub": f"{ROLES}/*"}
 PRINCIPAL = ("ArnEquals", "aws:PrincipalArn")
@@ -45,27 +46,52 @@ TABLE: Table = {
         ),
     },
     rules.without_a_second_account_nobody_is_let_in: {
-        "a grant to nobody's account": always("stack", "BucketPolicy", "TheProductionAccountReadsReleases"),
+        "a grant to nobody's account": always(
+            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels"
+        ),
         "a key for nobody's account": always("stack", "Key", "TheProductionAccountReads"),
     },
     rules.production_sees_no_data: {
         "production's account reads the data": member(
             "stack",
             "BucketPolicy",
-            "TheProductionAccountReadsReleases",
+            "TheProductionAccountReadsServedModels",
             "Resource",
             {"Fn::Sub": "${Bucket.Arn}/*"},
         ),
+        "production's account reads what a release was trained on": member(
+            "stack",
+            "BucketPolicy",
+            "TheProductionAccountReadsServedModels",
+            "Resource",
+            {"Fn::Sub": "${Bucket.Arn}/releases/*"},
+        ),
+        "production's account reads what a release was validated on": member(
+            "stack",
+            "BucketPolicy",
+            "ProductionsDeployRoleReadsTheProofAndOutcomes",
+            "Resource",
+            {"Fn::Sub": "${Bucket.Arn}/releases/*/validation/*"},
+        ),
         "production's deploy role asks for the data": member(
-            "production", DEPLOY, "ReadReleasesAndOutcomes", "Resource", RELEASES
+            "production", DEPLOY, "ReadModelsTheProofAndOutcomes", "Resource", OBJECTS
+        ),
+        "production's deploy role asks for what a release was trained on": member(
+            "production", DEPLOY, "ReadModelsTheProofAndOutcomes", "Resource", RELEASES
         ),
         "production's deploy role replaces the data": member(
-            "production", DEPLOY, "WriteTheEvidence", "Resource", RELEASES
+            "production", DEPLOY, "WriteTheEvidence", "Resource", OBJECTS
         ),
         "production's endpoint asks for the data": member(
-            "production", "ExecutionRole", "ReadReleases", "Resource", RELEASES
+            "production", "ExecutionRole", "ReadServedModels", "Resource", OBJECTS
+        ),
+        "production's endpoint asks for what a release was trained on": member(
+            "production", "ExecutionRole", "ReadServedModels", "Resource", RELEASES
         ),
         "production's boundary lets the data in": member(
+            "production", "Boundary", "ReleasesOutcomesAndImagesOfTheRegistrysAccount", "Resource", OBJECTS
+        ),
+        "production's boundary lets in what a release was trained on": member(
             "production", "Boundary", "ReleasesOutcomesAndImagesOfTheRegistrysAccount", "Resource", RELEASES
         ),
     },
@@ -74,7 +100,7 @@ TABLE: Table = {
             "stack", "BucketPolicy", "ProductionsDeployRoleWritesTheEvidence", "Condition"
         ),
         "any role of production's account reads outcomes": member(
-            "stack", "BucketPolicy", "ProductionsDeployRoleReadsOutcomes", "Condition"
+            "stack", "BucketPolicy", "ProductionsDeployRoleReadsTheProofAndOutcomes", "Condition"
         ),
         "any role of production's account lists": member(
             "stack", "BucketPolicy", "ProductionsDeployRoleTellsMissingFromForbidden", "Condition"
@@ -85,9 +111,11 @@ TABLE: Table = {
         "any role of production's account makes data keys": condition(
             "stack", "Key", "ProductionsDeployRoleWrites", *PRINCIPAL, ANOTHER_ROLE
         ),
-        "readers write": more("stack", "BucketPolicy", "TheProductionAccountReadsReleases", "s3:PutObject"),
+        "readers write": more(
+            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:PutObject"
+        ),
         "readers delete": more(
-            "stack", "BucketPolicy", "TheProductionAccountReadsReleases", "s3:DeleteObject"
+            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:DeleteObject"
         ),
         "readers encrypt": more("stack", "Key", "TheProductionAccountReads", "kms:GenerateDataKey"),
         "production pushes images": more(
@@ -148,7 +176,7 @@ TABLE: Table = {
             },
         ),
         "production's endpoint writes releases": more(
-            "production", "ExecutionRole", "ReadReleases", "s3:PutObject"
+            "production", "ExecutionRole", "ReadServedModels", "s3:PutObject"
         ),
         "production trains": more(
             "production", "Boundary", "EndpointOfProduction", "sagemaker:CreateTrainingJob"
@@ -164,6 +192,20 @@ TABLE: Table = {
         "nobody lets production note its proof": without(
             "stack", "Registry", "ProductionsDeployRoleApprovesRejectsAndNotesTheProof"
         ),
+        "earlier versions of models, which nobody reads": more(
+            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:GetObjectVersion"
+        ),
+        "a release's story, which nobody reads": member(
+            "stack",
+            "BucketPolicy",
+            "ProductionsDeployRoleReadsTheProofAndOutcomes",
+            "Resource",
+            [{"Fn::Sub": "${Bucket.Arn}/outcomes/*"}, {"Fn::Sub": "${Bucket.Arn}/releases/*/release.json"}],
+        ),
+        "images that nobody lists": more(
+            "stack", "Repository", "TheProductionAccountPullsImages", "ecr:DescribeImages"
+        ),
+        "a key that nobody looks at": more("stack", "Key", "TheProductionAccountReads", "kms:DescribeKey"),
         "nobody lets production write": without("stack", "Key", "ProductionsDeployRoleWrites"),
         "nobody lets the endpoint pull its image": placed(
             "stack", "Repository", "Properties", "RepositoryPolicyText"
@@ -171,7 +213,7 @@ TABLE: Table = {
         "nobody lets the endpoint read its model": member(
             "stack",
             "BucketPolicy",
-            "TheProductionAccountReadsReleases",
+            "TheProductionAccountReadsServedModels",
             "Condition",
             {"ArnEquals": {"aws:PrincipalArn": {"Fn::Sub": f"{ROLES}/${{Project}}-${{AWS::Region}}-deploy"}}},
         ),

@@ -36,7 +36,7 @@ TABLE: Table = {
         "objects without a path: an ARN of another kind": member(
             "github",
             DEPLOY,
-            "ReadReleasesAndOutcomes",
+            "ReadModelsTheProofAndOutcomes",
             "Resource",
             {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"},
         ),
@@ -111,6 +111,25 @@ TABLE: Table = {
             "WriteWhatAReleaseStartsFromAndItsStory",
             "Resource",
             {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/releases/*"},
+        ),
+    },
+    rules.who_deploys_sees_no_data: {
+        "deploy reads what a release was trained on": member(
+            "github",
+            DEPLOY,
+            "ReadModelsTheProofAndOutcomes",
+            "Resource",
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/releases/*"},
+        ),
+        "deploy reads the rows held out": inline(
+            DEPLOY,
+            Action="s3:GetObject",
+            Resource={"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/releases/*/test/*"},
+        ),
+        "deploy reads the data": inline(
+            DEPLOY,
+            Action="s3:GetObject",
+            Resource={"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/data/*"},
         ),
     },
     rules.nobody_removes_what_a_release_needs: {

@@ -120,6 +120,7 @@ class Bucket(Client):
 def make_aws(**clients: Any) -> Aws:
     """Return the door with these clients behind it: nothing leaves the process."""
     aws = Aws("eu-west-1")
+    aws.__dict__["account"] = lambda: STACK.account
     for name, client in clients.items():
         aws.__dict__[name] = client
     return aws

@@ -11,6 +11,7 @@ import pytest
 from pipelines import accounts, execution, live, names, prune, registry, release, stack, status
 from pipelines.errors import SettingsError
 from pipelines.run import Run
+from tests.pipelines.makers import GROUP as PACKAGES
 from tests.pipelines.makers import STACK, Client, error, make_package, make_run, packages
 
 HERE, OTHER = STACK.account, "210987654321"
@@ -93,15 +94,16 @@ def test_a_release_ends_as_approved_and_says_who_goes_on(make_settings, monkeypa
     assert client.asked == []
 
 
-def noted(*served_at: str) -> Client:
-    """Return a registry whose packages were proven in production at these times, and no endpoint."""
+def noted(*served_at: str, there: str = OTHER) -> Client:
+    """Return a registry whose packages were proven in an account's production at these times; no endpoint."""
     client = packages(*["Approved"] * len(served_at), production="proven")
     describe = client.answers["describe_model_package"]
 
     def describe_model_package(ModelPackageName: str) -> object:
         told = describe(ModelPackageName)
         since = served_at[int(ModelPackageName.rsplit("/", 1)[1]) - 1]
-        told["CustomerMetadataProperties"] |= {"served_at": since} if since else {"production": ""}
+        known = {"served_at": since, "served_in": there} if since else {"production": ""}
+        told["CustomerMetadataProperties"] |= known
         return told
 
     client.answers["describe_model_package"] = describe_model_package
@@ -123,6 +125,14 @@ def test_from_the_registry_production_serves_what_its_deploy_has_noted(make_sett
     assert (serving and serving.version) == version
 
 
+def test_when_a_release_begins_to_serve_its_account_is_noted_too(make_settings):
+    run = run_in(STACK, make_settings(), sagemaker=(client := packages("Approved")))
+    package = registry.describe(run.aws, f"{PACKAGES}/1")
+    registry.annotate(run.aws, package, {"served_at": "2026-01-01"})
+    [request] = [told for operation, told in client.asked if operation == "update_model_package"]
+    assert request["CustomerMetadataProperties"]["served_in"] == HERE
+
+
 def test_from_production_its_endpoint_is_looked_at_and_the_group_is_named_by_its_arn(make_settings):
     client = packages("Approved", "Approved", serving=1)
     run = run_in(PRODUCTION, make_settings(), sagemaker=client)
@@ -142,7 +152,16 @@ def test_status_shows_what_production_serves_where_nobody_can_look(make_settings
     client = noted("2026-01-02T03:04:05+00:00")
     client.answers |= {"list_endpoints": {"Endpoints": []}, "describe_endpoint": error("404")}
     told = shown(status.status(run_in(REGISTRY, make_settings(), sagemaker=client)))
-    assert f"endpoint production | in account {OTHER} | {'1' * 12} (version 1) | 2026-01-02 03:04" in told
+    place = f"endpoint production | in account {OTHER}, as noted"
+    assert f"{place} | {'1' * 12} (version 1) | 2026-01-02 03:04" in told
+
+
+def test_what_served_before_production_had_its_own_account_does_not_serve_there(make_settings):
+    client = noted("2026-01-02T03:04:05+00:00", there=HERE)
+    run = run_in(REGISTRY, make_settings(), sagemaker=client)
+    assert run.serving() is None
+    client.answers |= {"list_endpoints": {"Endpoints": []}, "describe_endpoint": error("404")}
+    assert f"in account {OTHER}, as noted | none proven there yet" in shown(status.status(run))
 
 
 def test_status_in_productions_account_looks_for_no_staging(make_settings):

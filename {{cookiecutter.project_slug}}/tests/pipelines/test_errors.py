@@ -71,6 +71,12 @@ def test_a_refused_look_at_an_object_names_the_object_and_what_it_takes():
     assert told.why.startswith("s3://mine/data/a.parquet takes s3:GetObject, and s3:ListBucket")
 
 
+def test_a_look_that_nobody_has_noted_is_refused_in_a_whole_sentence():
+    told = errors.translate(error("403", "Forbidden", "HeadObject"))
+    assert told is not None
+    assert told.why.startswith("the object takes s3:GetObject")
+
+
 def test_a_fault_of_our_own_is_not_dressed_up_as_awss():
     assert errors.translate(KeyError("x")) is None
 

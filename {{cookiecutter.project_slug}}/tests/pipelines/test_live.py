@@ -8,31 +8,39 @@ from types import SimpleNamespace
 import pytest
 
 from pipelines import live
-from pipelines.errors import DeployFailed
+from pipelines.errors import DeployFailed, NotStarted
 from pipelines.execution import Execution
 from pipelines.reconcile import Live
 from tests.conftest import make_settings
 from tests.pipelines.makers import RELEASE, Bucket, Client, make_package, make_run
-from tests.pipelines.test_reconcile import ALL_IS_WELL
+from tests.pipelines.test_reconcile import ALL_IS_WELL, ONE
+
+NOTHING_TO_DO = "collect=false\ninfra=false\nheal=false\n"
 
 
 @pytest.fixture
-def compare(make_settings, monkeypatch, tmp_path):
+def output(tmp_path):
+    """Return the file in which a job of GitHub tells the others."""
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def compare(make_settings, monkeypatch, output):
     """Return a function: compare this with git; the verdict and note of its step, and what jobs read."""
 
-    def call(there: Live) -> tuple[str, str, str]:
-        run, path = make_run(make_settings()), tmp_path / "output"
-        path.touch()
+    def call(there: Live, **settings: bool) -> tuple[str, str, str]:
+        run = make_run(make_settings(**{f"reconcile.{key}": to for key, to in settings.items()}))
+        output.touch()
         monkeypatch.setattr(live, "gather", lambda *_: there)
-        live.compare(run, None, False, {"GITHUB_OUTPUT": str(path)})  # type: ignore[arg-type]
+        live.compare(run, None, False, {"GITHUB_OUTPUT": str(output)})  # type: ignore[arg-type]
         (step,) = run.story.steps
-        return step.verdict, step.note, path.read_text()
+        return step.verdict, step.note, output.read_text()
 
     return call
 
 
 def test_where_nothing_differs_no_other_job_has_anything_to_do(compare):
-    assert compare(ALL_IS_WELL) == ("done", "all is as main has it", "collect=false\ninfra=false\n")
+    assert compare(ALL_IS_WELL) == ("done", "all is as main has it", NOTHING_TO_DO)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +52,57 @@ def test_what_another_job_mends_is_not_red(compare, change, job):
 
 def test_a_training_that_goes_on_is_told_and_not_red(compare):
     verdict, note, output = compare(replace(ALL_IS_WELL, outcome="", executing=True))
-    assert (verdict, note, output) == ("waiting", "1 difference", "collect=false\ninfra=false\n")
+    assert (verdict, note, output) == ("waiting", "1 difference", NOTHING_TO_DO)
+
+
+OTHER = replace(ALL_IS_WELL, serving=ONE, definition=False)  # than main has it
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        {"changing": True},
+        {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-1"}},
+        {"changing": True, "packages": ()},
+    ],
+    ids=["a job promotes", "the endpoint changes", "a job promotes the first release of all"],
+)
+def test_while_a_release_is_under_way_what_serves_is_told_and_not_red(compare, busy):
+    verdict, note, output = compare(replace(ALL_IS_WELL, serving=ONE, **busy))
+    assert (verdict, note, output) == ("waiting", "1 difference", NOTHING_TO_DO)
+
+
+def test_a_job_that_looks_mends_nothing_and_hands_it_on_where_the_settings_say_so(compare, monkeypatch):
+    monkeypatch.setattr(live, "heal", lambda *_: pytest.fail("it was mended beside the releases"))
+    handed_on = "collect=false\ninfra=false\nheal=true\n"
+    assert compare(OTHER, heal=True) == ("waiting", "2 differences", handed_on)
+    with pytest.raises(DeployFailed, match="production is not as git has it"):
+        compare(OTHER, heal=False)
+
+
+def test_what_cannot_be_mended_keeps_nothing_else_from_being_mended_or_handed_on(
+    make_settings, monkeypatch, output
+):
+    mended = []
+
+    def heal(run, work, finding, there) -> bool:
+        if finding.heal == "release":
+            raise NotStarted("E409 in ALARM already\ne\nwhy\ntodo")
+        mended.append(finding.heal)
+        return finding.heal == "tidy"
+
+    monkeypatch.setattr(live, "heal", heal)
+    there = replace(OTHER, outcome="", stacks={"a": False}, staging={"income-model-staging-1": 5.0})
+    monkeypatch.setattr(live, "gather", lambda *_: there)
+    with pytest.raises(NotStarted, match="E409"):
+        live.compare(make_run(make_settings()), None, True, {"GITHUB_OUTPUT": str(output)})  # type: ignore[arg-type]
+    assert "tidy" in mended
+    assert output.read_text() == "collect=true\ninfra=true\nheal=false\n"
 
 
 def test_an_older_commit_judges_nothing_and_starts_no_job(compare):
     verdict, note, output = compare(Live(newest=False))
-    assert (verdict, output) == ("superseded", "collect=false\ninfra=false\n")
+    assert (verdict, output) == ("superseded", NOTHING_TO_DO)
     assert "later commit" in note
 
 

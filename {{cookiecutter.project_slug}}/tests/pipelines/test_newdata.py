@@ -6,18 +6,20 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
 
-from pipelines import data, newdata
+from pipelines import data, errors, newdata
 from pipelines.data import Lock, LockedFile
 from pipelines.errors import DataRefused
 from pipelines.newdata import Difference
 from pipelines.story import Step
-from tests.pipelines.makers import Bucket, make_aws, make_run
+from tests.pipelines.makers import Bucket, error, make_aws, make_run
 
 PROJECT = Path(__file__).parents[2]
 LOCK = Lock("data/adult", "row_id", 3, (LockedFile("a.parquet", 9, "aa" * 32, "v1"),), b"")
@@ -38,7 +40,8 @@ def parquet(rows: list[int], column: str = "row_id") -> bytes:
         ({"a.parquet": 9}, set(), False, Difference(changed=("a.parquet",))),
         ({"b.parquet": 4}, set(), True, Difference(added=("b.parquet",), removed=("a.parquet",))),
         ({"b.parquet": 4}, {"a.parquet"}, True, Difference(added=("b.parquet",))),  # not pushed yet
-        ({"a.parquet": 8}, {"a.parquet"}, False, Difference()),  # a release will push git's
+        ({"a.parquet": 8}, {"a.parquet"}, False, Difference(held=("a.parquet",))),  # a release pushes git's
+        ({"a.parquet": 9}, {"a.parquet"}, True, Difference()),
     ],
 )
 def test_what_differs_from_the_lock_and_is_not_gits_own_is_new(there, mine, same, wanted):
@@ -68,8 +71,9 @@ def tree(tmp_path, monkeypatch):
     told = json.loads((tmp_path / "data.lock").read_text())
     told["files"][0]["version_id"] = "v1"
     (tmp_path / "data.lock").write_text(json.dumps(told, indent=2) + "\n")
-    bucket.answers["download_file"] = lambda: None
-    bucket.download_file = lambda name, key, path: Path(path).write_bytes(bucket.objects[key])
+    bucket.answers["download_file"] = lambda Bucket, Key, Filename: Path(Filename).write_bytes(
+        bucket.objects[Key]
+    )
     bucket.answers["list_objects_v2"] = lambda **_: {
         "Contents": [{"Key": key, "Size": len(body)} for key, body in bucket.objects.items()]
     }
@@ -136,8 +140,16 @@ def test_what_an_earlier_run_left_in_the_tree_is_neither_locked_nor_trusted(tree
     assert [file.key for file in bring(root, bucket)[2].files] == ["a.parquet", "b.parquet"]
 
 
+def git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), *words], check=True)
+
+
 def proposed(root: Path, bucket: Bucket, make_settings) -> str:
-    return newdata.propose(make_run(make_settings(), s3=bucket), root, {})
+    """Return all that `data propose` prints."""
+    said: list[str] = []
+    run = make_run(make_settings(), s3=bucket)
+    run.story.say = said.append
+    return "\n".join([newdata.propose(run, root, {}), *said])
 
 
 def test_it_says_which_locked_files_an_empty_bucket_lacks(tree, make_settings):
@@ -155,3 +167,94 @@ def test_it_says_that_the_new_files_are_no_part_of_the_commit(tree, make_setting
     text = proposed(root, bucket, make_settings)
     assert "commit it and nothing else" in text
     assert "their place is the bucket" in text
+
+
+def test_a_fetched_file_that_its_producer_has_replaced_is_new(tree, make_settings):
+    root, bucket = tree
+    git(root, "init", "--quiet")
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    proposed(root, bucket, make_settings)
+    git(root, "add", "data.lock")  # and nothing else, as the README says
+    bucket.objects["data/adult/b.parquet"] = parquet([4, 5, 6])
+    assert "data.lock has moved" in proposed(root, bucket, make_settings)
+    assert data.read_lock(root / "data.lock").rows == 5
+    assert "data.lock is as the bucket is" in proposed(root, bucket, make_settings)
+
+
+@pytest.mark.parametrize("new", [[], [9]], ids=["nothing else is new", "beside what is new"])
+def test_where_git_holds_a_file_and_the_bucket_another_it_says_which_one_stays(tree, make_settings, new):
+    root, bucket = tree
+    (root / "data/adult/a.parquet").write_bytes(bucket.objects["data/adult/a.parquet"])
+    git(root, "init", "--quiet")
+    git(root, "add", "data")
+    told = (root / "data.lock").read_text()
+    (root / "data.lock").write_text(told.replace('"v1"', '"v0"'))
+    bucket.objects["data/adult/a.parquet"] = parquet([8, 9])  # as many bytes
+    bucket.objects |= {f"data/adult/{n}.parquet": parquet([n]) for n in new}
+    text = proposed(root, bucket, make_settings)
+    assert "git holds a.parquet, the bucket has other bytes: a release overwrites them" in text
+    assert "as the bucket is" not in text
+    lock = data.read_lock(root / "data.lock")
+    assert lock.rows == 2 + len(new)
+    assert data.missing(make_aws(s3=bucket), "bucket", lock) == ["a.parquet"]  # or nothing would overwrite it
+
+
+def test_what_was_locked_here_and_never_came_from_the_bucket_stays(tree, make_settings):
+    root, bucket = tree
+    (root / "data/adult/c.parquet").write_bytes(parquet([7]))
+    (root / "data/adult/a.parquet").write_bytes(bucket.objects["data/adult/a.parquet"])
+    lock = [sys.executable, "-m", "data_checks.lock", "data/adult", "--key", "row_id"]
+    subprocess.run(lock, cwd=root, check=True, capture_output=True)
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    proposed(root, bucket, make_settings)
+    kept = [file.key for file in data.read_lock(root / "data.lock").files]
+    assert kept == ["a.parquet", "b.parquet", "c.parquet"]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("changes", range(1, 7))
+def test_wherever_it_is_killed_no_file_here_is_another_than_locked_and_repeating_ends_it(
+    tree, make_settings, monkeypatch, changes
+):
+    root, bucket = tree
+    git(root, "init", "--quiet")
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    proposed(root, bucket, make_settings)
+    bucket.objects |= {"data/adult/b.parquet": parquet([4, 5]), "data/adult/c.parquet": parquet([6])}
+    left = [changes]
+
+    def dying(real):
+        def change(path: Path, *words, **more):
+            if not path.is_relative_to(root) or "build" in Path(*words[:1] or (path,)).parts:
+                return real(path, *words, **more)
+            left[0] -= 1
+            if not left[0]:
+                raise Killed
+            return real(path, *words, **more)
+
+        return change
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(Path, "replace", dying(Path.replace))
+        patched.setattr(Path, "unlink", dying(Path.unlink))
+        proposed(root, bucket, make_settings)
+    run = make_run(make_settings(), s3=bucket)
+    data.check(data.read_lock(root / "data.lock"), root, run.story)
+    proposed(root, bucket, make_settings)
+    lock = data.read_lock(root / "data.lock")
+    assert (lock.rows, data.missing(run.aws, "bucket", lock)) == (5, [])
+    data.check(lock, root, run.story)
+
+
+def test_an_object_that_nobody_may_fetch_is_named(tree):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    bucket.answers["download_file"] = error("403", "Forbidden", "HeadObject")
+    with pytest.raises(ClientError) as refused:
+        bring(root, bucket)
+    told = errors.translate(refused.value)
+    assert told is not None
+    assert told.why.startswith("s3://bucket/data/adult/a.parquet takes s3:GetObject")

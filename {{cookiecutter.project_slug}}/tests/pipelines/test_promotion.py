@@ -150,7 +150,7 @@ def test_a_release_that_a_newer_commit_overtook_leaves_it_there(overtaken, main)
 def test_who_is_overtaken_again_and_again_gives_up(overtaken, main):
     _, commits, _ = main
     with pytest.raises(NotStarted, match="came in between"):
-        overtaken(commits[1], other=commits[0], times=promotion.TURNS)
+        overtaken(commits[1], other=commits[0], times=delivery.TURNS)
 
 
 @pytest.mark.parametrize(

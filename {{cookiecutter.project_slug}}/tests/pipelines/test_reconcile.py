@@ -107,6 +107,11 @@ def test_what_the_registry_shows_of_a_release_by_hand_is_its_end(
         ({"serving": None}, ("production", "")),
         ({"packages": ()}, ("production", "")),
         ({"config": "config-of-other-machines"}, ("machines of production", "release")),
+        ({"serving": ONE, "changing": True}, ("production", reconcile.WAITS)),
+        (
+            {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-1"}, "serving": ONE},
+            ("production", reconcile.WAITS),
+        ),
         ({"outcome": ""}, ("the newest commit's release", "collect")),
         ({"outcome": "", "executing": True}, ("the newest commit's release", reconcile.WAITS)),
         ({"missing_alarms": ("mine",)}, ("alarm", "")),
@@ -123,7 +128,7 @@ def test_each_difference_is_found_with_what_mends_it(changes, finding):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-1"}, "serving": ONE},
+        {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-2"}},
         {"outcome": "", "active": True},
         {"staging": {"income-model-staging-1": 0.2}},
         {"staging": {"income-model-staging-1": 90.0}, "keep_staging": True},

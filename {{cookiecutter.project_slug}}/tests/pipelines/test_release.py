@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,8 @@ def test_a_file_that_is_not_the_locked_one_is_never_uploaded(root):
     ],
 )
 def test_a_file_edited_after_it_was_locked_is_refused_with_both_ways_out(root, body, why):
+    for words in (["init", "--quiet"], ["add", KEY]):
+        subprocess.run(["git", "-C", str(root), *words], check=True)
     (root / KEY).write_bytes(body)
     with pytest.raises(DataRefused, match=KEY) as refused:
         data.check(LOCK, root, Story(Console(quiet=True)))
@@ -84,6 +87,13 @@ def test_a_file_edited_after_it_was_locked_is_refused_with_both_ways_out(root, b
     assert why in refused.value.why
     assert f"git checkout -- {KEY}" in refused.value.todo
     assert "python -m data_checks.lock data/adult --key row_id" in refused.value.todo
+
+
+def test_a_file_that_git_does_not_hold_is_not_to_be_restored_from_git(root):
+    (root / KEY).write_bytes(b"")
+    with pytest.raises(DataRefused, match=KEY) as refused:
+        data.check(LOCK, root, Story(Console(quiet=True)))
+    assert refused.value.todo.startswith(f"where the bucket has it, take this away: rm {KEY}; or lock it: ")
 
 
 def told_of(root) -> str:
@@ -129,7 +139,7 @@ def test_an_object_with_other_bytes_is_replaced(root):
 
 
 def test_data_that_is_nowhere_is_asked_for_by_name(tmp_path):
-    with pytest.raises(SettingsError, match=f"{KEY} is neither in the bucket nor here"):
+    with pytest.raises(SettingsError, match=f"{KEY}, as it is locked, is neither in the bucket nor here"):
         data.push(make_aws(s3=Bucket()), "bucket", LOCK, tmp_path, Step("data"))
 
 

@@ -217,6 +217,14 @@ def test_an_approval_by_a_reviewer_names_whoever_is_logged_in(project: Project):
     assert project.github.environments["staging"]["protection_rules"] == []
 
 
+def test_a_login_that_is_no_person_cannot_be_the_reviewer(project: Project):
+    project.github.change(refuse={"api user": "gh: Resource not accessible by integration (HTTP 403)"})
+    with pytest.raises(AccessError, match="E605 GitHub does not say who is logged in") as stopped:
+        connecting.connect(project.run(project={"approval": "reviewer"}), yes=True)
+    assert "gh auth login" in stopped.value.todo
+    assert project.stacks() == {}
+
+
 REFUSALS = [
     pytest.param("gh: Upgrade to GitHub Pro or make this repository public (HTTP 403)", id="403"),
     pytest.param("gh: Not Found (HTTP 404)", id="404"),
@@ -278,10 +286,9 @@ def test_without_gh_it_asks_for_the_two_numbers(project: Project):
 def test_what_is_no_number_is_said_whether_it_is_needed_or_not(project: Project, option, number, logged_in):
     if not logged_in:
         project.github.change(login=None)
+    given: dict[str, Any] = {"owner_id": "12", "repository_id": "345", option: number}
     with pytest.raises(SettingsError, match=f"E501 {number!r} is no number") as stopped:
-        connecting.connect(
-            project.run(), yes=True, **{"owner_id": "12", "repository_id": "345", option: number}
-        )
+        connecting.connect(project.run(), yes=True, **given)
     assert stopped.value.where == f"the option --{option.replace('_', '-')}"
     assert project.stacks() == {}
 

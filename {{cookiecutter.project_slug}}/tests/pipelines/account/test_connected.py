@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pipelines.account import connect as connecting
+from tests.pipelines import makers
 from tests.pipelines.account.conftest import Project
 from tests.pipelines.account.test_connect import connect
 
@@ -11,3 +15,18 @@ def test_it_makes_both_stacks_and_the_second_time_nothing(project: Project):
     assert project.stacks() == project.both()
     assert len(project.github.variables) == 5
     assert "nothing to change" in connect(project)
+
+
+@pytest.mark.parametrize(("vpc", "joined", "count"), [(True, "", 1), (True, "vpc-1", 0), (False, "", 0)])
+def test_executions_that_the_vpc_would_cut_off_are_counted(make_settings, vpc, joined, count):
+    there = {"Stacks": [{"Parameters": [{"ParameterKey": "Vpc", "ParameterValue": joined}]}]}
+    told = [
+        {"PipelineExecutionArn": state, "PipelineExecutionStatus": state, "StartTime": 1}
+        for state in ("Executing", "Succeeded")
+    ]
+    run = makers.make_run(
+        make_settings(network={"vpc": vpc}),
+        cloudformation=makers.Client(describe_stacks=there),
+        sagemaker=makers.Client(list_pipeline_executions={"PipelineExecutionSummaries": told}),
+    )
+    assert connecting.cut_off(run) == count

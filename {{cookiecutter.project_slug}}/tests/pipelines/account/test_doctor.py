@@ -63,7 +63,7 @@ def test_before_connect_it_names_what_is_missing(project: Project):
 
 def test_a_stack_that_is_not_what_git_says_is_bad(connected: Project):
     file = connected.root / "infra" / "github.yml"
-    with edited(file, lambda text: text.replace("MaxSessionDuration: 21600", "MaxSessionDuration: 7200")):
+    with edited(file, lambda text: text.replace("Description: plan and status;", "Description: status;")):
         [finding] = wrong(connected)
     assert "not as infra/github.yml says" in finding.what
 

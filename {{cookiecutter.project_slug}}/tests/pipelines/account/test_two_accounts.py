@@ -6,17 +6,20 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from pipelines import __main__ as cli
+from pipelines import stack
+from pipelines.account import apart, gh, owned, roles
 from pipelines.account import connect as connecting
 from pipelines.account import destroy as destroying
 from pipelines.account import doctor as examining
-from pipelines.account import gh, owned, roles
 from pipelines.account import production as serving
 from pipelines.accounts import PRODUCTION, VERBS
 from pipelines.errors import AccessError, SettingsError
+from tests.pipelines import makers
 from tests.pipelines.account.conftest import ACCOUNT, SLUG, Project
 from tests.stories.world import World
 
@@ -54,6 +57,13 @@ def bad(project: Project) -> list[str]:
     return [item.what for item in examining.examine(project.run()) if item.verdict == "bad"]
 
 
+def serves(project: Project) -> str:
+    """Return the account that the registry's verbs and GitHub's jobs take for production's."""
+    told = stack.outputs(project.run().aws, SLUG).production
+    assert (roles.PRODUCTION_ROLE in project.github.variables) == (told != ACCOUNT)
+    return told
+
+
 def refused(world: World, capsys: pytest.CaptureFixture[str], verb: str) -> list[str]:
     """Run a verb that is the other account's; return its four lines."""
     calls(world, "DELETE")
@@ -65,21 +75,35 @@ def refused(world: World, capsys: pytest.CaptureFixture[str], verb: str) -> list
 def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: Act, capsys):
     connecting.connect(project.run(), yes=True, production=OTHER)
     assert project.stacks() == project.both()
-    assert project.github.variables[roles.PRODUCTION_ROLE] == ROLE
     [key] = re.findall(r"python -m pipelines connect --registry (\S+)", project.text())
     connecting.connect(project.run(), yes=True)  # remembered
     assert "nothing to change" in project.text()
+    assert serves(project) == ACCOUNT  # the other has no stack yet
+    assert bad(project) == []
+
+    act(OTHER)
+    serving.connect(project.run(), key, yes=True)
+    assert "make Key, " in project.text()
+    [switch] = re.findall(r"python -m pipelines (connect --production-account .*)", project.text())
+    act("test")
+    assert serves(project) == ACCOUNT
+    assert cli.main([*switch.split(), "--yes"]) == 0
+    assert project.github.variables[roles.PRODUCTION_ROLE] == ROLE
+    assert serves(project) == OTHER
+    connecting.connect(project.run(), yes=True, production=OTHER)  # that it serves is remembered
+    assert "nothing to change" in project.text()
+    assert serves(project) == OTHER
+    with pytest.raises(SettingsError, match=f"E501 production is in account {OTHER}, not in 222222222222"):
+        connecting.connect(project.run(), yes=True, production="222222222222")
     assert bad(project) == []
     own = [verb for verb in VERBS if "-" not in verb]
     for verb in (verb for verb in own if VERBS[verb] == PRODUCTION):
         assert refused(emulator, capsys, verb)[0] == f"✗ E516 production is in account {OTHER}"
 
     act(OTHER)
-    serving.connect(project.run(), key, yes=True)
-    assert "make Key, " in project.text()
-    assert "GitHub needs" not in project.text()
     serving.connect(project.run(), yes=True)  # remembered
     assert "nothing to change" in project.text()
+    assert "--switch" not in project.text()
     assert bad(project) == []
     for verb in (verb for verb in own if VERBS[verb] != PRODUCTION and verb != "plan"):
         told = refused(emulator, capsys, verb)
@@ -108,8 +132,26 @@ def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: A
         serving.connect(project.run(), key)
     connecting.connect(project.run(), yes=True, production=ACCOUNT)  # one account again
     assert "no AWS_PRODUCTION_ROLE" in project.text()
+    assert f"account {OTHER} keeps its stack and endpoint, which cost money" in project.text()
     assert roles.PRODUCTION_ROLE not in project.github.variables
-    assert connecting.roles.account(project.run().aws, SLUG).production == ACCOUNT
+    assert serves(project) == ACCOUNT
+    assert connecting.roles.account(project.run().aws, SLUG).let_in == ""
+
+
+def test_without_gh_what_was_told_of_two_accounts_is_to_be_taken_back_by_hand(project: Project):
+    connecting.connect(project.run(), yes=True, production=OTHER, switch=True)
+    project.github.change(login=None)
+    connecting.connect(project.run(), yes=True, production=ACCOUNT)
+    assert f"gh variable delete {roles.PRODUCTION_ROLE} --repo acme/income-model" in project.text()
+    assert f"account {OTHER} keeps its stack and endpoint, which cost money" in project.text()
+    connecting.connect(project.run(), yes=True)
+    assert "variable delete" not in project.text()
+
+
+def test_nobody_is_switched_to_who_was_not_let_in(project: Project):
+    with pytest.raises(SettingsError, match="E501 no other account was let in"):
+        connecting.connect(project.run(), yes=True, switch=True)
+    assert project.stacks() == {}
 
 
 @pytest.mark.parametrize("number", ["12345", "12345678901a", f"{OTHER}1"])
@@ -121,6 +163,15 @@ def test_an_account_has_twelve_digits(project: Project, number):
 
 WHERE = roles.Account(OTHER, "eu-west-1", "aws", OTHER, OTHER)
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(("production", "there"), [(OTHER, True), (OTHER, False), (ACCOUNT, True)])
+def test_an_endpoint_that_served_before_is_shown_with_what_deletes_it(make_settings, production, there):
+    told = makers.SERVING if there else makers.NO_ENDPOINT
+    run = makers.make_run(make_settings(), sagemaker=makers.Client(describe_endpoint=told))
+    shown = apart.left(run, replace(WHERE, number=ACCOUNT, production=production))
+    delete = "aws sagemaker delete-endpoint --region eu-west-1 --endpoint-name income-model-production"
+    assert (production == OTHER and there) == (shown is not None and shown[1].endswith(delete))
 
 
 def test_the_registry_is_where_its_key_is():

@@ -10,18 +10,31 @@ from pipelines.errors import AccessError
 from pipelines.github import after
 from tests.conftest import make_settings
 from tests.pipelines.github.makers import (
+    BACK,
     BY_HAND,
+    EARLIER,
     PACKAGE,
     PIPELINE,
     RELEASED,
     ROLLED_BACK,
+    ROLLOUT,
     STAGE,
     job,
     needs,
     step,
     story,
 )  # fmt: skip
-from tests.pipelines.makers import GROUP, NO_ENDPOINT, RELEASE, SERVING, Bucket, Client, error, make_run
+from tests.pipelines.makers import (
+    GROUP,
+    NO_ENDPOINT,
+    RELEASE,
+    SERVING,
+    Bucket,
+    Client,
+    error,
+    make_aws,
+    make_run,
+)
 
 LATER = story("promote", step("production", "superseded"))
 
@@ -41,6 +54,7 @@ def registry(world, serving: int = 7, asked_by: str = "") -> Client:
             "ModelApprovalStatus": approval,
             "InferenceSpecification": {"Containers": [{"Image": "i", "ModelDataUrl": "s3://bucket/m"}]},
             "CustomerMetadataProperties": {"release_id": release_id} | metadata,
+            "ApprovalDescription": "rolled back by hand to version 7" if approval == "Rejected" else "proven",
         }
 
     return Client(
@@ -58,18 +72,25 @@ def conclude(world, tmp_path):
     bucket = Bucket()
 
     def run(
-        needs: str, commit: str = "", attempt: int = 1, serving: int = 7, **clients
+        needs: str,
+        commit: str = "",
+        attempt: int = 1,
+        serving: int = 7,
+        number: int = 41,
+        approval: str = "gate",
+        **clients,
     ) -> tuple[str, str, Bucket]:
-        summary = tmp_path / f"summary-{attempt}-{commit[:7]}.md"
+        summary = tmp_path / f"summary-{number}-{attempt}-{commit[:7]}.md"
         run.summary = summary
         environ = world.github.environ() | {
             "NEEDS": needs,
             "GITHUB_SHA": commit or world.bad,
-            "GITHUB_RUN_ID": "41",
+            "GITHUB_RUN_ID": str(number),
             "GITHUB_RUN_ATTEMPT": str(attempt),
             "GITHUB_STEP_SUMMARY": str(summary),
         }
-        made = make_run(make_settings(), **{"sagemaker": registry(world, serving), "s3": bucket} | clients)
+        settings = make_settings(**{"project.approval": approval})
+        made = make_run(settings, **{"sagemaker": registry(world, serving), "s3": bucket} | clients)
         ended = after.conclude(made, after.with_stories(made, environ))
         return ended.kind, summary.read_text(), bucket
 
@@ -98,10 +119,136 @@ def test_a_rollback_is_recorded_shown_and_answered(world, conclude):
 
 def test_a_rollback_by_hand_is_answered_alike(world, conclude):
     _, _, bucket = conclude(BY_HAND)
-    assert recorded(bucket, world.bad)["outcome"] == "rolled back"
+    assert recorded(bucket, "rollback-41")["outcome"] == "rolled back"
     issue, pull = world.github.issues[1], world.github.issues[2]
     assert "taken back by hand" in issue["body"]
     assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
+
+
+def test_a_rollback_by_hand_takes_no_merges_outcome_and_the_one_that_still_trains_gets_its_own(
+    world, conclude
+):
+    refused = needs(a=job("failure", story("pipeline", step("gate", "refused"), code="E301")))
+    conclude(refused)
+    training = world.checkout.merge("Repaired", {"training/train.py": "better"})
+    _, _, bucket = conclude(BY_HAND, commit=training, number=42)
+    assert recorded(bucket, world.bad)["outcome"] == "gate refused"
+    assert f"outcomes/{training}.json" not in bucket.objects
+    conclude(RELEASED, commit=training, serving=8)  # of run 41: an earlier one than the rollback's
+    assert recorded(bucket, training)["outcome"] == "released"
+    assert world.github.issues[1]["state"] == "closed"
+
+
+def test_a_rollback_that_waited_for_its_reviewer_still_asks_for_the_revert(world, conclude):
+    """It was dispatched before the release that serves now, and took back one that came after that."""
+    earlier = world.checkout.git("commit-tree", f"{world.good}^{{tree}}", "-m", "Before all")
+    world.checkout.git("reset", "-q", "--hard", earlier)
+    dispatched = world.checkout.merge("Dispatched here", {"README.md": "earlier"})
+    world.good = world.checkout.merge("First", {"training/train.py": "good again"})
+    world.bad = world.checkout.merge("Bad", {"training/train.py": "bad"})
+    conclude(BY_HAND, commit=dispatched, sagemaker=registry(world, asked_by=world.good))
+    assert world.github.issues[2]["head"]["ref"] == f"revert/{RELEASE[:12]}"
+
+
+FELL = story("rollback", *BACK, code="E401", rollouts=[ROLLOUT | {"package": EARLIER}])
+
+
+@pytest.mark.parametrize(
+    ("ended", "says"),
+    [
+        pytest.param(job("failure", FELL), "✗ E401 what", id="rolled back itself"),
+        pytest.param(job("failure", story("rollback", code="E404")), "✗ E404 what", id="nowhere to go"),
+        pytest.param(job("failure"), "✗ E105 nobody knows how the rollback ended", id="a lost runner"),
+        pytest.param(job("cancelled"), "✗ the rollback was cancelled", id="cancelled"),
+    ],
+)
+def test_a_rollback_by_hand_that_failed_is_told_and_asks_for_no_revert(world, conclude, ended, says):
+    _, summary, bucket = conclude(needs(rollback=ended), serving=8)
+    assert recorded(bucket, "rollback-41")["lines"][0] == says
+    (issue,) = world.github.issues.values()
+    assert "the rollback" in issue["title"]
+    assert "production serves 8" in issue["title"]
+    assert says in issue["body"]
+    assert "No revert is proposed" in issue["body"]
+    assert "the rollback" in summary.splitlines()[0]
+    conclude(needs(rollback=ended), serving=8, attempt=2)
+    assert len(world.github.issues) == 1
+
+
+def test_a_rollback_whose_verb_died_behind_the_rollout_has_its_revert(world, conclude):
+    dead = story("rollback", step("production"), code="E602", rollouts=[ROLLOUT | {"package": EARLIER}])
+    conclude(needs(rollback=job("failure", dead)))
+    issue, pull = world.github.issues[1], world.github.issues[2]
+    assert "version 8 was rolled back" in issue["title"]
+    assert "✗ E602 what" in issue["body"]
+    assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
+
+
+def test_a_rollback_that_had_nothing_left_to_do_asks_nobody_for_anything(world, conclude):
+    conclude(ROLLED_BACK)
+    writes = len(world.github.writes())
+    gone = story("rollback", step("production", "superseded"))
+    _, summary, _ = conclude(needs(rollback=job("success", gone)), number=42)
+    assert "nothing to take back, production serves 7" in summary
+    assert len(world.github.writes()) == writes
+    assert world.github.issues[1]["state"] == "open"
+
+
+NOT_LET_IN = needs(image=job(), pipeline=job("success", PIPELINE), deploy=job("failure", STAGE))
+
+
+def waiting(world, **more: str) -> Client:
+    """Return a registry whose version 8 staging has proven, with more facts about it."""
+    made = registry(world)
+    plain = made.answers["describe_model_package"]
+
+    def describe(ModelPackageName: str) -> object:
+        told = plain(ModelPackageName)
+        if ModelPackageName.endswith("/8"):
+            told["ModelApprovalStatus"] = "PendingManualApproval"
+            told["CustomerMetadataProperties"] |= {"staging": "proven"} | more
+        return told
+
+    made.answers["describe_model_package"] = describe
+    return made
+
+
+def test_a_reviewers_no_is_no_failure_and_says_how_to_let_it_in_after_all(world, conclude):
+    kind, summary, bucket = conclude(NOT_LET_IN, approval="reviewer", sagemaker=waiting(world))
+    assert kind == "waiting"
+    assert recorded(bucket, world.bad)["outcome"] == "waiting"
+    assert "waits for its approval, production serves 7" in summary
+    assert "gh run rerun 41 --failed, then approve it" in summary
+    assert world.github.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("approval", "facts"),
+    [
+        pytest.param("gate", {}, id="nobody is asked"),
+        pytest.param("reviewer", {"asked_by": "bad"}, id="let in, then the runner was lost"),
+    ],
+)
+def test_what_no_reviewer_has_stopped_is_a_failure(world, conclude, approval, facts):
+    asked = {name: getattr(world, commit) for name, commit in facts.items()}
+    kind, summary, _ = conclude(NOT_LET_IN, approval=approval, sagemaker=waiting(world, **asked))
+    assert kind == "failed"
+    assert "E105" in summary
+
+
+def test_a_release_that_reconcile_repeats_is_not_told_by_what_the_first_one_said(world, conclude):
+    """Both are jobs of one run and attempt: what the first has said lies where the second's lies, too."""
+    told = json.loads(ROLLED_BACK)["deploy"]["outputs"]["1"]
+    bucket = Bucket({f"outcomes/{world.bad}/41-1/promote.json": told.encode()})
+    lost = needs(image=job("failure"), pipeline=job("skipped"), deploy=job("skipped"))
+    assert conclude(needs(deploy=job("failure")), s3=bucket)[0] == "rolled back"
+    assert conclude(lost, s3=bucket)[0] == "failed"
+    after.stories.leave(make_aws(s3=bucket), "bucket", "promote", json.loads(told), {
+        "GITHUB_RUN_ID": "41", "GITHUB_SHA": world.bad,
+    })  # fmt: skip
+    record = json.loads(bucket.objects[f"outcomes/{world.bad}.json"]) | {"at": "2026-11-22T10:00:00+00:00"}
+    bucket.objects[f"outcomes/{world.bad}.json"] = json.dumps(record).encode()
+    assert conclude(needs(deploy=job("failure")), s3=bucket)[0] == "rolled back"
 
 
 def test_what_a_later_release_has_replaced_meanwhile_is_recorded_and_asks_nobody_for_anything(

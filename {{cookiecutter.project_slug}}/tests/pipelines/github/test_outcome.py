@@ -13,6 +13,7 @@ from pipelines.github.outcome import Work, decide
 from tests.pipelines.github.makers import (
     BACK,
     BY_HAND,
+    EARLIER,
     HOSTILE,
     PACKAGE,
     PIPELINE,
@@ -21,6 +22,7 @@ from tests.pipelines.github.makers import (
     REUSED,
     ROLLED,
     ROLLED_BACK,
+    ROLLOUT,
     STAGE,
     job,
     needs,
@@ -31,7 +33,8 @@ from tests.pipelines.makers import RELEASE, Bucket, make_aws
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 WORK = Work(41, 1, "https://github.com/acme/demo/actions/runs/41", "c" * 40)
-AGAIN = story("promote", step("production", note="version 8 InService"), package=PACKAGE)
+AGAIN = story("promote", step("production", "reused", note="version 8 InService"), package=PACKAGE)
+CREATED = story("promote", step("production", note="version 8 InService"), package=PACKAGE)
 HELD = story("stage", step("staging"), step("approve", "waiting"))
 LATER = story("promote", step("production", "superseded"))
 
@@ -49,7 +52,12 @@ CASES = [
     ),
     pytest.param(needs(a=job("success", REUSED), b=job("success", AGAIN)), "unchanged", id="served already"),
     pytest.param(
-        needs(a=job("success", PIPELINE), b=job("success", AGAIN)), "released", id="the first endpoint"
+        needs(a=job("success", PIPELINE), b=job("success", CREATED)), "released", id="the first endpoint"
+    ),
+    pytest.param(
+        needs(a=job("success", REUSED), b=job("success", CREATED)),
+        "released",
+        id="the first endpoint, of a release that a merged request lets in",
     ),
     pytest.param(
         needs(a=job("success", PIPELINE), b=job("success", HELD), c=job("skipped")), "waiting", id="held"
@@ -170,6 +178,35 @@ def test_a_rollback_by_hand_is_about_the_release_that_was_taken_back():
     assert (told.kind, told.release_id, told.version) == ("rolled back", RELEASE, 8)
     assert told.taken_back
     assert told.lines[0] == "✗ version 8 was taken back by hand"
+
+
+TOOK = story("rollback", step("production"), package=EARLIER, taken_back=PACKAGE)
+FELL = story("rollback", *BACK, code="E401", rollouts=[ROLLOUT | {"package": EARLIER}])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "says"),
+    [
+        pytest.param(job("success", TOOK), "rolled back", "taken back by hand", id="done"),
+        pytest.param(job("cancelled", TOOK), "rolled back", "taken back by hand", id="cancelled behind it"),
+        pytest.param(job("failure", FELL), "failed", "E401", id="the earlier release is wrong, too"),
+        pytest.param(job("failure", story("rollback", code="E404")), "failed", "E404", id="none before it"),
+        pytest.param(
+            job("failure"), "failed", "E105 nobody knows how the rollback ended", id="a lost runner"
+        ),
+        pytest.param(job("success"), "failed", "E105 nobody knows how the rollback ended", id="no word"),
+        pytest.param(job("cancelled"), "cancelled", "the rollback was cancelled", id="cancelled"),
+        pytest.param(
+            job("success", story("rollback", step("production", "superseded"))), "unchanged", "", id="gone"
+        ),
+    ],
+)
+def test_a_rollback_by_hand_says_how_it_ended(given, kind, says):
+    told = decide(needs(rollback=given), WORK, NOW)
+    assert told.kind == kind
+    assert says in "\n".join(told.lines)
+    assert told.taken_back is (kind == "rolled back")
+    assert told.key == "rollback-41"
 
 
 @pytest.mark.parametrize("code", ["E402", "E403"])

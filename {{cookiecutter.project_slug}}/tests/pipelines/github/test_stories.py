@@ -13,8 +13,20 @@ RUN = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": "c" * 40}
 def test_what_a_verb_leaves_is_what_the_last_job_of_the_same_attempt_reads():
     aws = make_aws(s3=Bucket())
     assert stories.leave(aws, "bucket", "pipeline", {"verdict": "done"}, RUN) == ""
-    assert stories.read(aws, "bucket", RUN) == {"pipeline": {"verdict": "done"}}
-    assert stories.read(aws, "bucket", RUN | {"GITHUB_RUN_ATTEMPT": "3"}) == {}
+    assert stories.read(aws, "bucket", RUN)["pipeline"]["verdict"] == "done"
+    assert stories.read(aws, "bucket", RUN | {"GITHUB_RUN_ID": "78"}) == {}
+
+
+def test_what_went_well_in_an_earlier_attempt_is_not_run_again_and_is_heard():
+    aws, again = make_aws(s3=Bucket()), RUN | {"GITHUB_RUN_ATTEMPT": "4"}
+    stories.leave(aws, "bucket", "pipeline", {"verdict": "done"}, RUN)
+    stories.leave(aws, "bucket", "stage", {"verdict": "failed"}, RUN)
+    stories.leave(aws, "bucket", "promote", {"verdict": "failed"}, again)
+    told = stories.read(aws, "bucket", again)
+    assert {verb: story["verdict"] for verb, story in told.items()} == {
+        "pipeline": "done",
+        "promote": "failed",
+    }
 
 
 def test_outside_of_a_workflow_nothing_is_left():
@@ -33,4 +45,4 @@ def test_stories_lie_below_the_commit_so_that_a_role_can_be_held_to_them():
     stories.leave(make_aws(s3=bucket), "bucket", "stage", {"steps": []}, RUN)
     ((key, body),) = bucket.objects.items()
     assert key == f"outcomes/{'c' * 40}/77-2/stage.json"
-    assert json.loads(body) == {"steps": []}
+    assert json.loads(body)["steps"] == []

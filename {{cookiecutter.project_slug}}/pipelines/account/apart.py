@@ -1,0 +1,74 @@
+"""Production in an account of its own, as the registry's account sees it: let in first, told to serve later.
+
+In between somebody makes the other account's stack (production.py), and this one serves as before.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from pipelines import endpoints
+from pipelines.account.roles import Account
+from pipelines.errors import SettingsError
+from pipelines.run import Run
+
+
+def chosen(where: Account, wanted: str, switch: bool = False) -> Account:
+    """Return the account with the other one that is let in, and with the one that serves from now on.
+
+    `wanted` is the other account's number; this one's own makes one account of two again.
+
+    Raises:
+        SettingsError: E501, it is no account; another serves; `switch`, and none was let in.
+    """
+    if wanted and not re.fullmatch(r"[0-9]{12}", wanted):
+        raise SettingsError(f"""E501 {wanted!r} is no account
+            the option --production-account
+            an account has 12 digits; nothing was changed
+            repeat with its number: aws sts get-caller-identity, with its credentials""")
+    other = "" if wanted == where.number else wanted or where.let_in
+    if switch and not other:
+        raise SettingsError("""E501 no other account was let in: there is nobody to switch to
+            the option --switch
+            this account's stack names no other one; nothing was changed
+            let it in first: python -m pipelines connect --production-account N""")
+    if where.apart and other not in ("", where.production):
+        raise SettingsError(f"""E501 production is in account {where.production}, not in {other}
+            the option --production-account
+            one account serves, and it would no longer be let in; nothing was changed
+            one account again first: python -m pipelines connect --production-account {where.number}""")
+    serves = other if other and (switch or where.apart) else where.number
+    return replace(where, let_in=other, production=serves)
+
+
+def switching(number: str) -> str:
+    """Return the command that lets an account serve."""
+    return f"python -m pipelines connect --production-account {number} --switch"
+
+
+def next_steps(where: Account, key: str) -> str:
+    """Return what is to be done in the account that was let in, and then here."""
+    there = f"  python -m pipelines connect --registry {key}"
+    if where.apart:
+        return f"production is in account {where.production}; its stack, with its credentials:\n{there}"
+    return f"""account {where.let_in} is let in, and does not serve yet; with its credentials:
+{there}
+then here, so that it serves from then on:
+  {switching(where.let_in)}"""
+
+
+def afterwards(before: Account) -> str:
+    """Return what is left where two accounts have become one again."""
+    return f"""account {before.let_in} keeps its stack and endpoint, which cost money
+once nobody asks that endpoint, with credentials of the account:
+  python -m pipelines destroy"""
+
+
+def left(run: Run, where: Account) -> tuple[str, str] | None:
+    """Return the endpoint that served here before another account does, and how to take it away."""
+    name = run.endpoint("production")
+    if not where.apart or endpoints.describe(run.aws, name) is None:
+        return None
+    delete = f"aws sagemaker delete-endpoint --region {run.aws.region} --endpoint-name {name}"
+    return name, f"nothing; no verb brings a release to it or back. Once nobody asks it: {delete}"
