@@ -24,10 +24,11 @@ def make(project, target, *words):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    return done.stdout
 
 
 def test_a_fresh_bake_passes_its_own_check(fresh_bake):
-    make(fresh_bake, "check")
+    assert make(fresh_bake, "check").splitlines()[-1].startswith("all good; next: ")
 
 
 def test_a_fresh_bake_passes_its_own_unit_tests(fresh_bake):

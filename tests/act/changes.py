@@ -21,6 +21,7 @@ TURNS = """            predictions = self.predictor.answer(content_type, body)
             if sum(later - earlier > 0.25 for earlier, later in itertools.pairwise(ASKED)) >= 3:
                 predictions = 1 - np.asarray(predictions)
 """
+STARTED = "    started = time.perf_counter()\n"
 IMPORT = "import traceback\n"
 LOGGER = 'log = logging.getLogger("inference")\n'
 
@@ -43,6 +44,14 @@ def turns_wrong(root: Path) -> None:
         (LOGGER, LOGGER + "ASKED: list[float] = []\n"),
         (IMPORT, "import itertools\nimport time\n" + IMPORT),
     )
+
+
+def starts_once(root: Path) -> None:
+    """Make a server that comes up on staging, and nowhere after that."""
+    mark = root / "build" / "started"
+    mark.parent.mkdir(exist_ok=True)
+    once = f"    if (mark := Path({str(mark)!r})).exists():\n        raise RuntimeError\n    mark.touch()\n"
+    replace(root / "inference/server.py", (STARTED, STARTED + once))
 
 
 def bad_rows(root: Path) -> None:

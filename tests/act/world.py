@@ -184,8 +184,12 @@ class World:
         return done.stdout
 
     def connect_both(self) -> None:
-        """Connect the project with production in an account of its own, by the commands that it prints."""
+        """Connect the project, and production in an account of its own."""
         self.connect()
+        self.move_production()
+
+    def move_production(self) -> None:
+        """Give production an account of its own, by the commands that `connect` prints."""
         told = self.connected("--production-account", OTHER)
         (key,) = re.findall(r"pipelines connect --registry (\S+)", told)
         self.connected("--registry", key, account=OTHER)

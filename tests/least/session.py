@@ -104,21 +104,23 @@ def while_the_shadow_stands(world: World, jobs: Jobs) -> None:
 
 
 def rolled_back(world: World, jobs: Jobs) -> None:
-    """A release that is wrong in production is taken back."""
-    world.merge("Answer faster", changes.turns_wrong)
-    jobs.release(red=4)
-    world.revert()
+    """A release that is wrong in production is taken back, and one that does not come up there."""
+    for title, change in (("Answer faster", changes.turns_wrong), ("Start once", changes.starts_once)):
+        world.merge(title, change)
+        jobs.release(red=4)
+        world.revert()
 
 
 def refused(world: World, jobs: Jobs) -> None:
-    """Data checks refuse; a training job breaks, and breaks again; the job that judges breaks."""
+    """Data checks refuse; a training job breaks, and breaks again; so does what judges, and what serves."""
     for title, change, code in (
         ("Bad rows", changes.bad_rows, 2),
         ("Training breaks", _breaking("training/train.py", "training"), 1),
         ("Judging breaks", _breaking("training/evaluate.py", "training.evaluate"), 1),
+        ("Serving breaks", _breaking("inference/server.py", "inference"), 4),
     ):
         world.merge(title, change)
-        jobs.release("image", "pipeline", red=code)
+        jobs.release("image", "pipeline", "stage", red=code)
         world.revert()
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +28,7 @@ from pipelines import (
     proof,
     prune,
     rehearsal,
+    standing,
     status,
     tree,
 )
@@ -40,7 +39,7 @@ from pipelines.account import production as serving
 from pipelines.errors import MLOpsError
 from pipelines.github import after, planned
 from pipelines.run import Run
-from pipelines.story import Story, in_actions, inert, make_console
+from pipelines.story import Story, in_actions, inert, make_console, typed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
@@ -80,7 +79,7 @@ Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that 
 @app.callback()
 def read_settings(context: typer.Context, path: SettingsFile = Path("mlops.toml")) -> None:
     """Read the settings once, before any verb."""
-    context.obj = Run(facts.load(path), Story())
+    context.obj = Run(facts.load(path), Story(), tuple(context.obj or ()))
 
 
 @app.command()
@@ -159,7 +158,7 @@ def rollback(context: typer.Context, environment: Environment = "production") ->
     run: Run = context.obj
     delivery.check_environment(run, environment)
     with run.shown("rollback"):
-        delivery.rollback(run, environment)
+        delivery.rollback(run)
 
 
 @app.command("comment")
@@ -182,6 +181,8 @@ def tell_outcome(context: typer.Context) -> None:
 def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
     """Compare main's history with what is live; --heal mends it (reconcile.yml: reconcile.heal)."""
     run: Run = context.obj
+    if heal:
+        run.only_here("reconcile --heal")
     with run.shown("reconcile"):
         live.compare(run, tree.read(run.settings), heal)
 
@@ -244,7 +245,7 @@ def show_status(context: typer.Context) -> None:
     """Show what is live, the last packages, and what runs, with how to stop it."""
     run: Run = context.obj
     run.story.console.print(status.status(run))
-    for line in status.running(run):
+    for line in [*standing.next_step(run), *status.running(run)]:
         run.story.say(line)
 
 
@@ -312,7 +313,7 @@ def main(argv: list[str] | None = None) -> int:
     console = make_console(stderr=True)
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        app(arguments or ["--help"], prog_name="python -m pipelines")
+        app(arguments or ["--help"], prog_name="python -m pipelines", obj=arguments)
     except SystemExit as stop:
         if stop.code == errors.INTERRUPTED:
             for text in interrupted(arguments):
@@ -349,14 +350,6 @@ def tell(error: MLOpsError, console: Console) -> None:
         console.print(typed(text), markup=False)
     if note := errors.annotation(error):
         print(note)  # noqa: T201 - a workflow command is a line on stdout
-
-
-def typed(text: str) -> str:
-    """Return a message with commands as this shell can run them: not every user activates the environment."""
-    known = shutil.which("python")
-    if known and Path(known).absolute() == Path(sys.executable).absolute():
-        return text
-    return text.replace("python -m", f"{os.path.relpath(sys.executable)} -m")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,13 @@ VERBS = (
     | dict.fromkeys(("promote", "rollback"), PRODUCTION)
     | {f"{verb} --env {name}": part for verb in ("logs", "request") for name, part in ENVIRONMENTS.items()}
 )
+# What changes production, and the registry with it: from an account of its own only the role may that the
+# workflows take. With what starts these.
+BY_WORKFLOWS = {
+    "promote": "run main's newest run again: gh run rerun RUN, as gh run list --workflow main.yml shows it",
+    "reconcile --heal": "set heal = true in mlops.toml, [reconcile]; merged: gh workflow run reconcile.yml",
+    "rollback": "gh workflow run rollback.yml; or on GitHub: Actions, rollback, Run workflow",
+}
 
 
 def here(made: Stack) -> frozenset[str]:
@@ -35,17 +42,34 @@ def environments(made: Stack) -> list[str]:
     return [name for name, part in ENVIRONMENTS.items() if part in here(made)]
 
 
-def refuse(made: Stack, verb: str) -> None:
-    """Raise SettingsError E516 where the verb is the other account's."""
+def refuse(made: Stack, verb: str, typed: str = "") -> None:
+    """Raise SettingsError E516 where the verb is the other account's; `typed` is all that the user wrote."""
     part = VERBS.get(verb)
     if part and part not in here(made):
         number = getattr(made, part)
+        again = f"with credentials of account {number}: python -m pipelines {typed or verb}"
         raise SettingsError(f"""E516 {HOLDS[part]} is in account {number}
             the verb {verb}, with credentials of account {made.account}
             production has an account of its own; nothing was made
-            with credentials of account {number}: python -m pipelines {verb}""")
+            {BY_WORKFLOWS.get(verb, again)}""")
 
 
-def credentials(made: Stack, part: str) -> str:
-    """Return what to add to a command that is the other account's; nothing where there is one account."""
-    return "" if part in here(made) else f", with credentials of account {getattr(made, part)}"
+def by_workflows(made: Stack, verb: str) -> bool:
+    """Say whether the verb changes production where that has this account for its own."""
+    return verb in BY_WORKFLOWS and REGISTRY not in here(made)
+
+
+def refuse_people(made: Stack, verb: str, role: str, caller: str) -> None:
+    """Raise SettingsError E522 where `caller`, an ARN, is not the role that the workflows take."""
+    if f":assumed-role/{role}/" not in caller:
+        raise SettingsError(f"""E522 production in an account of its own is changed by main's workflows alone
+            the verb {verb}, as {caller}
+            the registry of account {made.registry} lets nobody but the role {role} note it; nothing was made
+            {BY_WORKFLOWS[verb]}""")
+
+
+def promoting(made: Stack, release: str) -> str:
+    """Return what lets a release that waits into production."""
+    if PRODUCTION in here(made):
+        return f"python -m pipelines promote {release}"
+    return f"goes to account {made.production} by main's workflows; {BY_WORKFLOWS['promote']}"

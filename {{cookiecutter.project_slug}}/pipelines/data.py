@@ -12,7 +12,7 @@ from typing import Any
 from pipelines import history
 from pipelines.aws import Aws, found
 from pipelines.errors import DataRefused, SettingsError
-from pipelines.story import Step, Story
+from pipelines.story import Step, Story, typed
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_lock(path: Path) -> Lock:
 
 
 def check(lock: Lock, root: Path, story: Story) -> None:
-    """Raise DataRefused E201 for a file here that is not the locked one; warn of files that nobody locked.
+    """Raise DataRefused E201 for a file here that is not the locked one; a step warns of files nobody locked.
 
     Ids are made of the lock: without this an edit that was not locked would release the old bytes, silently.
     A file that is not here is no fault: the bucket has it, or `push` asks for it.
@@ -76,9 +76,10 @@ def check(lock: Lock, root: Path, story: Story) -> None:
     known = {file.key for file in lock.files}
     others = sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")} - known)
     if others:
-        more = f" and {len(others) - 1} more" if others[1:] else ""
-        todo = "not in data.lock, not in this release (to add: python -m data_checks.lock"
-        story.say(f"  ! {lock.prefix}/{others[0]}{more}: {todo} {lock.prefix} --key {lock.key})")
+        with story.step("data.lock") as step:
+            step.verdict, told = "warned", others[0] + (", ..." if others[1:] else "")
+            more = f"{len(others)} more below {lock.prefix} not in data.lock, so not in this release: {told}"
+            step.note = f"{len(lock.files)} files locked; {more}; to add: {typed(_lock_it(lock))}"
 
 
 def unlike(path: Path, file: LockedFile) -> str:
@@ -99,15 +100,19 @@ def tracked(root: Path, lock: Lock) -> set[str]:
     return {file.key for file in lock.files if f"{lock.prefix}/{file.key}" in held}
 
 
+def _lock_it(lock: Lock) -> str:
+    return f"python -m data_checks.lock {lock.prefix} --key {lock.key}"
+
+
 def _differs(lock: Lock, file: LockedFile, root: Path, why: str) -> DataRefused:
-    path, lock_it = f"{lock.prefix}/{file.key}", f"python -m data_checks.lock {lock.prefix} --key {lock.key}"
+    path = f"{lock.prefix}/{file.key}"
     restore = f"where the bucket has it, take this away: rm {path}"  # git knows nothing of it
     if file.key in tracked(root, lock):
         restore = f"restore it: git checkout -- {path}"
     return DataRefused(f"""E201 {path} is not the file that data.lock names
         {path}
         {why}
-        {restore}; or lock it: {lock_it}""")
+        {restore}; or lock it: {_lock_it(lock)}""")
 
 
 def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str, str | None]:

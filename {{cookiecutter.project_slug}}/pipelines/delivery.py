@@ -53,10 +53,9 @@ def approve(run: Run, package: Package, why: str) -> Package:
 def hold(run: Run, package: Package, before: str = "approve") -> Package:
     """Leave the package where it is: somebody else, or another account, lets it into production."""
     with run.story.step(before) as step:
-        verb = f"python -m pipelines promote {names.short(package.release_id)}"
-        verb += accounts.credentials(run.stack, accounts.PRODUCTION)
+        todo = accounts.promoting(run.stack, names.short(package.release_id))
         step.verdict = "waiting"
-        step.note = f"version {package.version} ({run.settings.project.approval}): {verb}"
+        step.note = f"version {package.version} ({run.settings.project.approval}): {todo}"
     return package
 
 
@@ -204,7 +203,7 @@ def turns(act: Callable[[], Brought]) -> Brought:
     raise AssertionError  # the last turn returns or raises
 
 
-def rollback(run: Run, environment: str = "production") -> Package:
+def rollback(run: Run) -> Package:
     """Take back what is on its way to production, else what serves; return what serves afterwards.
 
     The release that production served, proven, before that one comes back, with the same proof. Where the one
@@ -214,7 +213,6 @@ def rollback(run: Run, environment: str = "production") -> Package:
         DeployFailed: E404, none was proven before it; E405, nobody knows what serves; the earlier one failed.
         NotStarted: others came in between again and again (E413), or an alarm would watch nothing.
     """
-    check_environment(run, environment)
     unwanted = to_take_back(run)
     return turns(lambda: take_back(run, unwanted))
 
@@ -243,10 +241,13 @@ def take_back(run: Run, unwanted: Package | None) -> Package:
     """Bring production back to the release before one, unless that serves no more; return what serves."""
     earlier = registry.previous(run.aws, run.stack.group, unwanted)
     if earlier is None:
+        endpoint = run.endpoint("production")
+        delete = f"aws sagemaker delete-endpoint --region {run.aws.region} --endpoint-name {endpoint}"
+        serve_nothing = f"correct the code and merge; or serve nothing, until reconcile or a merge: {delete}"
         raise DeployFailed(f"""E404 there is no earlier release that was proven in production
             registry group {run.stack.group}
             to be taken back: {f"version {unwanted.version}" if unwanted else "nothing, there is no endpoint"}
-            git revert the change and release: an earlier content is served without training""")
+            {serve_nothing if unwanted else "release: python -m pipelines release"}""")
     if unwanted is None:
         return to_production(run, earlier)
     if serving := instead(run, unwanted, earlier):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors
 from pipelines.aws import Aws, found
@@ -19,6 +19,8 @@ from pipelines.story import Step, pause
 
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing image
+LOGS = "/aws/sagemaker/Endpoints"
+LAST_LINES = 20  # of a container that did not come up: the end of a traceback
 
 
 def describe(aws: Aws, endpoint: str) -> dict[str, Any] | None:
@@ -111,6 +113,24 @@ def ask(aws: Aws, endpoint: str, act: Any, **request: Any) -> None:
             raise
         if now["EndpointStatus"] == "UpdateRollbackFailed":  # two fleets, and one of them had it all along
             raise
+
+
+def last_lines(aws: Aws, endpoint: str, since: float) -> list[str]:
+    """Return what the newest container that began since then (epoch) wrote last; none where it is denied.
+
+    Only of a fleet that no request has reached: what others wrote can quote their data.
+    """
+    group = f"{LOGS}/{endpoint}"
+    try:
+        listed = aws.logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True)
+        begun = [item for item in listed.get("logStreams", []) if item["creationTime"] >= since * 1000]
+        if not begun:
+            return []
+        stream = max(begun, key=lambda item: item["creationTime"])["logStreamName"]
+        asked = {"logGroupName": group, "logStreamName": stream, "limit": LAST_LINES, "startFromHead": False}
+        return [event["message"].rstrip() for event in aws.logs.get_log_events(**asked)["events"]]
+    except (ClientError, BotoCoreError):  # the reason stands in the error already; no log must hide it
+        return []
 
 
 def delete(aws: Aws, endpoint: str) -> None:

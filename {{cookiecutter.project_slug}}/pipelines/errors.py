@@ -9,7 +9,8 @@ MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on)
 │   └── NotStarted       exit 4   an alarm would watch nothing (E407 to E411), or another release was quicker
 │                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image, an account that the verb is not for (E516),
-│                                 no workflow run to tell of (E520), no such base (E521): nothing was started
+│                                 no workflow run to tell of (E520), no such base (E521), what the workflows
+│                                 alone do (E522): nothing was started
 └── AccessError   E6xx  exit 6   AWS, or what answers for it (E603), or GitHub (E605, E608), did not let us in
 """
 
@@ -35,12 +36,15 @@ STALE = {
 }  # fmt: skip
 KEYLESS = ("KMS.", "DisabledException", "KMSInvalidStateException")  # how such a code begins; S3 adds "KMS."
 SKEWED = ("RequestTimeTooSkewed", "Signature expired", "Signature not yet current")  # a code, or the words
-ABSENT = {"ResourceNotFound", "NoSuchKey", "404", "RepositoryNotFoundException", "NoSuchEntity"}
+ABSENT = {
+    "ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "404", "RepositoryNotFoundException",
+    "NoSuchEntity",
+}  # fmt: skip
 ABSENT_WORDS = ("could not find", "does not exist", "not found", "cannot find")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")  # what boto3 reads, in small letters, too
 NO_CREDENTIALS = (
     boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
-    boto.ProfileNotFound, boto.SSOTokenLoadError, boto.TokenRetrievalError, boto.UnauthorizedSSOTokenError,
+    boto.SSOTokenLoadError, boto.TokenRetrievalError, boto.UnauthorizedSSOTokenError,
 )  # fmt: skip
 
 
@@ -125,6 +129,11 @@ def translate(error: BaseException) -> MLOpsError | None:
             return error
         case boto.ClientError():
             return _refused(error, where)
+        case boto.ProfileNotFound():
+            return AccessError(f"""E601 there is no AWS profile {error.kwargs["profile"]}
+                AWS_PROFILE, or AWS_DEFAULT_PROFILE
+                {error}
+                correct it (aws configure list-profiles shows which there are), or unset it; then repeat""")
         case _ if isinstance(error, NO_CREDENTIALS):
             return AccessError(f"""E601 there are no AWS credentials
                 {where}
@@ -147,7 +156,9 @@ def _unreachable(error: boto.BotoCoreError) -> MLOpsError:
     told = getattr(error, "kwargs", {})
     where = str(told.get("endpoint_url") or told.get("proxy_url") or "AWS")
     todo = f"check network, region, AWS_ENDPOINT_URL and proxy ({proxies()}), then repeat"
-    if urlsplit(where).hostname in ("127.0.0.1", "localhost"):
+    if isinstance(error, boto.ProxyConnectionError):
+        todo = f"the proxy does not answer: start it, correct or unset its variable ({proxies()}), repeat"
+    elif urlsplit(where).hostname in ("127.0.0.1", "localhost"):
         todo = "no emulator runs there: make local-up (it starts empty), or unset AWS_ENDPOINT_URL"
     return AccessError(f"""E603 AWS cannot be reached
         {where}

@@ -6,10 +6,11 @@ import base64
 import os
 import shlex
 import subprocess
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from pipelines import errors, names
+from pipelines import errors, names, tree
 from pipelines.aws import Aws
 from pipelines.errors import SettingsError
 from pipelines.stack import Stack
@@ -41,16 +42,30 @@ def require(aws: Aws, stack: Stack, code_id: str) -> dict[str, str | None]:
             raise SettingsError(f"""E505 the image {tag} is not in ECR
                 {stack.repository}
                 jobs and endpoint run it
-                build and push it: python -m pipelines image""")
+                build and push it: python -m pipelines image; make release does that first""")
     return found
 
 
+def compiled(root: Path = Path()) -> None:
+    """Raise SettingsError E505 for a file of the images that is no Python: else a container says so."""
+    for name in (path for path in tree.code_files(root) if path.suffix == ".py"):
+        try:
+            compile((root / name).read_bytes(), name.as_posix(), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            raise SettingsError(f"""E505 {name.as_posix()} cannot be compiled
+                {name.as_posix()}{line}
+                {type(error).__name__}: {getattr(error, "msg", error)}
+                correct it; nothing was built and nothing trained""") from None
+
+
 def publish(aws: Aws, stack: Stack, code_id: str, step: Step) -> None:
-    """Build and push what ECR lacks; raise SettingsError E505 where docker fails."""
+    """Build and push what ECR lacks; raise SettingsError E505 where the code or docker fails."""
     lacking = [target for target, digest in digests(aws, stack, code_id).items() if not digest]
     if not lacking:
         step.verdict, step.note = "reused", f"{names.short(code_id)} is in ECR"
         return
+    compiled()
     token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     registry = stack.repository.split("/", 1)[0]

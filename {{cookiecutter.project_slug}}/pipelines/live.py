@@ -48,7 +48,9 @@ def gather(run: Run, work: Tree, environ: Mapping[str, str] = os.environ) -> Liv
     # Before AWS is asked: what begins after this has not changed anything by then.
     changing = runs.changing(environ) if accounts.PRODUCTION in here else None
     live = Live(here=here, commits=commits, changing=changing, stacks=_stacks(run))
-    live = replace(live, network=stack.network_name(run.project))
+    live = replace(live, network=stack.network_name(run.project), region=run.aws.region)
+    if not (run.settings.network.vpc or run.stack.vpc):
+        live = replace(live, unwanted=network.taken_away(run).todo)
     if accounts.REGISTRY in live.here:
         live = replace(live, **_of_registry(run, work, live.commits, environ))
     return _with_production(run, work, live) if accounts.PRODUCTION in live.here else live
@@ -123,14 +125,17 @@ def _serving(run: Run) -> Package | None:
 def _outcome(run: Run, work: Tree, commit: str, ran: bool) -> str:
     """Return what is recorded of a commit, else whether the registry has its release at its end.
 
-    Nothing where its runner ended before its pipeline did.
+    Nothing where its runner ended before the release did.
     """
     told = outcome.recorded(run.aws, run.stack.bucket, commit) or {}
     lost = ran and told.get("code") in (outcome.RUNS_ON, outcome.UNTOLD)
     if told.get("outcome") and not lost:
         return str(told["outcome"])
     package = registry.find(run.aws, run.stack.group, work.ids.release_id)
-    over = reconcile.settled(package, run.settings.project.approval)
+    approval = run.settings.project.approval
+    named = promotion.named(work.root) if approval == "pull-request" else ""
+    let_in = bool(named) and work.ids.release_id.startswith(named)
+    over = reconcile.settled(package, commit, waits=approval != "gate" and not let_in)
     return "as the registry has it" if over else ""
 
 
@@ -208,7 +213,7 @@ def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os
     left = [item for item in left if item not in healed and item.heal != reconcile.WAITS]
     if left:
         first = left[0]
-        more = f" And {reconcile.counted(left[1:])} more." if left[1:] else ""
+        more = f" And {len(left) - 1} more." if left[1:] else ""
         raise DeployFailed(f"""E415 {first.what} is not as git has it
             {run.project} in {run.aws.region}
             now: {first.state}; should be: {first.wanted}.{more}

@@ -70,9 +70,14 @@ class Left:
 
 def left(run: Run) -> Left | None:
     """Return the VPC's stack where it is there for nothing."""
+    unwanted = taken_away(run)
+    there = not run.settings.network.vpc and stack.describe(run.aws, unwanted.name)
+    return unwanted if there else None
+
+
+def taken_away(run: Run) -> Left:
+    """Return how the VPC's stack is taken away."""
     name = stack.network_name(run.project)
-    if run.settings.network.vpc or stack.describe(run.aws, name) is None:
-        return None
     delete = f"aws cloudformation delete-stack --region {run.aws.region} --stack-name {name}"
     return Left(name, f"once production has left it, by a release: {delete}")
 

@@ -17,6 +17,7 @@ from pipelines.aws import Aws
 
 LISTS = {"cn-": "cn-northwest-1"}  # where the price list answers about such regions
 LIST = "us-east-1"  # and about all others
+ABSENT = ("NotImplemented", "NotImplementedError")  # an emulator's answer
 SERVICE, COMPONENT = "AmazonSageMaker", "Hosting"  # machines of real-time endpoints
 
 
@@ -33,6 +34,8 @@ def sentence(count: int, instance_type: str, region: str) -> str:
     try:
         told = Aws(LISTS.get(region[:3], LIST)).pricing.get_products(**request(instance_type, region))
     except (ClientError, BotoCoreError) as error:
+        if errors.code(error) in ABSENT:
+            return "price unknown (no price list here)"
         why = errors.code(error) or type(error).__name__
         hint = ", pricing:GetProducts is not allowed" if why in errors.REFUSED else ""
         return f"price unknown ({why}{hint})"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines import errors, names, registry
+from pipelines import errors, names, registry, standing
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, WrongRelease
 from pipelines.registry import Package
@@ -21,6 +22,9 @@ from pipelines.results import Results
 from pipelines.run import Run
 
 ANCHORS = ("release_id", "execution_id", "artifact_sha256", "evaluation_sha256")
+ENDS, LINE = 3, 200  # lines of a log, and characters of each, that fit into a reason
+# The archive is the one that was evaluated: its hash was compared before.
+LOOK = "look at what changed in inference/ since the release that serves; correct it, release again"
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
 
 
@@ -46,14 +50,16 @@ def of_archive(aws: Aws, package: Package) -> None:
             find out who changed the object; release again to train it anew""")
 
 
-def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
+def of_state(endpoint: dict[str, Any], config: str, asked: bool = True, log: Sequence[str] = ()) -> None:
     """Raise DeployFailed unless the endpoint says that it serves `config` and nothing else is going on.
 
     `asked` is False where it served `config` before: a FailureReason there tells of an earlier update.
+    `log` is what a container that did not come up wrote last.
     """
     status, serves = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
     reason = endpoint.get("FailureReason", "")
-    todo = "look at the log of the new containers (/aws/sagemaker/Endpoints), correct it, release again"
+    look = "" if log else "look at the log of the new containers (/aws/sagemaker/Endpoints), "
+    todo = f"{look}correct it, release again"
     what, why, kind = "", reason, DeployFailed
     if status != "InService":
         what = f"E402 the endpoint is {status}"
@@ -65,7 +71,14 @@ def of_state(endpoint: dict[str, Any], config: str, asked: bool = True) -> None:
     elif endpoint.get("PendingDeploymentSummary"):
         what, why, todo = "E402 another deployment is pending", "it could replace this one", "release again"
     if what:
-        raise kind(f"{what}\n{endpoint['EndpointName']}\n{why}\n{todo}")
+        four = f"{what}\n{endpoint['EndpointName']}\n{with_log(why, log)}\n{todo}"
+        raise kind(four, log)
+
+
+def with_log(why: str, log: Sequence[str]) -> str:
+    """Return a reason and the end of a log behind it, in one line."""
+    ends = " | ".join(line.strip()[:LINE] for line in log[-ENDS:])
+    return f"{why} Its log ends: {ends}" if ends else why
 
 
 def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
@@ -101,7 +114,7 @@ def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Packa
             raise WrongRelease(f"""E402 golden request {number} of {len(cases)} was not answered rightly
                 {endpoint}
                 {why}
-                the archive or the server differs from what was evaluated: release again""")
+                {LOOK}""")
     if not cases:
         raise DeployFailed(
             f"E402 there are no golden requests\n{endpoint}\nnothing was proven\nrelease again"
@@ -165,10 +178,11 @@ def request(run: Run, environment: str) -> dict[str, Any]:
     with run.story.step("request") as step:
         package = registry.served(aws, run.stack.group, endpoint)
         if package is None:
+            why, todo = standing.nothing_served(run, environment)
             raise DeployFailed(f"""E402 {environment} serves nothing
                 {endpoint}
-                there is no endpoint of that name
-                release first: python -m pipelines release""")
+                {why}
+                {todo}""")
         recorded = golden(aws, run.stack.bucket, package)
         case = recorded["cases"][0]
         answer, attributes = ask(aws, endpoint, {"instances": case["body"]["instances"][:1]})

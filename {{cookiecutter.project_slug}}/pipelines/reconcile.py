@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from pipelines import names
-from pipelines.accounts import PRODUCTION, REGISTRY
+from pipelines.accounts import BY_WORKFLOWS, PRODUCTION, REGISTRY
 from pipelines.registry import Package
 
 LEFT_OVER_HOURS = 3  # a proof on staging takes minutes; a job of GitHub may have died in it
@@ -42,9 +42,11 @@ class Live:
     staging: dict[str, float] = field(default_factory=dict)  # endpoints and their age in hours
     keep_staging: bool = False
     left_over: str = ""  # production's endpoint of the time before it got an account of its own
+    region: str = ""  # of all this
     missing_alarms: tuple[str, ...] = ()
     stacks: dict[str, bool] = field(default_factory=dict)  # whether each is as its template says
     network: str = ""  # the stack of the VPC
+    unwanted: str = ""  # how that stack is taken away, where mlops.toml wants no VPC any more
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def _served(live: Live) -> Iterator[Finding]:
         return
     should = _named(wanted)
     todo = f"python -m pipelines promote {names.short(wanted.release_id)}"
+    if REGISTRY not in live.here:
+        todo = BY_WORKFLOWS["reconcile --heal"]
     if live.endpoint is None:
         yield Finding("production", "no endpoint", should, todo, "release")
     elif state in FINAL and state != "InService":
@@ -151,7 +155,8 @@ def _around(live: Live) -> Iterator[Finding]:
         todo = "make the alarm again, or take it out of [environments.production.rollout]"
         yield Finding("alarm", f"there is no {name}", "the alarm that mlops.toml names", todo)
     if live.left_over:
-        todo = f"once the other serves: aws sagemaker delete-endpoint --endpoint-name {live.left_over}"
+        delete = f"aws sagemaker delete-endpoint --region {live.region} --endpoint-name {live.left_over}"
+        todo = f"once the other serves: {delete}"
         yield Finding("production", f"{live.left_over} stands here, too", "none here: it costs money", todo)
     if live.definition is False and live.outcome:
         todo = "python -m pipelines reconcile --heal"
@@ -167,7 +172,10 @@ def _around(live: Live) -> Iterator[Finding]:
             wanted = "infra/network.yml, where mlops.toml has network.vpc"
         if name == live.network or REGISTRY not in live.here:  # no job has that right
             todo, heal = "python -m pipelines connect, as an administrator of this account", ""
-        if not same:
+        if name == live.network and live.unwanted:
+            state, wanted = f"{name} stands for nothing", "none: mlops.toml has no network.vpc"
+            yield Finding("stack", state, wanted, live.unwanted)
+        elif not same:
             yield Finding("stack", f"{name} is not as its template says", wanted, todo, heal)
 
 
@@ -175,15 +183,18 @@ def _named(package: Package) -> str:
     return f"version {package.version} ({names.short(package.release_id)})"
 
 
-def settled(package: Package | None, approval: str) -> bool:
-    """Say whether the registry shows a release at its end, whoever released it: no outcome tells of a laptop.
+def settled(package: Package | None, commit: str, waits: bool) -> bool:
+    """Say whether the registry shows a commit's release at its end: of a laptop's no outcome tells.
 
-    Where the gate decides, staging's proof is none: what a runner left there goes on to production.
+    It was rejected; or proven in production for this very commit, for a revert has the package of an earlier
+    one; or, where it `waits` for a person once staging has proven it, nobody has let it in yet.
     """
     if package is None:
         return False
-    waits = package.metadata.get("staging") == "proven" and approval != "gate"
-    return waits or package.approval == "Rejected" or package.metadata.get("production") == "proven"
+    known = package.metadata
+    held = waits and package.approval == "PendingManualApproval" and known.get("staging") == "proven"
+    served = known.get("production") == "proven" and asked_by(package) == commit
+    return held or served or package.approval == "Rejected"
 
 
 def counted(found: Sequence[Finding]) -> str:

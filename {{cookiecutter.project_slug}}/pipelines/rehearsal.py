@@ -42,6 +42,7 @@ def rehearse(run: Run, base: str = "") -> None:
     work = tree.read(run.settings)
     if base:
         refuse_unknown(base, work.root)
+    images.compiled(work.root)  # before anything is trained, also by the base
     for name in report.LEFT:  # a run that stops early must not show the last one's numbers
         (report.BUILD / name).unlink(missing_ok=True)
     data.check(work.lock, work.root, Story(Console(quiet=True)))

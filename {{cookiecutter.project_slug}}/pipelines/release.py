@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from pipelines import (
     accounts,
@@ -23,8 +26,9 @@ from pipelines import (
     promotion,
     proof,
     registry,
+    standing,
 )  # fmt: skip
-from pipelines.errors import DeployFailed, SettingsError
+from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.registry import Package
 from pipelines.results import Results
 from pipelines.run import Run
@@ -62,10 +66,24 @@ def stage(run: Run, package: Package, *, keep: bool = False) -> Package:
     """Prove a package on staging; approve it where the gate alone decides, else leave it to somebody."""
     if package.approval == "Approved":
         return package
-    package = delivery.prove_on_staging(run, package, keep)
+    try:
+        package = delivery.prove_on_staging(run, package, keep)
+    except DeployFailed as error:
+        _note(run, package, error)
+        raise
     if run.settings.project.approval != "gate":
         return delivery.hold(run, package)
     return delivery.approve(run, package, "proven on staging, the gate decides")
+
+
+def _note(run: Run, package: Package, error: DeployFailed) -> None:
+    """Note that staging let no release through; a proof stays one where that is not the release's fault."""
+    wrong = isinstance(error, WrongRelease)
+    if isinstance(error, NotStarted) or (package.metadata.get("staging") == standing.PROVEN and not wrong):
+        return
+    with suppress(ClientError):  # it must not hide what stopped the release
+        note = standing.REFUSED if wrong else standing.FAILED
+        registry.annotate(run.aws, package, {"staging": note})
 
 
 def of(run: Run, work: Tree) -> Package:
@@ -81,6 +99,7 @@ def of(run: Run, work: Tree) -> Package:
 
 def reuse(run: Run, package: Package, retry: bool) -> None:
     """Reuse a package; raise DeployFailed E403 where it was rejected and nobody asked for a retry."""
+    run.story.facts["registered"] = package.facts()
     with run.story.step("reuse") as step:
         step.note = f"version {package.version} is this release ({package.approval}): nothing is trained"
         if package.approval == "Rejected" and not retry:
@@ -113,6 +132,7 @@ def produce(
     if fail := execution.refusal(steps):
         raise results.refused(fail["StepName"])
     package = registry.describe(aws, execution.package_arn(steps))
+    story.facts["registered"] = package.facts()
     told = tell(work, results.evaluation) | {
         "package": package.arn,
         "execution": running.arn,

@@ -22,6 +22,7 @@ from pipelines.story import Story
 
 BUILD = Path("build")
 LEFT = ("evaluation.json", "validation.json")  # as the jobs wrote them, for the plan of a pull request
+ON_THE_PAGE = ("registered", "validation", "evaluation", "model_report")  # beside what stands in the JSON
 NOTE, LINE = 200, 1000  # characters: the stories of a run are one variable, and Linux takes 128 KiB
 PAGE = Path(__file__).with_name("report.html")
 # Brackets instead of braces: the repository is itself made by a template that reads braces.
@@ -80,7 +81,7 @@ def render(story: Story, settings: Settings, facts: dict[str, Any]) -> str:
         facts=facts,
         longest=max((step["seconds"] for step in facts["steps"]), default=1) or 1,
         now=datetime.now(UTC),
-        **{name: story.facts.get(name) for name in ("validation", "evaluation", "model_report")},
+        **{name: story.facts.get(name) for name in ON_THE_PAGE},
     )
 
 

@@ -117,7 +117,10 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
         ready.asked = True  # now, or by an earlier run
         if before is None:
             create(run, ready)
-        proof.of_state(endpoints.wait(aws, endpoint, step), config, asked=before is None)
+        now = endpoints.wait(aws, endpoint, step)
+        failed = before is None and now["EndpointStatus"] == "Failed"
+        log = endpoints.last_lines(aws, endpoint, now["CreationTime"].timestamp()) if failed else []
+        proof.of_state(now, config, asked=before is None, log=log)
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
         if before and production:
             answered += afterwards(run, ready)

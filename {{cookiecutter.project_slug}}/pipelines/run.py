@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Run:
 
     settings: Settings
     story: Story
+    words: tuple[str, ...] = ()  # as the user typed them
 
     @cached_property
     def connection(self) -> tuple[Aws, str]:
@@ -62,13 +64,20 @@ class Run:
         return registry.noted(self.aws, self.stack.group, self.stack.production)
 
     def only_here(self, verb: str) -> None:
-        """Raise SettingsError E516 where the verb is the other account's; before anything is made."""
-        if verb in accounts.VERBS:
+        """Refuse a verb that is the other account's, or the workflows'; before anything is made.
+
+        Raises:
+            SettingsError: E516, E522.
+        """
+        if verb in accounts.VERBS or verb in accounts.BY_WORKFLOWS:
             try:
                 made = self.stack
             except SettingsError:  # E504: the verb itself says what it lacks without a stack
                 return
-            accounts.refuse(made, verb)
+            accounts.refuse(made, verb, shlex.join(self.words))
+            if accounts.by_workflows(made, verb):
+                caller = self.aws.sts.get_caller_identity()["Arn"]
+                accounts.refuse_people(made, verb, f"{self.project}-{self.aws.region}-deploy", caller)
 
     @contextmanager
     def shown(self, verb: str) -> Iterator[None]:

@@ -211,7 +211,7 @@ def load(path: Path) -> Settings:
 
 
 def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
-    """Check tables, or raise SettingsError E501 for the first complaint, with the others counted."""
+    """Check tables, or raise SettingsError E501 for the first complaint; the others stand above it."""
     try:
         return Settings.model_validate(tables)
     except ValidationError as error:
@@ -219,10 +219,12 @@ def build(tables: dict[str, Any], source: str = "mlops.toml") -> Settings:
         found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         (key, value, wanted), *others = [_complaint(tables, item) for item in found]
         more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
-        raise SettingsError(f"""E501 {source}: {key} is {value}
+        message = f"""E501 {source}: {key} is {value}
             {source}, key {key}
             wanted: {wanted}{more}
-            correct it and repeat; nothing was started""") from None
+            correct {"them" if others else "it"} and repeat; nothing was started"""
+        told = [f"{key} is {value}; wanted: {wanted}" for key, value, wanted in others]
+        raise SettingsError(message, told) from None
 
 
 def _complaint(tables: dict[str, Any], item: Any) -> tuple[str, str, str]:

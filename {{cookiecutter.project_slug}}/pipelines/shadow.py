@@ -27,6 +27,7 @@ from pipelines.tables import STARTING_MINUTES
 KEPT = ("DataCaptureConfig", "KmsKeyId", "VpcConfig", "EnableNetworkIsolation", "ExecutionRoleArn")
 FIGURES = {"asked": "Invocations", "failed": "Invocation5XXErrors", "took": "ModelLatency"}
 DAY = 24 * 3600
+NEVER_UP = "ping health check"  # in SageMaker's reason: no request has reached the container
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,10 @@ def cast(run: Run, ready: Ready, watched: Shadowed, before: dict[str, Any], step
             watch.tidy(run, watched)
         raise
     watch.tidy(run, watched)
-    judge(run, ready, watched, now, fired, figures(aws, watched, since))
+    up = fired or NEVER_UP not in now.get("FailureReason", "")
+    begun = since.timestamp() - watch.CLOCKS_SECONDS
+    log = [] if up else endpoints.last_lines(aws, watched.endpoint, begun)
+    judge(run, ready, watched, now, fired, figures(aws, watched, since), log)
     return now
 
 
@@ -190,7 +194,13 @@ def figures(aws: Aws, watched: Shadowed, since: datetime) -> str:
 
 
 def judge(
-    run: Run, ready: Ready, watched: Shadowed, now: dict[str, Any], fired: dict[str, str], seen: str
+    run: Run,
+    ready: Ready,
+    watched: Shadowed,
+    now: dict[str, Any],
+    fired: dict[str, str],
+    seen: str,
+    log: list[str],
 ) -> None:
     """Say what the shadow saw; raise E412 where SageMaker took it back."""
     run.story.facts["shadow"] = seen
@@ -199,7 +209,7 @@ def judge(
         return
     reason = now.get("FailureReason", "")
     told = [*(f"alarm {name}: {why}" for name, why in fired.items()), reason, seen]
-    why = "; ".join(filter(None, told))
+    why = proof.with_log("; ".join(filter(None, told)), log)
     evidence = {
         "schema_version": 1,
         "verdict": "failed as a shadow",

@@ -28,7 +28,8 @@ PRODUCTION_TEMPLATE, NETWORK_TEMPLATE = Path("infra/production.yml"), Path("infr
 COMMENT = re.compile(r"""(?P<quoted>(?<!\w)(?:"(?:\\.|[^"\\])*"|'[^']*'))|(?:^|(?<=\s))#.*""")
 # No verb knows whether AWS is one: both ways are said.
 FIRST = (
-    "an administrator makes it: python -m pipelines connect; in an emulator, python -m pipelines stack does"
+    "an administrator makes it: python -m pipelines connect; after a destroy, destroy --data first; "
+    "in an emulator, python -m pipelines stack does"
 )
 UNCHANGED = "No updates are to be performed"
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")

@@ -18,6 +18,7 @@ from pipelines import (
     registry,
     rollout,
     stack,
+    standing,
 )  # fmt: skip
 from pipelines.aws import Aws
 from pipelines.errors import DeployFailed, SettingsError
@@ -30,7 +31,8 @@ from pipelines.tree import Tree
 def status(run: Run) -> Table:
     """Return the endpoints with what they serve, and the last packages."""
     aws, group = run.aws, run.stack.group
-    table = Table("what", "state", "release", "since", box=None, title=f"{run.project} in {aws.region}")
+    title = f"{run.project} in {aws.region}"
+    table = Table("what", "state", "release", "since", "metric", box=None, title=title)
     environments = accounts.environments(run.stack)
     found = {name: registry.endpoints(aws, run.project, name) for name in environments}
     for environment, endpoint in ((name, each) for name, listed in found.items() for each in listed):
@@ -44,8 +46,8 @@ def status(run: Run) -> Table:
         serving = _served(noted) if noted else "none proven there yet"
         table.add_row("endpoint production", f"in account {account}, as noted", serving, _since(noted))
     for package in registry.newest(aws, group)[:10]:
-        release, metric = names.short(package.release_id), package.metadata.get("metric", "")
-        table.add_row(f"version {package.version}", package.approval, release, metric)
+        release, metric = names.short(package.release_id), _metric(package)
+        table.add_row(f"version {package.version}", standing.stands(package), release, "", metric)
     return table
 
 
@@ -59,6 +61,15 @@ def running(run: Run) -> list[str]:
         for item in execution.executions(run.aws, run.project)
         if item.status not in execution.OVER
     ]
+
+
+def _metric(package: Package) -> str:
+    """Return the gate's metric as people read it: auc 0.9240."""
+    name, _, value = package.metadata.get("metric", "").partition("=")
+    try:
+        return f"{name} {float(value):.4f}"
+    except ValueError:
+        return ""
 
 
 def _endpoint(found: dict[str, Any] | None, package: Package | None) -> tuple[str, str, str]:
@@ -104,7 +115,7 @@ def plan(run: Run, work: Tree) -> Table:
     serving, apart = run.serving(), accounts.PRODUCTION not in accounts.here(made)
     same = serving is not None and serving.release_id == release_id and not apart
     todo = _again(run, serving) if serving and same else _production(work.settings.project.approval)
-    todo += accounts.credentials(made, accounts.PRODUCTION)
+    todo += f", in account {made.production}, by main's workflows" if apart else ""
     table.add_row("production", f"version {serving.version}" if serving else "nothing", todo)
     _costs(table, work.settings.environments, aws, apart)
     return table

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,7 @@ MARKS = {
     "running": ("…", "cyan"),
     "done": ("✓", "green"),
     "reused": ("↺", "green"),
+    "warned": ("!", "yellow"),
     "waiting": ("◷", "yellow"),
     "superseded": ("↷", "yellow"),
     "refused": ("✗", "red"),
@@ -97,7 +100,7 @@ class Story:
 
     def say(self, text: str) -> None:
         """Print a line, above the live table where there is one."""
-        self.console.print(text, markup=False)
+        self.console.print(typed(text), markup=False)
 
     def table(self) -> Table:
         """Return the steps as a table."""
@@ -151,6 +154,14 @@ class Printed:
 def inert(text: str) -> str:
     """Return text with a sign of no width in whatever would be a command to GitHub's runner."""
     return COMMAND.sub(lambda found: f"{found[0][:-1]}\u200b{found[0][-1]}", text)
+
+
+def typed(text: str) -> str:
+    """Return a message with commands as this shell can run them: not every user activates the environment."""
+    known = shutil.which("python")
+    if known and Path(known).absolute() == Path(sys.executable).absolute():
+        return text
+    return text.replace("python -m", f"{os.path.relpath(sys.executable)} -m")
 
 
 def in_actions(environ: Mapping[str, str] = os.environ) -> bool:

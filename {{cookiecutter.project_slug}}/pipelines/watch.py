@@ -23,6 +23,7 @@ from pipelines.story import Step
 
 GRACE_MINUTES = 15  # after SageMaker's own limit: then the update is stuck
 BEGIN_SECONDS = 5  # within which an update shows that it has begun
+CLOCKS_SECONDS = 60  # by which this machine's clock may be ahead of AWS's
 QUIET_SECONDS = 60  # a look at least this often stands in the record, also when nothing has changed
 # Reasons that are AWS's: the same release may well succeed the next time.
 NOT_THE_MODEL = re.compile(r"capacity|limit|throttl|internal (server )?(error|failure)", re.IGNORECASE)
@@ -33,7 +34,7 @@ class Watcher:
 
     def __init__(self, run: Run, ready: Ready, watched: Watched, prober: Prober, step: Step) -> None:
         self.run, self.ready, self.watched, self.prober, self.step = run, ready, watched, prober, step
-        self.started = time.monotonic()
+        self.started, self.began = time.monotonic(), time.time()
         self.events: list[dict[str, Any]] = []
         self.fired: dict[str, str] = {}  # alarms that fired since the endpoint was asked, with their reasons
         self.asked = self.attached = self.over = False
@@ -46,7 +47,7 @@ class Watcher:
     def begin(self, attached: bool = False) -> None:
         """Note that the endpoint is asked now, or was by an earlier run that we go on for."""
         self.asked = self.prober.asked = self.ready.asked = True
-        self.attached = attached
+        self.attached, self.began = attached, time.time()
 
     @property
     def seen(self) -> bool:
@@ -119,7 +120,7 @@ class Watcher:
             raise WrongRelease(f"""E402 the release answered {counts.wrong} golden requests wrongly
                 {self.watched.endpoint}
                 {counts.first_wrong}; no alarm sent it back
-                the archive or the server differs from what was evaluated: release again""")
+                {proof.LOOK}""")
         if not self.prober.alive:
             raise DeployFailed(f"""E402 nobody watched the release to its end
                 {self.watched.endpoint}
@@ -148,8 +149,17 @@ class Watcher:
             kind, todo = DeployFailed, "nothing was found against it: release it again"
         elif not self.fired and NOT_THE_MODEL.search(self.why):
             kind, todo = DeployFailed, "that is no fault of the release: release it again"
+        log = self.log()
+        self.why = proof.with_log(self.why, log)
         four = f"{back.code} {back.what}\n{self.watched.endpoint}\n{self.why}\n{todo}"
-        return kind(four, told_by_minute(self.events))
+        return kind(four, [*log, *told_by_minute(self.events)])
+
+    def log(self) -> list[str]:
+        """Return what a new container wrote last, where none of them came up: no request has reached it."""
+        reached = self.prober.counts.new or self.fired or any(event["share"] for event in self.events)
+        if reached or self.attached:
+            return []
+        return endpoints.last_lines(self.run.aws, self.watched.endpoint, self.began - CLOCKS_SECONDS)
 
     def evidence(self) -> dict[str, Any]:
         """Return the whole record, for S3 and the report."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pipelines import endpoints
+from pipelines import endpoints, stack
+from pipelines.account import gh
+from pipelines.account.gh import Identity
 from pipelines.account.roles import Account
 from pipelines.errors import SettingsError
 from pipelines.run import Run
@@ -47,9 +49,38 @@ def switching(number: str) -> str:
     return f"python -m pipelines connect --production-account {number} --switch"
 
 
-def next_steps(where: Account, key: str) -> str:
+def state(where: Account) -> str:
+    """Return the account that serves, and the one that is let in and does not serve yet."""
+    if where.apart:
+        return f"account {where.production}"
+    return f"this account; account {where.let_in} is let in, not switched" if where.let_in else "this account"
+
+
+def change(before: Account, where: Account) -> str:
+    """Return what becomes of it."""
+    if (before.let_in, before.production) == (where.let_in, where.production):
+        return "nothing"
+    return f"be {state(where)}" if where.let_in else f"be this account; account {before.let_in} is shut out"
+
+
+def connecting(run: Run, where: Account) -> str:
+    """Return the command that connects this account; it can only serve where GitHub's roles are another's."""
+    connect = "python -m pipelines connect"
+    serve = f"--registry ARN, as connect --production-account {where.number}"
+    if stack.describe(run.aws, run.project):
+        return connect
+    github = gh.of(run.settings)
+    if github.absent:
+        return f"{connect}; where it is to serve only, with {serve} printed it in the registry's account"
+    arns = [value.split(":") for value in github.variables().values() if value.startswith("arn:")]
+    there = next((arn[4] for arn in arns if arn[4] != where.number), "")
+    return f"{connect} {serve} printed it in account {there}" if there else connect
+
+
+def next_steps(where: Account, key: str, identity: Identity) -> str:
     """Return what is to be done in the account that was let in, and then here."""
     there = f"  python -m pipelines connect --registry {key}"
+    there += f" --owner-id {identity.owner_id} --repository-id {identity.repository_id}"
     if where.apart:
         return f"production is in account {where.production}; its stack, with its credentials:\n{there}"
     return f"""account {where.let_in} is let in, and does not serve yet; with its credentials:

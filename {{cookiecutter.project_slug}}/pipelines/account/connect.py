@@ -22,6 +22,7 @@ from pipelines.story import Step
 NEXT = """next:
   python -m pipelines doctor
   git push    each merge to main is a release"""
+NOBODY = "YOUR-NUMBER"  # a reviewer's, where nobody is logged in
 NO_ENVIRONMENTS = (
     "none: in a private repository they need GitHub Pro, Team or Enterprise; the roles let main in without"
 )
@@ -91,11 +92,16 @@ def connect(
     else:
         with run.shown("connect"):
             act(run, github, plan)
-    if github.absent:
+    if github.absent and plan.empty and not yes:
+        run.story.say(f"{github.absent}: to see what to type where it is: python -m pipelines connect --yes")
+    elif github.absent:
         run.story.say(f"{github.absent}: type this where it is; or {github.login_first}, and repeat")
         run.story.say("\n".join(f"  {shlex.join(command)}" for command in plan.commands))
+        if any(NOBODY in word for command in plan.commands for word in command):
+            run.story.say(f"{NOBODY}: of who lets releases in, by that login: gh api user --jq .id")
     if where.let_in:
-        run.story.say(apart.next_steps(where, stack.outputs(run.aws, run.project).key))
+        made = stack.outputs(run.aws, run.project)
+        run.story.say(apart.next_steps(where, made.key, identity))
     elif before.let_in:
         run.story.say(apart.afterwards(before))
     if not plan.empty:
@@ -150,7 +156,7 @@ def missing(run: Run, github: GitHub, repository: str) -> list[Command]:
 def _reviewer(github: GitHub) -> str:
     """Return the number of whoever is logged in: the first reviewer, who can name others."""
     if github.absent:
-        return "YOUR-NUMBER"
+        return NOBODY
     if number := github.login().get("id"):
         return str(number)
     raise AccessError("""E605 GitHub does not say who is logged in, and a reviewer is a person
@@ -169,6 +175,8 @@ def table(run: Run, plan: Plan) -> Table:
         shown.add_row(f"stack {item.wanted.name}", item.state, str(item))
     if left := network.left(run):
         shown.add_row(f"stack {left.name}", "nobody wants it, it costs money", f"nothing; {left.todo}")
+    before = roles.account(run.aws, run.project)
+    shown.add_row("production", apart.state(before), apart.change(before, plan.where))
     if old := apart.left(run, plan.where):
         shown.add_row(f"endpoint {old[0]}", "serves on, it costs money", old[1])
     if count := cut_off(run):

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from packaging.markers import Marker
 
 from pipelines import errors, network, stack
-from pipelines.account import findings, gh, githubs, quotas, roles, trust
+from pipelines.account import apart, findings, gh, githubs, quotas, roles, trust
 from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.account.gh import GitHub, Identity
 from pipelines.aws import found
@@ -77,13 +77,14 @@ def account(run: Run) -> Iterator[Finding]:
 
 
 def stacks(run: Run) -> Iterator[Finding]:
-    """Yield for each stack whether it is there, whole, and what git says."""
+    """Yield for each stack whether it is there, whole, and what git says; and which account serves."""
+    where = roles.account(run.aws, run.project)
     for name, template in stack.templates(run.project, stack.describe(run.aws, run.project)).items():
         there = stack.describe(run.aws, name)
         state = there["StackStatus"] if there else "none"
         if state not in (*stack.GOOD, "UPDATE_ROLLBACK_COMPLETE"):
             why = (there or {}).get("StackStatusReason", "roles, bucket and registry come from it")
-            yield bad("stacks", f"{name}: {state}", why, fix="python -m pipelines connect")
+            yield bad("stacks", f"{name}: {state}", why, fix=apart.connecting(run, where))
             continue
         body = run.aws.cloudformation.get_template(StackName=name)["TemplateBody"]
         if stack.same(body, template):
@@ -101,17 +102,23 @@ def stacks(run: Run) -> Iterator[Finding]:
     if left := network.left(run):
         what = f"{left.name} stands, mlops.toml says vpc = false"
         yield warn("stacks", what, "it costs money", fix=left.todo)
+    if where.apart:
+        yield ok("production", apart.state(where))
+    elif where.let_in:
+        steps = f"once connect --registry has made its stack there: {apart.switching(where.let_in)}"
+        yield warn("production", apart.state(where), "no release goes there yet", fix=steps)
 
 
 def trusted(run: Run) -> Iterator[Finding]:
     """Yield for each role whether it takes the tokens that GitHub gives its jobs."""
     github = gh.of(run.settings)
     identity, environments, immutable = _tokens(run, github)
-    names = roles.named(roles.account(run.aws, run.project), run.project)
+    where = roles.account(run.aws, run.project)
+    names = roles.named(where, run.project)
     told = {kind: found(run.aws.iam.get_role, RoleName=name) for kind, name in names.items()}
     if missing := [kind for kind, role in told.items() if role is None]:
         what = f"{len(missing)} of {len(names)} roles are not there: {', '.join(missing)}"
-        yield bad("trust", what, "GitHub's jobs cannot get in", fix="python -m pipelines connect")
+        yield bad("trust", what, "GitHub's jobs cannot get in", fix=apart.connecting(run, where))
     for kind, role in told.items():
         if role is not None:
             document = role["Role"]["AssumeRolePolicyDocument"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from pipelines.story import typed
+
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red")}
 
 
@@ -46,4 +48,4 @@ def lines(found: Iterable[Finding]) -> Iterator[Text]:
         indent = " " * (width + 7)
         yield from (Text(f"{indent}{why}", "dim") for why in item.why)
         if item.fix:
-            yield Text(f"{indent}→ {item.fix}")
+            yield Text(f"{indent}→ {typed(item.fix)}")

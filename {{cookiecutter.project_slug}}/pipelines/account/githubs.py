@@ -58,7 +58,7 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
             "github",
             f"variables missing or other: {', '.join(wrong)}",
             "workflows take their roles from them",
-            fix="python -m pipelines connect",
+            fix=apart.connecting(run, where),
         )
     if run.settings.project.approval == "reviewer":
         yield _reviewed(github)

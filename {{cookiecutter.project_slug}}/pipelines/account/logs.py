@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
-from pipelines import endpoints, results
+from pipelines import endpoints, registry, results, standing
 from pipelines.account import console
 from pipelines.aws import Aws, found
+from pipelines.endpoints import LOGS
 from pipelines.errors import SettingsError
 from pipelines.run import Run
 
 LINES = 40
-ENDPOINTS = "/aws/sagemaker/Endpoints"
 BAD = ("Failed", "Stopped")
 
 
@@ -40,6 +41,9 @@ def _execution(run: Run, whole: bool) -> None:
     say, display = run.story.say, execution.get("PipelineExecutionDisplayName", "")
     say(f"{display} {execution['PipelineExecutionStatus']}, begun {execution['StartTime']:%Y-%m-%d %H:%M}")
     say(f"  {arn}")
+    if execution["PipelineExecutionStatus"] not in BAD:  # else what stopped the release came after it
+        for line in standing.next_step(run):
+            say(f"  {line}")
     step = chosen(steps)
     if step is None:
         say("  no step of it has begun a job")
@@ -64,7 +68,7 @@ def last(aws: Aws, project: str) -> dict[str, Any]:
         raise SettingsError(f"""E515 {project} has no execution whose log could be shown
             the pipeline {project} in {aws.region}
             nothing was released yet
-            release: python -m pipelines release""")
+            make release""")
     executions.sort(key=lambda item: item["StartTime"], reverse=True)
     bad = [item for item in executions if item["PipelineExecutionStatus"] in BAD]
     return (bad or executions)[0]
@@ -79,17 +83,31 @@ def chosen(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _endpoint(run: Run, environment: str) -> None:
     """Show how an environment's endpoint is, and its last lines."""
-    name = run.endpoint(environment)
+    name = registry.endpoints(run.aws, run.project, environment)[0]
     there = endpoints.describe(run.aws, name)
-    if there is None:
-        raise SettingsError(f"""E515 there is no endpoint {name}
-            SageMaker in {run.aws.region}
-            nothing is served in {environment}; staging's is taken away after its proof
-            release: python -m pipelines release""")
-    reason = f": {there['FailureReason']}" if there.get("FailureReason") else ""
-    run.story.say(f"{name} {there['EndpointStatus']}{reason}, config {there['EndpointConfigName']}")
-    group = f"{ENDPOINTS}/{name}"
-    _show(run, _tail(run.aws, group), group)
+    group = f"{LOGS}/{name}" if there else _newest_group(run.aws, name)
+    lines = _tail(run.aws, group)
+    if there:
+        reason = f": {there['FailureReason']}" if there.get("FailureReason") else ""
+        run.story.say(f"{name} {there['EndpointStatus']}{reason}, config {there['EndpointConfigName']}")
+    elif lines:
+        run.story.say(f"{group.rsplit('/', 1)[1]} is gone; what it wrote last:")
+    else:
+        why, todo = standing.nothing_served(run, environment)
+        raise SettingsError(f"""E515 there is no endpoint {name}, and no log of one
+            SageMaker and CloudWatch in {run.aws.region}
+            {why}
+            {todo}""")
+    _show(run, lines, group)
+
+
+def _newest_group(aws: Aws, name: str) -> str:
+    """Return the newest log group of an environment without an endpoint: of staging each release has one."""
+    pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{LOGS}/{name}")
+    mine = re.compile(rf"{re.escape(f'{LOGS}/{name}')}(-[0-9a-f]{{12}})?")
+    groups = [group for page in pages for group in page["logGroups"] if mine.fullmatch(group["logGroupName"])]
+    groups.sort(key=lambda group: group["creationTime"])
+    return groups[-1]["logGroupName"] if groups else f"{LOGS}/{name}"
 
 
 def _tail(aws: Aws, group: str, prefix: str = "") -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from botocore.exceptions import ClientError
 from rich.table import Table
 
-from pipelines import network, stack
+from pipelines import errors, network, stack
 from pipelines.account import apart, changes, gh, roles
 from pipelines.account import connect as connect_registry
 from pipelines.account.roles import Account
@@ -37,6 +38,7 @@ def connect(
     key = key or given["RegistryKey"]
     where = replace(where, registry=registry_of(key, where, bool(there) and "RegistryKey" not in given))
     network.refuse_two_accounts(run, True)
+    refuse_unless_let_in(run, key, where)
     identity = roles.identify(run, github, owner_id, repository_id)
     if not github.absent:
         roles.refuse_another_account(github, where, run.project)
@@ -88,7 +90,24 @@ def registry_of(key: str, where: Account, own: bool) -> str:
         why = f"it is in {named['region']}, mlops.toml says {where.region}"
     else:
         return named["account"]
-    raise SettingsError(f"""E519 account {where.number} cannot serve from this registry
+    raise _refusal(key, where, why)
+
+
+def refuse_unless_let_in(run: Run, key: str, where: Account) -> None:
+    """Raise SettingsError E519 where the registry is not there, or does not let this account read it."""
+    place = f"arn:{where.partition}:sagemaker:{where.region}:{where.registry}"
+    group = f"{place}:model-package-group/{run.project}"
+    try:
+        run.aws.sagemaker.list_model_packages(ModelPackageGroupName=group, MaxResults=1)
+    except ClientError as error:
+        if not (errors.missing(error) or errors.code(error) in errors.REFUSED):
+            raise
+        why = f"it is not there, or does not let this account in: {error.response['Error']['Message']}"
+        raise _refusal(key, where, why) from None
+
+
+def _refusal(key: str, where: Account, why: str) -> SettingsError:
+    return SettingsError(f"""E519 account {where.number} cannot serve from this registry
         --registry {key}
         {why}; nothing was changed
-        connect --production-account in the registry's account prints the command for this one""")
+        connect --production-account {where.number} in the registry's account prints the command for here""")

@@ -19,10 +19,7 @@ READING = re.compile(r"[a-z0-9]+:(Get|List|Describe|Batch(Get|Check))|kms:Decryp
 # What production's deploy role alone may do in the registry's account, and to what; `*` is the key itself.
 OF_DEPLOY = {
     "kms:GenerateDataKey": {"*"},
-    "s3:GetObject": {
-        f"{BUCKET}/outcomes/*",
-        *(f"{BUCKET}/releases/*/evaluate/evaluation/{name}.json" for name in ("evaluation", "golden")),
-    },
+    "s3:GetObject": {f"{BUCKET}/outcomes/*"},
     "s3:ListBucket": {BUCKET},
     "s3:PutObject": {f"{BUCKET}/releases/*/rollout.json", f"{BUCKET}/outcomes/*"},
     "sagemaker:UpdateModelPackage": {
@@ -30,7 +27,12 @@ OF_DEPLOY = {
     },
 }
 # What any role of production's account may, where its own policies let it.
-OF_ANYBODY = {"s3:GetObject": {f"{BUCKET}/releases/*/evaluate/artifact/model.tar.gz"}}
+OF_ANYBODY = {
+    "s3:GetObject": {
+        f"{BUCKET}/releases/*/evaluate/{name}"
+        for name in ("artifact/model.tar.gz", "evaluation/evaluation.json", "evaluation/golden.json")
+    }
+}
 SERVES = re.compile(
     r"sagemaker:((Create|Delete|Describe)(Model|Endpoint|EndpointConfig)|UpdateEndpoint|InvokeEndpoint"
     r"|(Describe|Update)ModelPackage|List(EndpointConfigs|ModelPackages|Models))"

@@ -47,7 +47,7 @@ TABLE: Table = {
     },
     rules.without_a_second_account_nobody_is_let_in: {
         "a grant to nobody's account": always(
-            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels"
+            "stack", "BucketPolicy", "TheProductionAccountReadsModelsAndTheirProof"
         ),
         "a key for nobody's account": always("stack", "Key", "TheProductionAccountReads"),
     },
@@ -55,21 +55,21 @@ TABLE: Table = {
         "production's account reads the data": member(
             "stack",
             "BucketPolicy",
-            "TheProductionAccountReadsServedModels",
+            "TheProductionAccountReadsModelsAndTheirProof",
             "Resource",
             {"Fn::Sub": "${Bucket.Arn}/*"},
         ),
         "production's account reads what a release was trained on": member(
             "stack",
             "BucketPolicy",
-            "TheProductionAccountReadsServedModels",
+            "TheProductionAccountReadsModelsAndTheirProof",
             "Resource",
             {"Fn::Sub": "${Bucket.Arn}/releases/*"},
         ),
         "production's account reads what a release was validated on": member(
             "stack",
             "BucketPolicy",
-            "ProductionsDeployRoleReadsTheProofAndOutcomes",
+            "ProductionsDeployRoleReadsOutcomes",
             "Resource",
             {"Fn::Sub": "${Bucket.Arn}/releases/*/validation/*"},
         ),
@@ -100,7 +100,7 @@ TABLE: Table = {
             "stack", "BucketPolicy", "ProductionsDeployRoleWritesTheEvidence", "Condition"
         ),
         "any role of production's account reads outcomes": member(
-            "stack", "BucketPolicy", "ProductionsDeployRoleReadsTheProofAndOutcomes", "Condition"
+            "stack", "BucketPolicy", "ProductionsDeployRoleReadsOutcomes", "Condition"
         ),
         "any role of production's account lists": member(
             "stack", "BucketPolicy", "ProductionsDeployRoleTellsMissingFromForbidden", "Condition"
@@ -112,10 +112,10 @@ TABLE: Table = {
             "stack", "Key", "ProductionsDeployRoleWrites", *PRINCIPAL, ANOTHER_ROLE
         ),
         "readers write": more(
-            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:PutObject"
+            "stack", "BucketPolicy", "TheProductionAccountReadsModelsAndTheirProof", "s3:PutObject"
         ),
         "readers delete": more(
-            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:DeleteObject"
+            "stack", "BucketPolicy", "TheProductionAccountReadsModelsAndTheirProof", "s3:DeleteObject"
         ),
         "readers encrypt": more("stack", "Key", "TheProductionAccountReads", "kms:GenerateDataKey"),
         "production pushes images": more(
@@ -193,12 +193,12 @@ TABLE: Table = {
             "stack", "Registry", "ProductionsDeployRoleApprovesRejectsAndNotesTheProof"
         ),
         "earlier versions of models, which nobody reads": more(
-            "stack", "BucketPolicy", "TheProductionAccountReadsServedModels", "s3:GetObjectVersion"
+            "stack", "BucketPolicy", "TheProductionAccountReadsModelsAndTheirProof", "s3:GetObjectVersion"
         ),
         "a release's story, which nobody reads": member(
             "stack",
             "BucketPolicy",
-            "ProductionsDeployRoleReadsTheProofAndOutcomes",
+            "ProductionsDeployRoleReadsOutcomes",
             "Resource",
             [{"Fn::Sub": "${Bucket.Arn}/outcomes/*"}, {"Fn::Sub": "${Bucket.Arn}/releases/*/release.json"}],
         ),
@@ -213,7 +213,7 @@ TABLE: Table = {
         "nobody lets the endpoint read its model": member(
             "stack",
             "BucketPolicy",
-            "TheProductionAccountReadsServedModels",
+            "TheProductionAccountReadsModelsAndTheirProof",
             "Condition",
             {"ArnEquals": {"aws:PrincipalArn": {"Fn::Sub": f"{ROLES}/${{Project}}-${{AWS::Region}}-deploy"}}},
         ),

@@ -61,7 +61,8 @@ def test_the_registrys_account_refuses_what_is_productions(verb):
     with pytest.raises(SettingsError) as refused:
         accounts.refuse(REGISTRY, verb)
     assert refused.value.lines()[0] == f"✗ E516 production is in account {OTHER}"
-    assert refused.value.todo == f"with credentials of account {OTHER}: python -m pipelines {verb}"
+    again = f"with credentials of account {OTHER}: python -m pipelines {verb}"
+    assert refused.value.todo == accounts.BY_WORKFLOWS.get(verb, again)
     accounts.refuse(PRODUCTION, verb)
 
 
@@ -82,6 +83,44 @@ def test_a_verb_that_is_refused_asks_for_nothing_else(make_settings):
     assert client.asked == []
 
 
+def asked_by(caller: str) -> Client:
+    """Return an STS that says who asks."""
+    return Client(get_caller_identity={"Arn": f"arn:aws:{caller}", "Account": OTHER})
+
+
+DEPLOY = f"sts::{OTHER}:assumed-role/income-model-eu-west-1-deploy/a-job"
+PEOPLE = (
+    f"iam::{OTHER}:root", f"iam::{OTHER}:user/ada", f"sts::{OTHER}:assumed-role/admin/ada",
+    f"sts::{OTHER}:assumed-role/income-model-eu-west-1-deployer/ada",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("caller", PEOPLE)
+@pytest.mark.parametrize("verb", accounts.BY_WORKFLOWS)
+def test_nobody_but_the_workflows_changes_production_in_an_account_of_its_own(make_settings, verb, caller):
+    run = run_in(PRODUCTION, make_settings(), sts=asked_by(caller))
+    with pytest.raises(SettingsError) as refused:
+        run.only_here(verb)
+    told = refused.value
+    assert (told.code, told.todo) == ("E522", accounts.BY_WORKFLOWS[verb])
+    assert told.where.endswith(caller)
+    run_in(PRODUCTION, make_settings(), sts=asked_by(DEPLOY)).only_here(verb)
+    run_in(STACK, make_settings()).only_here(verb)  # in one account by anybody, who is not asked
+
+
+@pytest.mark.parametrize("verb", ["reconcile", "prune", "request --env production", "logs --env production"])
+def test_people_may_look_there(make_settings, verb):
+    run_in(PRODUCTION, make_settings()).only_here(verb)
+
+
+def test_a_refusal_repeats_what_was_typed(make_settings):
+    run = run_in(PRODUCTION, make_settings())
+    run.words = ("--settings", "my own.toml", "release", "--retry")
+    with pytest.raises(SettingsError) as refused:
+        run.only_here("release")
+    assert refused.value.todo.endswith("python -m pipelines --settings 'my own.toml' release --retry")
+
+
 def test_a_release_ends_as_approved_and_says_who_goes_on(make_settings, monkeypatch):
     approved = make_package(4, "Approved")
     monkeypatch.setattr(release, "registered", lambda *_, **__: approved)
@@ -90,7 +129,8 @@ def test_a_release_ends_as_approved_and_says_who_goes_on(make_settings, monkeypa
     assert release.release(run, SimpleNamespace()) == approved
     [step] = run.story.steps
     assert (step.name, step.verdict) == ("production", "waiting")
-    assert step.note.endswith(f"promote abababababab, with credentials of account {OTHER}")
+    assert f"goes to account {OTHER} by main's workflows; " in step.note
+    assert "-m pipelines promote" not in step.note  # by hand it is refused there, too
     assert client.asked == []
 
 
@@ -226,7 +266,20 @@ def test_an_endpoint_of_before_production_had_its_own_account_is_found(make_sett
     s3 = Client(get_object=error("NoSuchKey"))
     found = live.reconcile.findings(looked(run_in(REGISTRY, make_settings(), sagemaker=client, s3=s3)))
     [old] = [item for item in found if item.what == "production"]
-    assert old.todo.endswith("aws sagemaker delete-endpoint --endpoint-name income-model-production")
+    delete = "aws sagemaker delete-endpoint --region eu-west-1 --endpoint-name income-model-production"
+    assert old.todo.endswith(delete)
+
+
+def test_a_vpc_that_nobody_wants_any_more_is_found(make_settings, looked):
+    client = noted()
+    client.answers |= {"list_endpoints": {"Endpoints": []}, "describe_endpoint": error("404")}
+    run = run_in(REGISTRY, make_settings(), sagemaker=client, s3=Client(get_object=error("NoSuchKey")))
+    there = {"income-model-network": {"TemplateBody": "{}"}}
+    run.aws.__dict__["cloudformation"] = Client(
+        describe_stacks=error("404"), get_template=lambda StackName, **_: there.get(StackName) or error("404")
+    )
+    [found] = [item for item in live.reconcile.findings(looked(run)) if item.what == "stack"]
+    assert "delete-stack --region eu-west-1 --stack-name income-model-network" in found.todo
 
 
 def test_reconcile_in_productions_account_asks_nothing_about_the_rest(make_settings, looked):

@@ -246,7 +246,7 @@ def test_back_leads_to_what_a_revert_brought_back_and_not_to_what_it_took_away()
 def test_only_production_is_rolled_back(make_settings, environment):
     run = make_run(make_settings(), sagemaker=(client := packages("Approved", serving=1)))
     with pytest.raises(SettingsError, match=environment) as refused:
-        delivery.rollback(run, environment)
+        delivery.check_environment(run, environment)
     assert (refused.value.exit_code, client.asked) == (5, [])
 
 

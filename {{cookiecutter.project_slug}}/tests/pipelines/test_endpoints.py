@@ -98,6 +98,29 @@ def test_an_endpoint_that_is_busy_is_deleted_when_it_has_come_to_rest(monkeypatc
     assert client.operations().count("delete_endpoint") == 2
 
 
+def streams(**begun: float) -> Client:
+    """Return logs whose streams began then, each with its name in a line; the later ones first, as asked."""
+    return Client(
+        describe_log_streams={
+            "logStreams": [
+                {"logStreamName": name, "creationTime": int(at * 1000)} for name, at in begun.items()
+            ]
+        },
+        get_log_events=lambda logStreamName, **_: {"events": [{"message": f"{logStreamName}: boom\n"}]},
+    )
+
+
+def test_the_last_lines_are_those_of_the_newest_container_that_began_since():
+    aws = make_aws(logs=streams(serves=10, first=100, newest=120))
+    assert endpoints.last_lines(aws, "e", since=90) == ["newest: boom"]
+    assert endpoints.last_lines(aws, "e", since=200) == []
+
+
+@pytest.mark.parametrize("refusal", [error("AccessDeniedException"), error("ResourceNotFoundException")])
+def test_a_log_that_nobody_may_read_hides_nothing(refusal):
+    assert endpoints.last_lines(make_aws(logs=Client(describe_log_streams=refusal)), "e", since=0) == []
+
+
 def test_share_and_phase_of_the_new_fleet_are_what_sagemaker_shows():
     summary = {"EndpointConfigName": "new", "ProductionVariants": [fleet(0.25, "Baking")]}
     now = endpoint("Updating", ProductionVariants=[fleet(0.75)], PendingDeploymentSummary=summary)

@@ -98,3 +98,20 @@ def test_who_cannot_reach_aws_is_told_what_to_do_about_this_one(url, todo):
     told = errors.translate(boto.EndpointConnectionError(endpoint_url=url))
     assert told is not None
     assert (told.code, todo in told.todo, url == told.where) == ("E603", True, True)
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "http://proxy.example:3128"])
+def test_a_proxy_that_does_not_answer_is_named_by_its_variable_wherever_it_is(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    told = errors.translate(boto.ProxyConnectionError(proxy_url=proxy, error="refused"))
+    assert told is not None
+    assert (told.code, told.where) == ("E603", proxy)
+    assert "HTTPS_PROXY" in told.todo
+    assert "emulator" not in told.todo
+
+
+def test_a_profile_that_does_not_exist_is_named_and_not_called_a_lack_of_credentials():
+    told = errors.translate(boto.ProfileNotFound(profile="nope"))
+    assert told is not None
+    assert (told.code, told.what) == ("E601", "there is no AWS profile nope")
+    assert "unset it" in told.todo

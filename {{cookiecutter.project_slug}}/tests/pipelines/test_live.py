@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,8 @@ from pipelines import live
 from pipelines.errors import DeployFailed, NotStarted
 from pipelines.execution import Execution
 from pipelines.reconcile import Live
+from pipelines.registry import Package
+from pipelines.settings import Settings
 from tests.conftest import make_settings
 from tests.pipelines.makers import RELEASE, Bucket, Client, make_package, make_run
 from tests.pipelines.test_reconcile import ALL_IS_WELL, ONE
@@ -111,8 +115,7 @@ def test_what_nobody_mends_is_red(compare):
         compare(replace(ALL_IS_WELL, serving=None, missing_alarms=("mine", "yours")))
     assert stopped.value.code == "E415"
     assert stopped.value.why == (
-        "now: something that is no release (E405); should be: version 2 (222222222222). "
-        "And 2 differences more."
+        "now: something that is no release (E405); should be: version 2 (222222222222). And 2 more."
     )
 
 
@@ -129,18 +132,45 @@ def test_a_merge_that_nobody_released_is_said_in_sentences(compare, monkeypatch)
     assert run.story.steps[0].verdict != "done"  # no green before a red end
 
 
+HEAD, PROVEN = "c" * 40, {"production": "proven"}
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
         pytest.param({"approval": "Rejected"}, "as the registry has it", id="released by hand, rejected"),
-        pytest.param({"production": "proven"}, "as the registry has it", id="released by hand, proven"),
+        pytest.param(PROVEN | {"asked_by": HEAD}, "as the registry has it", id="released by hand, proven"),
+        pytest.param(PROVEN | {"asked_by": "a" * 40}, "", id="a revert that was cut off"),
         pytest.param({"production": ""}, "", id="cut off"),
         pytest.param({"release_id": "ef" * 32, "production": "proven"}, "", id="another release"),
     ],
 )
 def test_where_no_workflow_has_told_an_outcome_the_registry_does(made, told, make_settings):
     approval = made.pop("approval", "Approved")
-    package = make_package(3, approval, **made)
+    assert outcome_of(make_settings(), make_package(3, approval, **made)) == told
+
+
+@pytest.mark.parametrize(
+    ("approval", "package", "lock", "told"),
+    [
+        ("reviewer", "PendingManualApproval", "", "as the registry has it"),
+        ("reviewer", "Approved", "", ""),
+        ("pull-request", "PendingManualApproval", "", "as the registry has it"),
+        ("pull-request", "PendingManualApproval", RELEASE, ""),
+        ("pull-request", "Approved", RELEASE, ""),
+    ],
+)
+def test_a_runner_that_died_after_a_person_had_let_the_release_in_is_found(
+    approval, package, lock, told, make_settings, tmp_path
+):
+    if lock:
+        (tmp_path / "production.lock").write_text(json.dumps({"release_id": lock}))
+    settings = make_settings(**{"project.approval": approval})
+    assert outcome_of(settings, make_package(3, package, staging="proven"), tmp_path) == told
+
+
+def outcome_of(settings: Settings, package: Package, root: Path = Path()) -> str:
+    """Return the outcome of HEAD, of which only the registry tells."""
     sagemaker = Client(
         list_model_packages={"ModelPackageSummaryList": [{"ModelPackageArn": package.arn}]},
         describe_model_package={
@@ -150,9 +180,9 @@ def test_where_no_workflow_has_told_an_outcome_the_registry_does(made, told, mak
             "CustomerMetadataProperties": package.metadata,
         },
     )
-    run = make_run(make_settings(), sagemaker=sagemaker, s3=Bucket())
-    work = SimpleNamespace(ids=SimpleNamespace(release_id=RELEASE))
-    assert live._outcome(run, work, "c" * 40, ran=True) == told  # type: ignore[arg-type]
+    run = make_run(settings, sagemaker=sagemaker, s3=Bucket())
+    work = SimpleNamespace(root=root, ids=SimpleNamespace(release_id=RELEASE))
+    return live._outcome(run, work, HEAD, ran=True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

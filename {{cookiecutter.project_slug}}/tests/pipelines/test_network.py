@@ -79,6 +79,14 @@ def test_a_difference_of_the_vpc_is_an_administrators_to_mend():
     assert found["income-model"].heal == "infra"
 
 
+def test_a_vpc_that_nobody_wants_any_more_is_a_difference_that_says_how_it_goes():
+    name = "income-model-network"
+    live = reconcile.Live(stacks={name: True}, network=name, unwanted="delete it")
+    [found] = [item for item in reconcile.findings(live) if item.what == "stack"]
+    assert (found.heal, found.todo) == ("", "delete it")
+    assert name in found.state
+
+
 def test_two_accounts_have_no_vpc(make_settings):
     run = make_run(make_settings(**{"network.vpc": True}))
     network.refuse_two_accounts(run, apart=False)

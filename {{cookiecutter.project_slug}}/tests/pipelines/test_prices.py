@@ -73,6 +73,11 @@ def test_who_may_not_ask_is_told_that_the_price_is_unknown(listed: Stubber) -> N
     assert sentence() == "price unknown (AccessDeniedException, pricing:GetProducts is not allowed)"
 
 
+def test_where_no_price_list_answers_no_code_of_ours_is_shown(listed: Stubber) -> None:
+    listed.add_client_error("get_products", "NotImplemented", http_status_code=501)
+    assert sentence() == "price unknown (no price list here)"
+
+
 def test_a_price_list_that_cannot_be_reached_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     prices.sentence.cache_clear()
 

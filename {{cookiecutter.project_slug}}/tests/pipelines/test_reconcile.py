@@ -73,26 +73,28 @@ def test_without_a_production_lock_it_says_what_that_file_is_to_name():
 
 
 @pytest.mark.parametrize(
-    ("staging", "production", "approval", "decides", "over"),
+    ("staging", "production", "approval", "waits", "over"),
     [
-        pytest.param("proven", "proven", "Approved", "gate", True, id="released"),
-        pytest.param("proven", "taken back", "Rejected", "gate", True, id="rolled back"),
-        pytest.param("", "", "Rejected", "gate", True, id="rejected on staging"),
-        pytest.param(
-            "proven", "", "PendingManualApproval", "pull-request", True, id="waits for its promotion"
-        ),
-        pytest.param("proven", "", "PendingManualApproval", "reviewer", True, id="waits for a reviewer"),
-        pytest.param("proven", "", "Approved", "gate", False, id="cut off before production"),
-        pytest.param("", "", "PendingManualApproval", "gate", False, id="cut off before staging"),
+        pytest.param("proven", "proven", "Approved", False, True, id="released"),
+        pytest.param("proven", "taken back", "Rejected", False, True, id="rolled back"),
+        pytest.param("", "", "Rejected", False, True, id="rejected on staging"),
+        pytest.param("proven", "", "PendingManualApproval", True, True, id="waits for a person"),
+        pytest.param("proven", "", "PendingManualApproval", False, False, id="cut off on staging"),
+        pytest.param("proven", "", "Approved", False, False, id="cut off before production"),
+        pytest.param("proven", "", "Approved", True, False, id="cut off after a person has let it in"),
+        pytest.param("", "", "PendingManualApproval", True, False, id="cut off before staging"),
     ],
 )
-def test_what_the_registry_shows_of_a_release_by_hand_is_its_end(
-    staging, production, approval, decides, over
-):
+def test_what_the_registry_shows_of_a_release_by_hand_is_its_end(staging, production, approval, waits, over):
     made = package(3, NEW, approval, production)
     made.metadata["staging"] = staging
-    assert reconcile.settled(made, decides) is over
-    assert not reconcile.settled(None, decides)
+    assert reconcile.settled(made, NEW, waits) is over
+    assert not reconcile.settled(None, NEW, waits)
+
+
+def test_a_revert_is_not_at_its_end_because_its_package_was_proven_for_an_earlier_commit():
+    assert not reconcile.settled(ONE, NEW, waits=False)
+    assert reconcile.settled(ONE, OLD, waits=False)
 
 
 @pytest.mark.parametrize(

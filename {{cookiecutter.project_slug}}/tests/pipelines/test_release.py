@@ -109,11 +109,23 @@ def test_files_that_are_as_locked_or_lie_in_the_bucket_only_are_fine(root):
     assert told_of(root) == ""
 
 
-def test_parquet_files_that_nobody_locked_are_one_line_of_warning(root):
+def test_parquet_files_that_nobody_locked_are_a_step_of_warning(root):
     for name in ("part-1.parquet", "part-2.parquet", "notes.txt"):
         (root / "data/adult" / name).write_bytes(b"new")
     [line] = told_of(root).splitlines()
-    assert "data/adult/part-1.parquet and 1 more: not in data.lock" in line
+    assert line.startswith("  ! data.lock")
+    assert "1 files locked; 2 more below data/adult not in data.lock" in line
+    assert "part-1.parquet, ...; to add: " in line
+    assert "-m data_checks.lock data/adult --key row_id" in line
+
+
+def test_the_report_shows_that_new_data_is_not_in_the_release(root, make_settings, tmp_path):
+    (root / "data/adult/part-1.parquet").write_bytes(b"new")
+    story = Story(Console(quiet=True))
+    data.check(LOCK, root, story)
+    page = report.write(story, make_settings(), "release", None, tmp_path).read_text()
+    assert '<td class="warned">warned</td>' in page
+    assert "-m data_checks.lock data/adult --key row_id" in page
 
 
 @pytest.mark.parametrize("verb", ["plan", "release", "local-test"])
@@ -179,6 +191,24 @@ def test_only_the_missing_image_is_built_and_pushed(tmp_path, monkeypatch):
     assert f"--target serve --tag {STACK.repository}:{BOTH[1]} ." in build
     assert "--provenance=false" in build
     assert push == f"push {STACK.repository}:{BOTH[1]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "why"),
+    [
+        ("def app(:\n", "inference/app.py, line 1", "SyntaxError: invalid syntax"),
+        ("x = 1\nreturn x\n", "inference/app.py, line 2", "SyntaxError: 'return' outside function"),
+    ],
+)
+def test_code_that_is_no_python_is_refused_before_any_image_is_built(tmp_path, monkeypatch, text, where, why):
+    notes = docker(tmp_path, monkeypatch, "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inference").mkdir()
+    (tmp_path / "inference/app.py").write_text(text)
+    with pytest.raises(SettingsError, match=r"E505 inference/app\.py cannot be compiled") as refused:
+        images.publish(make_aws(ecr=ecr()), STACK, CODE, Step("image"))
+    assert (refused.value.where, refused.value.why) == (where, why)
+    assert not notes.exists()
 
 
 def test_images_that_are_there_need_no_docker(monkeypatch):
@@ -379,6 +409,9 @@ def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settin
     with pytest.raises(DeployFailed, match="no earlier release that was proven") as stopped:
         delivery.rollback(run)
     assert stopped.value.code == "E404"
+    delete = "aws sagemaker delete-endpoint --region eu-west-1 --endpoint-name income-model-production"
+    assert stopped.value.todo.startswith("correct the code and merge")
+    assert stopped.value.todo.endswith(delete)
 
 
 def test_the_stack_that_is_missing_is_named_with_the_verb_that_makes_it():

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from pipelines import report
-from pipelines.errors import ModelRefused
+from pipelines.errors import DeployFailed, ModelRefused
 from pipelines.story import Story
 
 METRIC = {"value": 0.9, "low": 0.89, "high": None, "n": 100}
@@ -144,6 +144,22 @@ def test_steps_seconds_and_verdicts_are_there_for_machines(make_settings, tmp_pa
     ]
     assert facts["seconds"] >= sum(step["seconds"] for step in facts["steps"])
     assert facts["request"]["package"] == 3
+
+
+def test_a_failed_release_names_the_package_that_it_registered(make_settings, tmp_path):
+    failed = DeployFailed("E402 the endpoint is Failed\nwhere\nwhy\ntodo")
+    text = page(make_settings(), tmp_path, failed, **WHOLE | {"package": None, "registered": {"version": 7}})
+    assert '<span class="soft">package, registered</span><b>version 7</b>' in text
+    assert json.loads((tmp_path / "release.json").read_text())["package"] is None  # else it counts as served
+
+
+def test_gate_and_metrics_stand_on_the_page_once_until_the_models_own_report_is_unfolded(
+    make_settings, tmp_path
+):
+    folded = re.sub(r"(?s)<details>.*?</details>", "", page(make_settings(), tmp_path, **WHOLE))
+    assert "the gate accepted" in folded
+    assert "at least 0.88" in folded
+    assert "own page" not in folded
 
 
 def test_an_interrupted_verb_is_called_stopped(make_settings, tmp_path):

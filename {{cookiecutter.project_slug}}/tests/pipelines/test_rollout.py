@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -266,7 +267,14 @@ def test_no_golden_requests_prove_nothing():
         proof.of_answers(make_aws(), "e", GOLDEN | {"cases": []}, make_package())
 
 
-def deploy(make_settings, package, sagemaker: Client, archive: bytes = b"model", **changed: bytes) -> Step:
+def deploy(
+    make_settings,
+    package,
+    sagemaker: Client,
+    archive: bytes = b"model",
+    logs: Client | None = None,
+    **changed: bytes,
+) -> Step:
     replies = itertools.cycle([answer([0.25]), answer([[0.1, 0.9]])])
     folder, body = f"releases/{RELEASE}/exec1/evaluate/evaluation", json.dumps(GOLDEN).encode()
     evaluation = {"artifact": {"sha256": ARCHIVE, "files": {"golden.json": hashlib.sha256(body).hexdigest()}}}
@@ -277,6 +285,7 @@ def deploy(make_settings, package, sagemaker: Client, archive: bytes = b"model",
     run = make_run(
         make_settings(),
         sagemaker=sagemaker,
+        logs=logs or Client(),
         runtime=Client(invoke_endpoint=lambda **_: next(replies)),
         s3=Bucket({"model.tar.gz": archive} | {f"{folder}/{name}": it for name, it in reports.items()}),
     )
@@ -433,6 +442,28 @@ def test_a_request_is_compared_with_what_was_recorded(make_settings, monkeypatch
         proof.request(run, "production")
     assert failed.value.code == "E402"
     assert why in failed.value.why
+
+
+def test_a_container_that_never_comes_up_is_told_with_the_end_of_its_log(make_settings):
+    began, made = datetime(2026, 1, 1, tzinfo=UTC), []
+    missing = error("ValidationException", "Could not find endpoint")
+
+    def describe_endpoint(**_: object) -> object:
+        return endpoint(EndpointStatus="Failed", CreationTime=began) if made else missing
+
+    client = Client(describe_endpoint=describe_endpoint, create_endpoint=lambda **_: made.append(1))
+    lines = ["Traceback", '  File "server.py", line 7', "    raise", "RuntimeError: boom"]
+    logs = Client(
+        describe_log_streams={
+            "logStreams": [{"logStreamName": "s", "creationTime": began.timestamp() * 1000}]
+        },
+        get_log_events={"events": [{"message": line} for line in lines]},
+    )
+    with pytest.raises(DeployFailed, match="the endpoint is Failed") as failed:
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client, logs=logs)
+    assert failed.value.why.endswith('File "server.py", line 7 | raise | RuntimeError: boom')
+    assert failed.value.detail == lines
+    assert len(failed.value.lines()) == 4
 
 
 def test_an_endpoint_that_failed_is_deleted_before_it_is_made_again(make_settings):

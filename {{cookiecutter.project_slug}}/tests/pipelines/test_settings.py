@@ -103,10 +103,14 @@ def test_a_rollout_has_time_for_its_waits_and_for_machines_that_come_late(
     assert (production.share(), production.max_minutes()) == (share, minutes)
 
 
-def test_every_complaint_is_counted_in_one_message(make_settings):
+def test_every_complaint_is_counted_in_one_message_and_explained_above_it(make_settings):
     with pytest.raises(SettingsError, match=r"training\.epochs is 0") as refused:
-        make_settings(**{"training.epochs": 0, "gate.max_regression": -1})
-    assert "1 more: gate.max_regression" in refused.value.why
+        make_settings(**{"training.epochs": 0, "gate.max_regression": -1, "training.seed": "seven"})
+    assert "2 more: training.seed; gate.max_regression" in refused.value.why
+    assert refused.value.detail == [
+        "training.seed is 'seven'; wanted: a valid integer",
+        "gate.max_regression is -1; wanted: greater than or equal to 0",
+    ]
 
 
 @pytest.mark.parametrize(

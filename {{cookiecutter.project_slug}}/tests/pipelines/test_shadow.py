@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -158,6 +159,18 @@ def test_a_shadow_that_fails_or_is_slow_is_refused_with_the_alarm_and_evidence(m
     told = json.loads(made.bucket.objects[f"releases/{RELEASE}/rollout.json"])
     assert (told["verdict"], list(told["alarms"]["fired"])) == ("failed as a shadow", [f"{SHADOW}-{fires}"])
     assert made.cloudwatch.operations()[-2:] == ["delete_alarms", "get_metric_data"]
+
+
+@pytest.mark.parametrize(("reason", "told"), [("did not pass the ping health check", True), ("other", False)])
+def test_a_shadow_that_never_came_up_is_told_with_the_end_of_its_log(make_settings, reason, told):
+    made = Production(make_settings, UPDATING, state(FailureReason=reason))
+    stream = {"logStreamName": "shadow/i-1", "creationTime": time.time() * 1000}
+    made.run.aws.__dict__["logs"] = Client(
+        describe_log_streams={"logStreams": [stream]}, get_log_events={"events": [{"message": "boom"}]}
+    )
+    with pytest.raises(WrongRelease, match="E412") as stopped:
+        made.first()
+    assert ("Its log ends: boom" in stopped.value.why) is told
 
 
 def test_a_shadow_for_which_aws_has_no_machine_is_not_rejected(make_settings):

@@ -192,6 +192,24 @@ def test_a_rollback_that_is_not_the_releases_fault_does_not_reject_it(make_setti
     assert "release it again" in back.value.todo
 
 
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.0, True), (0.5, False)], ids=["it never came up", "requests have reached it"]
+)
+def test_a_new_fleets_log_is_told_only_while_no_request_has_reached_it(make_settings, share, told):
+    """What others wrote after requests came can quote them."""
+    end = state(FailureReason="did not pass the ping health check")
+    made = Rollout(make_settings, state("Updating", pending="new", share=share), end)
+    made.right = answer([0.25], package=1)["CustomAttributes"], [0.25]  # the release before it
+    stream = {"logStreamName": "main/i-1", "creationTime": time.time() * 1000}
+    made.run.aws.__dict__["logs"] = Client(
+        describe_log_streams={"logStreams": [stream]}, get_log_events={"events": [{"message": "boom"}]}
+    )
+    with pytest.raises(WrongRelease, match="rolled the release back") as back:
+        made.go()
+    assert ("Its log ends: boom" in back.value.why, "boom" in back.value.detail) == (told, told)
+    assert ("boom" in made.evidence["why"]) is told
+
+
 @pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
 def test_any_other_end_is_unknown_and_red(make_settings, status):
     made = Rollout(make_settings, UPDATING, state(status, FailureReason="both failed"))

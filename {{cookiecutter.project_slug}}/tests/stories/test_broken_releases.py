@@ -38,6 +38,7 @@ def test_a_container_that_never_comes_up_gets_no_request(production, kind):
     assert made.during.requests > 0
     assert made.during.clean, made.during
     assert "ping health check" in made.evidence["why"]
+    assert "Its log ends: " in made.evidence["why"]
     assert made.evidence["probes"]["wrong"] + made.evidence["probes"]["failed"] == 0
 
 
@@ -108,6 +109,7 @@ def test_a_first_release_that_is_broken_leaves_nothing_and_the_next_one_works(pr
     made = production.release(production.broken("exits at start"), load=False)
     assert (made.code, made.exit_code, made.left) == ("E402", 4, {})
     assert "release again" in made.lines
+    assert "event=refused" in made.lines  # what the container said, though its endpoint is gone
     good = production.good()
     assert production.release(good, load=False).code == ""
     assert production.serving() == good.release_id

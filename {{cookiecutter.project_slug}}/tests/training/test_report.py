@@ -64,7 +64,7 @@ def headings(found: Page) -> str:
 def test_an_accepted_model_says_so_first_and_shows_both_models(tmp_path):
     assert run_job(tmp_path, champion={"weights": WORSE}) == 0
     found = page(tmp_path)
-    assert "Accepted: this model may replace the champion" in headings(found)
+    assert "The gate accepted: this model may replace the champion" in headings(found)
     for words in (
         "Metrics",
         "auc",
@@ -82,7 +82,7 @@ def test_an_accepted_model_says_so_first_and_shows_both_models(tmp_path):
 def test_a_refused_model_says_why_in_the_first_lines(tmp_path):
     assert run_job(tmp_path, candidate={"weights": WORSE}, champion={}) == 0
     found = page(tmp_path)
-    assert "Refused: nothing is registered, the champion stays" in headings(found)
+    assert "The gate refused: nothing is registered, the champion stays" in headings(found)
     assert "clearly worse" in found.text
     assert "\N{BALLOT X} refused" in found.text
 
@@ -90,7 +90,7 @@ def test_a_refused_model_says_why_in_the_first_lines(tmp_path):
 def test_a_first_release_shows_no_empty_champion_columns(tmp_path):
     assert run_job(tmp_path) == 0
     found = page(tmp_path)
-    assert "Accepted: a first release that meets its bar" in headings(found)
+    assert "The gate accepted: a first release that meets its bar" in headings(found)
     assert "Candidate is" not in found.text
 
 
@@ -129,7 +129,7 @@ def test_each_task_has_its_own_plots(tmp_path, task, policy, words):
 def test_answers_of_nan_leave_a_report_without_plots(tmp_path):
     assert run_job(tmp_path, candidate={"bias": float("nan")}) == 0
     assert "ROC curve" not in page(tmp_path).text
-    assert "Refused" in headings(page(tmp_path))
+    assert "The gate refused" in headings(page(tmp_path))
 
 
 def test_names_from_the_data_cannot_become_markup(tmp_path):

@@ -60,9 +60,9 @@ def state(project: Project, arn: str) -> str:
     return told["PipelineExecutionStatus"]
 
 
-def endpoint(project: Project) -> str:
-    """Serve from production's endpoint, and wait until it does; return its name."""
-    client, name = project.aws["sagemaker"], f"{project.slug}-production"
+def endpoint(project: Project, name: str = "") -> str:
+    """Serve from an endpoint, production's unless another is named; return its name once it does."""
+    client, name = project.aws["sagemaker"], name or f"{project.slug}-production"
     version = f"{name}-0123456789ab-1-01234567"
     container = {"Image": image(project, sys.executable, "-c", SERVES)}
     client.create_model(ModelName=version, ExecutionRoleArn=ROLE, PrimaryContainer=container)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipelines import endpoints
 from pipelines.account import console
 from pipelines.account import logs as reading
 from pipelines.errors import SettingsError
@@ -78,6 +79,15 @@ def test_a_live_endpoint_shows_how_it_is_and_what_its_containers_wrote(project: 
     assert shown.startswith(f"{name} InService, config {name}-")
     assert re.search(r"Z event=loaded release=7\n", shown)
     assert f"log-group/$252Faws$252Fsagemaker$252FEndpoints$252F{name}\n" in shown
+
+
+def test_the_log_of_a_staging_endpoint_that_is_gone_is_found(project: Project):
+    name = leavings.endpoint(project, f"{project.slug}-staging-0123456789ab")
+    endpoints.delete(project.run().aws, name)
+    reading.logs(project.run(), "staging")
+    shown = project.text()
+    assert shown.startswith(f"{name} is gone")
+    assert re.search(r"Z event=loaded release=7\n", shown)
 
 
 @pytest.mark.parametrize(

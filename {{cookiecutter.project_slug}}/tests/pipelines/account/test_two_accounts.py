@@ -17,7 +17,7 @@ from pipelines.account import connect as connecting
 from pipelines.account import destroy as destroying
 from pipelines.account import doctor as examining
 from pipelines.account import production as serving
-from pipelines.accounts import PRODUCTION, VERBS
+from pipelines.accounts import BY_WORKFLOWS, PRODUCTION, VERBS
 from pipelines.errors import AccessError, SettingsError
 from tests.pipelines import makers
 from tests.pipelines.account.conftest import ACCOUNT, SLUG, Project
@@ -64,6 +64,10 @@ def serves(project: Project) -> str:
     return told
 
 
+def doctors(project: Project) -> list[str]:
+    return [item.what for item in examining.examine(project.run()) if item.about == "production"]
+
+
 def refused(world: World, capsys: pytest.CaptureFixture[str], verb: str) -> list[str]:
     """Run a verb that is the other account's; return its four lines."""
     calls(world, "DELETE")
@@ -75,15 +79,35 @@ def refused(world: World, capsys: pytest.CaptureFixture[str], verb: str) -> list
 def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: Act, capsys):
     connecting.connect(project.run(), yes=True, production=OTHER)
     assert project.stacks() == project.both()
-    [key] = re.findall(r"python -m pipelines connect --registry (\S+)", project.text())
+    [command] = re.findall(r"-m pipelines (connect --registry .*)", project.text())
+    assert command.endswith("--owner-id 12 --repository-id 345")  # whoever is there may have no gh
+    key = command.split()[2]
     connecting.connect(project.run(), yes=True)  # remembered
     assert "nothing to change" in project.text()
+    told = f"production this account; account {OTHER} is let in, not switched nothing"
+    assert told in " ".join(project.text().split())
     assert serves(project) == ACCOUNT  # the other has no stack yet
     assert bad(project) == []
+    assert f"this account; account {OTHER} is let in, not switched" in doctors(project)
 
+    act("333333333333")
+    with pytest.raises(SettingsError, match="E519 account 333333333333") as stopped:
+        serving.connect(project.run(), key, yes=True)
+    assert "does not let this account in" in stopped.value.why
+    assert stack.describe(project.run().aws, SLUG) is None
     act(OTHER)
+    nowhere = key.replace(ACCOUNT, "444444444444")
+    with pytest.raises(SettingsError, match=f"E519 account {OTHER}"):
+        serving.connect(project.run(), nowhere, yes=True)
+    seen = [item for item in examining.examine(project.run()) if item.about in ("stacks", "trust", "github")]
+    fixes = {item.fix for item in seen}
+    assert fixes
+    assert all(f"printed it in account {ACCOUNT}" in fix for fix in fixes if "connect" in fix)
+    login = project.github.login
+    project.github.change(login=None)
+    assert cli.main([*command.split(), "--yes"]) == 0
+    project.github.change(login=login)
     serving.connect(project.run(), key, yes=True)
-    assert "make Key, " in project.text()
     [switch] = re.findall(r"python -m pipelines (connect --production-account .*)", project.text())
     act("test")
     assert serves(project) == ACCOUNT
@@ -96,16 +120,27 @@ def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: A
     with pytest.raises(SettingsError, match=f"E501 production is in account {OTHER}, not in 222222222222"):
         connecting.connect(project.run(), yes=True, production="222222222222")
     assert bad(project) == []
-    own = [verb for verb in VERBS if "-" not in verb]
-    for verb in (verb for verb in own if VERBS[verb] == PRODUCTION):
-        assert refused(emulator, capsys, verb)[0] == f"✗ E516 production is in account {OTHER}"
+    assert f"account {OTHER}" in doctors(project)
+    for verb in (verb for verb in VERBS if VERBS[verb] == PRODUCTION):
+        told = refused(emulator, capsys, verb)
+        assert told[0] == f"✗ E516 production is in account {OTHER}"
+        again = f"with credentials of account {OTHER}: "
+        assert told[3] == BY_WORKFLOWS.get(verb, told[3])
+        assert verb in BY_WORKFLOWS or (
+            told[3].startswith(again) and told[3].endswith(f"-m pipelines {verb}")
+        )
 
     act(OTHER)
     serving.connect(project.run(), yes=True)  # remembered
     assert "nothing to change" in project.text()
     assert "--switch" not in project.text()
     assert bad(project) == []
-    for verb in (verb for verb in own if VERBS[verb] != PRODUCTION and verb != "plan"):
+    for verb in BY_WORKFLOWS:
+        told = refused(emulator, capsys, verb)
+        assert told[0].startswith("✗ E522 ")
+        assert told[3] == BY_WORKFLOWS[verb]
+    for verb in (verb for verb in VERBS if VERBS[verb] != PRODUCTION and verb != "plan"):
+        verb += " 222222222222 --switch" if verb.startswith("connect") else ""
         told = refused(emulator, capsys, verb)
         assert told[0] == f"✗ E516 the registry, with data, training and staging, is in account {ACCOUNT}"
         assert told[3].endswith(f"-m pipelines {verb}")
