@@ -129,7 +129,7 @@ def test_a_candidate_that_answers_nan_is_refused_without_a_traceback(tmp_path):
     assert not verdict(tmp_path)["accepted"]
     assert read(tmp_path)["candidate"]["metrics"]["auc"]["value"] is None
     assert verdict(tmp_path)["reasons"][0] == "auc has no value or no interval; at least 0.6 is needed."
-    assert "Refused" in (tmp_path / "processing/output/evaluation/model_report.html").read_text()
+    assert "refused" in (tmp_path / "processing/output/evaluation/model_report.html").read_text()
 
 
 def damage(inputs: Path) -> None:
