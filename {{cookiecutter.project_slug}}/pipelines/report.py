@@ -39,7 +39,6 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     facts, page = outcome(story, verb, error), folder / "report.html"
     _replace(folder / f"{verb}.json", json.dumps(facts, indent=2) + "\n")
-    _replace(page, render(story, settings, facts))
     for name in LEFT:
         if fact := story.facts.get(name.removesuffix(".json")):
             _replace(folder / name, json.dumps(fact, indent=2) + "\n")
@@ -49,6 +48,7 @@ def write(
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a", encoding="utf-8") as stream:
             stream.write(f"story={told(facts)}\n")
+    _replace(page, render(story, settings, facts))
     return page
 
 

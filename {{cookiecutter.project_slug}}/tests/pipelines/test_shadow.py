@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from pipelines import endpoints, guard, names, prune, shadow, watch
+from pipelines import endpoints, guard, names, prune, report, shadow, watch
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from pipelines.story import Step
@@ -149,7 +149,9 @@ def test_where_nobody_asked_anything_that_is_said_and_is_no_refusal(make_setting
 
 
 @pytest.mark.parametrize("fires", ["errors", "latency"])
-def test_a_shadow_that_fails_or_is_slow_is_refused_with_the_alarm_and_evidence(make_settings, fires):
+def test_a_shadow_that_fails_or_is_slow_is_refused_with_the_alarm_and_evidence(
+    make_settings, tmp_path, fires
+):
     made = Production(
         make_settings, UPDATING, state(status="RollingBack", pending=SHADOW), state(), fires=fires
     )
@@ -158,6 +160,9 @@ def test_a_shadow_that_fails_or_is_slow_is_refused_with_the_alarm_and_evidence(m
     assert f"{SHADOW}-{fires}: 1 datapoint" in stopped.value.why
     told = json.loads(made.bucket.objects[f"releases/{RELEASE}/rollout.json"])
     assert (told["verdict"], list(told["alarms"]["fired"])) == ("failed as a shadow", [f"{SHADOW}-{fires}"])
+    page = report.write(made.run.story, make_settings(), "promote", stopped.value, tmp_path).read_text()
+    assert "Shadow of version" in page
+    assert f"{SHADOW}-{fires}: 1 datapoint" in page
     assert made.cloudwatch.operations()[-2:] == ["delete_alarms", "get_metric_data"]
 
 
