@@ -110,6 +110,12 @@ def test_the_readme_of_the_verbs_names_every_module_of_theirs():
     assert [str(path) for path in there if not any(fnmatch(path.name, name) for name in named)] == []
 
 
+def test_every_command_of_awss_that_a_document_prints_names_its_region():
+    told = [line for path in TEXTS for line in re.findall(r"`(aws \w+ [a-z]+-[^`]*)`", path.read_text())]
+    assert [line for line in told if "--region" not in line and "get-caller-identity" not in line] == []
+    assert any("delete-endpoint" in line for line in told)
+
+
 def test_every_workflow_and_stack_that_a_document_names_exists():
     known = {path.name for path in (*ROOT.glob(".github/**/*.yml"), *INNER.glob("**/*.yml"))}
     told = {name for path in TEXTS for name in re.findall(r"`(?:[\w./]*/)?(\w+\.yml)`", path.read_text())}

@@ -2,7 +2,7 @@
 
 In:   your AWS credentials and region; Docker, or an image that it built (--image)
 Out:  transcripts/verify-aws-DATE.json; exit 0 as claimed, 1 AWS differs, 2 refused before the first story,
-      3 not all told, 4 something is left, whatever else happened, 130 interrupted
+      3 not all told, 4 this run, or --clean, left something, whatever else happened, 130 interrupted
 Run:  python -m verify_aws               # lists, prices, asks; makes, tells, removes
 """
 

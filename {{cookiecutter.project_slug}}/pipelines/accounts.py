@@ -31,6 +31,12 @@ BY_WORKFLOWS = {
     "rollback": "gh workflow run rollback.yml; or on GitHub: Actions, rollback, Run workflow",
 }
 
+# Where a person decides, what that person does on GitHub.
+LETS_IN = {
+    "pull-request": "merge the pull request promote/production",
+    "reviewer": "approve it on the page of its run",
+}
+
 
 def here(made: Stack) -> frozenset[str]:
     """Return what the account of this stack is: both, unless production has one of its own."""
@@ -68,8 +74,12 @@ def refuse_people(made: Stack, verb: str, role: str, caller: str) -> None:
             {BY_WORKFLOWS[verb]}""")
 
 
-def promoting(made: Stack, release: str) -> str:
-    """Return what lets a release that waits into production."""
-    if PRODUCTION in here(made):
-        return f"python -m pipelines promote {release}"
-    return f"goes to account {made.production} by main's workflows; {BY_WORKFLOWS['promote']}"
+def promoting(made: Stack, release: str, approval: str) -> str:
+    """Return what lets a release that waits into production, by who decides that (project.approval)."""
+    todo = LETS_IN.get(approval, BY_WORKFLOWS["promote"])
+    if by_workflows(made, "promote"):
+        return todo
+    if PRODUCTION not in here(made):
+        return f"goes to account {made.production} by main's workflows; {todo}"
+    by_hand = f"python -m pipelines promote {release}"
+    return f"{todo}; without GitHub's workflows: {by_hand}" if approval in LETS_IN else by_hand

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from pipelines import accounts, contract, endpoints, errors, names, registry, rollout, watch
+from pipelines import contract, endpoints, errors, names, registry, rollout, standing, watch
 from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
@@ -53,9 +54,10 @@ def approve(run: Run, package: Package, why: str) -> Package:
 def hold(run: Run, package: Package, before: str = "approve") -> Package:
     """Leave the package where it is: somebody else, or another account, lets it into production."""
     with run.story.step(before) as step:
-        todo = accounts.promoting(run.stack, names.short(package.release_id))
+        approval = run.settings.project.approval
+        todo = standing.lets_in(package, run.stack, approval)
         step.verdict = "waiting"
-        step.note = f"version {package.version} ({run.settings.project.approval}): {todo}"
+        step.note = f"version {package.version} ({approval}): {todo}"
     return package
 
 
@@ -87,7 +89,9 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
         if ready:
             undo(run, serving, config, ready, error)
         raise
-    new = serving is None or serving.arn != package.arn
+    there = registry.last(registry.newest(run.aws, run.stack.group))
+    # Noted already, unless the runner of an earlier attempt died too early.
+    new = serving is None or serving.arn != package.arn or there is None or there.arn != package.arn
     since = {"served_at": datetime.now(UTC).isoformat()} if new else {}
     package = annotated(run, package, production="proven", **since)
     run.story.facts["package"] = package.facts()
@@ -141,6 +145,7 @@ def put_back(run: Run, serving: Package | None, config: str, failed: Ready) -> N
             serving, config = registry.previous(run.aws, run.stack.group, serving), ""
         if serving:
             ready = rollout.prepare(run, "production", serving, step, config)
+            ready.served = serving.was_proven
             rollout.serve(run, ready, step)
         else:
             step.verdict = "failed"
@@ -207,14 +212,34 @@ def rollback(run: Run) -> Package:
     """Take back what is on its way to production, else what serves; return what serves afterwards.
 
     The release that production served, proven, before that one comes back, with the same proof. Where the one
-    to take back has gone by itself meanwhile, nothing is left to do.
+    to take back has gone by itself meanwhile, nothing is left to do. A workflow run takes one release back,
+    however often it is run again.
 
     Raises:
         DeployFailed: E404, none was proven before it; E405, nobody knows what serves; the earlier one failed.
         NotStarted: others came in between again and again (E413), or an alarm would watch nothing.
     """
-    unwanted = to_take_back(run)
+    unwanted = begun(run) or to_take_back(run)
     return turns(lambda: take_back(run, unwanted))
+
+
+def by_hand(words: str) -> str:
+    """Return why a person takes a release back, with the workflow run where there is one."""
+    job = os.environ.get("GITHUB_RUN_ID", "")
+    return f"{words} (run {job})" if job else words
+
+
+def begun(run: Run) -> Package | None:
+    """Return the release that an earlier attempt of this very workflow run was to take back."""
+    if not (mine := by_hand("")):
+        return None
+    listed = registry.newest(run.aws, run.stack.group, ModelApprovalStatus="Rejected")
+    return next((item for item in listed if item.judged.endswith(mine)), None)
+
+
+def back_to(earlier: Package) -> str:
+    """Return why a release is rejected that gives way to an earlier one."""
+    return by_hand(f"rolled back by hand to version {earlier.version}")
 
 
 def to_take_back(run: Run) -> Package | None:
@@ -253,8 +278,7 @@ def take_back(run: Run, unwanted: Package | None) -> Package:
     if serving := instead(run, unwanted, earlier):
         return serving
     # Before SageMaker is asked: a runner may die from here on, and nobody must bring it back then.
-    why = f"rolled back by hand to version {earlier.version}"
-    registry.judge(run.aws, registry.describe(run.aws, unwanted.arn), "Rejected", why)
+    registry.judge(run.aws, registry.describe(run.aws, unwanted.arn), "Rejected", back_to(earlier))
     package = to_production(run, earlier)
     run.story.facts["taken_back"] = unwanted.facts()
     return package
@@ -263,7 +287,8 @@ def take_back(run: Run, unwanted: Package | None) -> Package:
 def instead(run: Run, unwanted: Package, earlier: Package) -> Package | None:
     """Wait until production is quiet; return what serves instead of a release, None where that one does.
 
-    None, too, where production is on its way to `earlier`, which is gone on with, or out of order.
+    None, too, where production is on its way to `earlier`, or an earlier attempt of this run has brought it
+    back, which is gone on with, or out of order. What has gone by itself is rejected: nobody brings it again.
     """
     endpoint, machines = run.endpoint("production"), run.settings.environments.production
     there = endpoints.describe(run.aws, endpoint)
@@ -278,6 +303,13 @@ def instead(run: Run, unwanted: Package, earlier: Package) -> Package | None:
     serving = registry.served(run.aws, run.stack.group, endpoint)
     if serving is None or serving.arn == unwanted.arn or (there or {})["EndpointStatus"] != "InService":
         return None
+    now = registry.describe(run.aws, unwanted.arn)
+    mine = bool(by_hand("")) and (now.approval, now.judged) == ("Rejected", back_to(earlier))
+    if mine and serving.arn == earlier.arn:
+        return None
+    if now.approval != "Rejected":  # its own runner may have died before it could
+        why = f"asked to be taken back by hand, version {serving.version} serves instead"
+        registry.judge(run.aws, now, "Rejected", by_hand(why))
     with run.story.step("production") as step:
         step.verdict = "superseded"
         step.note = f"nothing to do: version {serving.version} serves, version {unwanted.version} does not"

@@ -90,8 +90,8 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
     """Fetch what the tree lacks, lock it, note each object's version; return the new lock.
 
     All of it beside the tree, which changes only once the new files and those that stay make one table. Then
-    the copies that are no more so go, the lock comes, and the files after it: wherever that is cut off, what
-    lies here is as locked, and what does not is in the bucket.
+    the copies of what the bucket has no more, or not so, go, the lock comes, and the files after it: wherever
+    that is cut off, what lies here is as locked, and what does not is in the bucket, or gone from there.
 
     Raises:
         DataRefused: E202, they do not; nothing here has changed.
@@ -101,6 +101,7 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
     wanted = {file.key for file in lock.files} - set(difference.removed) | fetched
     build = path.parent / report.BUILD  # of the tree's file system, and none of git's business
     build.mkdir(exist_ok=True)
+    versions: dict[str, str | None] = {}
     with tempfile.TemporaryDirectory(prefix="new-data-", dir=build) as name:
         beside, new = Path(name).resolve() / "files", Path(name).resolve() / path.name
         new.write_bytes(path.read_bytes())
@@ -112,8 +113,7 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
                 continue
             fetched.add(key)
             step.note = f"fetch {key}"
-            place = {"Bucket": bucket, "Key": f"{lock.prefix}/{key}", "Filename": str(beside / key)}
-            named(aws.s3.download_file, **place)
+            versions[key] = fetch(aws, bucket, f"{lock.prefix}/{key}", beside / key)
         words = [str(beside), "--key", lock.key, "--lock", str(new)]
         command = [sys.executable, "-m", "data_checks.lock", *words]
         done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
@@ -123,8 +123,8 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
                 {blamed(bucket, lock, why, fetched)}
                 {why or "data_checks.lock gave no reason"}
                 correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
-        note_versions(aws, bucket, new, lock.prefix, fetched)
-        for key in fetched:
+        note_versions(new, lock.prefix, versions)
+        for key in fetched.union(difference.removed):
             (folder / key).unlink(missing_ok=True)
         new.replace(path)
         for key in sorted(fetched):
@@ -142,13 +142,26 @@ def blamed(bucket: str, lock: Lock, why: str, fetched: Collection[str]) -> str:
     return f"{there}/{key}" if key in fetched else f"{lock.prefix}/{key}" if key else there
 
 
-def note_versions(aws: Aws, bucket: str, path: Path, prefix: str, fetched: Collection[str]) -> None:
+def fetch(aws: Aws, bucket: str, key: str, path: Path) -> str | None:
+    """Write an object's bytes to a file; return their version.
+
+    It is the version before and after; an object that was replaced meanwhile is fetched again. To ask for the
+    bytes of a version takes s3:GetObjectVersion, which the workflows' role has not.
+    """
+    place = {"Bucket": bucket, "Key": key}
+    while True:
+        version = named(aws.s3.head_object, **place).get("VersionId")
+        named(aws.s3.download_file, **place, Filename=str(path))
+        if named(aws.s3.head_object, **place).get("VersionId") == version:
+            return version
+
+
+def note_versions(path: Path, prefix: str, versions: Mapping[str, str | None]) -> None:
     """Write into the lock where its files belong, and of which version of its object each fetched one is."""
     told = json.loads(path.read_text("utf-8")) | {"prefix": prefix}
     for file in told["files"]:
-        if file["key"] in fetched:
-            head = named(aws.s3.head_object, Bucket=bucket, Key=f"{prefix}/{file['key']}")
-            file["version_id"] = head.get("VersionId")
+        if file["key"] in versions:
+            file["version_id"] = versions[file["key"]]
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 

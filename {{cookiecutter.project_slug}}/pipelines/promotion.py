@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import delivery, history, names, registry
+from pipelines import accounts, delivery, history, names, registry
 from pipelines.errors import SettingsError
+from pipelines.github import runs
 from pipelines.registry import BEGINNING, Package
 from pipelines.run import Run
 from pipelines.tree import Tree
@@ -63,17 +64,24 @@ def in_turn(run: Run, work: Tree, bring: Callable[[], Package]) -> Package | Non
 
 
 def superseded(run: Run, work: Tree) -> bool:
-    """Say whether production serves what a later commit has asked for: an older one does not replace it."""
+    """Say whether production serves what a later commit has asked for: an older one does not replace it.
+
+    A commit that main's newest one does not come after is not on main: that history was rewritten.
+    """
     serving = registry.served(run.aws, run.stack.group, run.endpoint("production"))
     asked = serving.metadata.get("asked_by", "") if serving else ""
     if serving is None or history.contains(work.root, asked) is not False:
         return False
+    if runs.newest(work.ids.commit_sha):
+        return False
     with run.story.step("production") as step:
         step.verdict = "superseded"
-        release = names.short(work.ids.release_id)
+        again = f"python -m pipelines promote {names.short(work.ids.release_id)}"
+        if accounts.by_workflows(run.stack, "promote"):
+            again = accounts.BY_WORKFLOWS["promote"]
         step.note = (
             f"version {serving.version} serves, asked for by commit {names.short(asked)}, which this history "
-            f"does not have: a later one, or main was rewritten (then: python -m pipelines promote {release})"
+            f"does not have: a later one, or main was rewritten (then: {again})"
         )
     return True
 

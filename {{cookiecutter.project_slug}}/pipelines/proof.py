@@ -37,6 +37,12 @@ class Ready:
     package: Package
     golden: dict[str, Any]
     asked: bool = False  # whether the endpoint was: it may serve this release
+    served: bool = False  # it served until now, proven, and is put back
+
+    @property
+    def known(self) -> bool:
+        """Whether it comes back, proven in production before: that must be quick."""
+        return self.served or self.package.metadata.get("production") == "proven"
 
 
 def of_archive(aws: Aws, package: Package) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import names
+from pipelines import names, registry
 from pipelines.accounts import BY_WORKFLOWS, PRODUCTION, REGISTRY
 from pipelines.registry import Package
 
@@ -135,6 +135,8 @@ def _served(live: Live) -> Iterator[Finding]:
     elif live.config and live.endpoint["EndpointConfigName"] != live.config:
         was = live.endpoint["EndpointConfigName"]
         yield Finding("machines of production", was, f"{live.config}, as mlops.toml says", todo, "release")
+    elif (last := registry.last(live.packages)) and last.arn != live.serving.arn:  # a runner died too early
+        yield Finding("production", f"{should}, not noted", "noted in the registry", todo, "release")
 
 
 def _newest(live: Live) -> Iterator[Finding]:

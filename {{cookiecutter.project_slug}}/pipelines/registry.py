@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipelines import names
 from pipelines.aws import Aws, found
 from pipelines.errors import DeployFailed
 
+TAKEN_BACK = "taken back"  # what was proven in production, and is rejected
 METADATA_LENGTH = 256  # SageMaker's limit for one value
 BEGINNING = re.compile(r"[0-9a-f]{12,64}")  # of a release's id, long enough to mean one
 
@@ -37,6 +39,11 @@ class Package:
     def release_id(self) -> str:
         """The release that it is; empty for a package that somebody made by hand."""
         return self.metadata.get("release_id", "")
+
+    @property
+    def was_proven(self) -> bool:
+        """Whether production has proven it once, rejected since or not."""
+        return self.metadata.get("production") in ("proven", TAKEN_BACK)
 
     def facts(self) -> dict[str, Any]:
         """Return what the report says of it."""
@@ -77,15 +84,20 @@ def previous(aws: Aws, group: str, serving: Package | None) -> Package | None:
     """
     proven = [item for item in approved(aws, group) if item.metadata.get("production") == "proven"]
     others = [item for item in proven if serving is None or item.arn != serving.arn]
-    if told := [item for item in others if "served_at" in item.metadata]:
-        return max(told, key=lambda item: item.metadata["served_at"])
-    return next((item for item in others if serving is None or item.version < serving.version), None)
+    below = (item for item in others if serving is None or item.version < serving.version)
+    return last(others) or next(below, None)
+
+
+def last(listed: Iterable[Package]) -> Package | None:
+    """Return what came to production last, proven there: also rejected it serves until another one does."""
+    told = [item for item in listed if "served_at" in item.metadata]
+    return max(told, key=lambda item: item.metadata["served_at"], default=None)
 
 
 def noted(aws: Aws, group: str, account: str) -> Package | None:
-    """Return what production serves in another account, as its deploy has noted: what came there last."""
-    last = previous(aws, group, None)
-    return last if last and last.metadata.get("served_in") == account else None
+    """Return what production serves in another account, as its deploy has noted."""
+    there = last(newest(aws, group))
+    return there if there and there.metadata.get("served_in") == account else None
 
 
 def find(aws: Aws, group: str, release_id: str) -> Package | None:
@@ -170,7 +182,7 @@ def judge(aws: Aws, package: Package, status: str, why: str) -> Package:
     """Approve or reject a package, saying why. What is rejected counts as proven in production no more."""
     change: dict[str, Any] = {"ModelApprovalStatus": status, "ApprovalDescription": why[:1024]}
     if status == "Rejected" and package.metadata.get("production") == "proven":
-        change["CustomerMetadataProperties"] = package.metadata | {"production": "taken back"}
+        change["CustomerMetadataProperties"] = package.metadata | {"production": TAKEN_BACK}
     return _update(aws, package, **change)
 
 

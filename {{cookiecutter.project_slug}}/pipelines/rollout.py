@@ -124,7 +124,7 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
         if before and production:
             answered += afterwards(run, ready)
-    if same and production and ready.package.metadata.get("production") == "proven":
+    if same and production and ready.known:
         step.verdict = "reused"
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
 
@@ -148,7 +148,7 @@ def afterwards(run: Run, ready: Ready) -> int:
     """
     machines = run.settings.environments.production
     watch.tidy(run, Watched(run.project, ready.endpoint, ready.config, ready.config, machines))
-    if ready.package.metadata.get("production") == "proven":
+    if ready.known:
         return 0
     run.story.say(f"  an earlier run did not see its end: the golden requests are sent {ROUNDS} times more")
     return sum(proof.of_answers(run.aws, ready.endpoint, ready.golden, ready.package) for _ in range(ROUNDS))
@@ -180,8 +180,7 @@ def roll(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> int:
             usual = guard.baseline(aws, ready.endpoint, old, watcher.prober.seconds * 1e6)
             guard.put(aws, watched, usual)
             step.note = "waiting until the alarms are quiet and have data"
-            known = ready.package.metadata.get("production") == "proven"  # it comes back
-            watcher.watched = guard.ready(aws, watched, lambda: watcher.prober.trouble, known)
+            watcher.watched = guard.ready(aws, watched, lambda: watcher.prober.trouble, ready.known)
             if deaf := [name for name in watched.names if name not in watcher.watched.names]:
                 run.story.say(f"  not watched, for it rings already: {', '.join(deaf)}")
             request = update_request(watcher.watched, same)

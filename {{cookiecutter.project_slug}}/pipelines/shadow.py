@@ -111,8 +111,7 @@ def first(run: Run, ready: Ready, before: dict[str, Any], step: Step) -> dict[st
                 {watched.endpoint}
                 {error.what}: {before.get("FailureReason", "SageMaker gives no reason")}
                 nothing was found against this release: release it again""") from None
-    known = ready.package.metadata.get("production") == "proven"  # it comes back: that must be quick
-    if machines.rollout.shadow_minutes and not known and own not in (ready.config, watched.config):
+    if machines.rollout.shadow_minutes and not ready.known and own not in (ready.config, watched.config):
         before = cast(run, ready, watched, before, step)
     return before
 

@@ -33,8 +33,8 @@ def sentence(package: Package) -> str:
     return f"version {package.version} is {stands(package)}{why}"
 
 
-def todo(package: Package, made: Stack) -> str:
-    """Return what brings a package on, or one after it."""
+def todo(package: Package, made: Stack, approval: str) -> str:
+    """Return what brings a package on, or one after it; `approval` is the project's."""
     release = _release(made)
     staging = package.metadata.get("staging")
     if package.approval == "Rejected":
@@ -42,7 +42,13 @@ def todo(package: Package, made: Stack) -> str:
     if package.approval != "Approved" and staging != PROVEN:
         log = "; its log: python -m pipelines logs --env staging" if staging else ""
         return ("change code or data, then " if staging == REFUSED else "") + release + log
-    return accounts.promoting(made, names.short(package.release_id))
+    return lets_in(package, made, approval)
+
+
+def lets_in(package: Package, made: Stack, approval: str) -> str:
+    """Return what lets a package into production; of an approved one somebody has decided already."""
+    decides = "gate" if package.approval == "Approved" else approval
+    return accounts.promoting(made, names.short(package.release_id), decides)
 
 
 def _release(made: Stack) -> str:
@@ -55,7 +61,7 @@ def next_step(run: Run) -> list[str]:
     newest = next(iter(registry.newest(run.aws, run.stack.group)), None)
     if newest is None:
         return [": ".join(nothing_served(run, "production"))]
-    return [] if served(newest) else [f"{sentence(newest)}: {todo(newest, run.stack)}"]
+    return [] if served(newest) else [f"{sentence(newest)}: {_todo(run, newest)}"]
 
 
 def nothing_served(run: Run, environment: str) -> tuple[str, str]:
@@ -67,4 +73,8 @@ def nothing_served(run: Run, environment: str) -> tuple[str, str]:
     if environment == "staging":
         why = f"{why}; staging's endpoint is taken away after each proof"
         return why, "ask production: python -m pipelines request; or keep = true in [environments.staging]"
-    return why, todo(newest, run.stack)
+    return why, _todo(run, newest)
+
+
+def _todo(run: Run, package: Package) -> str:
+    return todo(package, run.stack, run.settings.project.approval)

@@ -22,7 +22,7 @@ def chosen(where: Account, wanted: str, switch: bool = False) -> Account:
     `wanted` is the other account's number; this one's own makes one account of two again.
 
     Raises:
-        SettingsError: E501, it is no account; another serves; `switch`, and none was let in.
+        SettingsError: E501, it is no account; another serves; `switch`, and it was not let in before.
     """
     if wanted and not re.fullmatch(r"[0-9]{12}", wanted):
         raise SettingsError(f"""E501 {wanted!r} is no account
@@ -30,16 +30,16 @@ def chosen(where: Account, wanted: str, switch: bool = False) -> Account:
             an account has 12 digits; nothing was changed
             repeat with its number: aws sts get-caller-identity, with its credentials""")
     other = "" if wanted == where.number else wanted or where.let_in
-    if switch and not other:
-        raise SettingsError("""E501 no other account was let in: there is nobody to switch to
-            the option --switch
-            this account's stack names no other one; nothing was changed
-            let it in first: python -m pipelines connect --production-account N""")
     if where.apart and other not in ("", where.production):
         raise SettingsError(f"""E501 production is in account {where.production}, not in {other}
             the option --production-account
             one account serves, and it would no longer be let in; nothing was changed
             one account again first: python -m pipelines connect --production-account {where.number}""")
+    if switch and (not other or other != where.let_in):
+        raise SettingsError(f"""E501 only an account that was let in can serve
+            the option --switch
+            this account's stack lets in {where.let_in or "no other one"}; nothing was changed
+            let it in first: python -m pipelines connect --production-account {other or "N"}""")
     serves = other if other and (switch or where.apart) else where.number
     return replace(where, let_in=other, production=serves)
 

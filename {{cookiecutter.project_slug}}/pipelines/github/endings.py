@@ -55,7 +55,16 @@ def taken_back(package: dict[str, Any], url: str) -> list[str]:
 
 def of_rollback(kind: str) -> str:
     """Return how a rollback by hand ended that took nothing back, in words."""
-    return f"the rollback {'was ' if kind == 'cancelled' else ''}{kind}"
+    ended = {"cancelled": "was cancelled", "waiting": "did not begin"}
+    return "nothing to take back" if kind == "unchanged" else f"the rollback {ended.get(kind, kind)}"
+
+
+def not_begun(url: str) -> list[str]:
+    """Return the four lines of a rollback by hand that no reviewer has let in, as far as anybody can see."""
+    no = "a reviewer of the environment production said no, or none came in 30 days"
+    why = f"it was not let in: {no}; or its job stopped first, as its log says"
+    todo = "nothing was taken back; to go back after all, start the workflow rollback again"
+    return ["◷ the rollback did not begin", f"  {url}", f"  {why}", f"  {todo}"]
 
 
 def rollback_untold(url: str) -> list[str]:

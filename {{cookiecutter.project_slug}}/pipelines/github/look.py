@@ -59,23 +59,38 @@ def named(ended: Outcome, seen: Look) -> Outcome:
 def of_rollback(ended: Outcome, seen: Look, serving: Package) -> Outcome:
     """Return the outcome of a rollback by hand that failed: about the release that serves, or serves no more.
 
-    Where its verb died behind the rollout, production serves what it has brought back.
+    Where its verb died behind the rollout, production serves what it has brought back. That it serves is not
+    enough: from another account it is what was noted, and a rollout that failed may have left it there.
     """
-    why = f"rolled back by hand to version {serving.version}"  # the words of delivery.take_back
-    gone = next((item for item in seen.packages if item.judged == why), None)
-    if gone and ended.release_id == serving.release_id:
+    why = f"rolled back by hand to version {serving.version}"  # the words of delivery.back_to
+    gone = next((item for item in judged(ended, seen) if item.judged.startswith(f"{why} ")), None)
+    last = next((step for step in reversed(ended.steps) if step["name"] == "production"), None)
+    proven = last is not None and last["verdict"] == "done"
+    if gone and proven and ended.release_id == serving.release_id:
         found: dict[str, Any] = {"kind": outcome.ROLLED_BACK, "environment": "production"}
     else:
         gone, found = serving, {}
     return replace(ended, release_id=gone.release_id, version=gone.version, **found)
 
 
+def judged(ended: Outcome, seen: Look) -> list[Package]:
+    """Return the packages that this very run has rejected by hand: delivery.by_hand writes down the run."""
+    return [item for item in seen.packages if item.judged.endswith(f" (run {ended.work.id})")]
+
+
 def let_in(ended: Outcome, seen: Look) -> Outcome:
     """Return the outcome, as one that waits where a reviewer's no, or none in time, has ended the run.
 
     GitHub shows that as a job that failed. The registry tells it from a verb that died: promote writes down
-    who asks before it touches production, and nothing of this commit's is there.
+    who asks before it touches production, and nothing of this commit's is there; rollback rejects what it
+    takes back.
     """
+    if ended.by_hand:
+        untold = ended.code == endings.UNTOLD and ended.jobs[outcome.BY_HAND] == "failure" and not ended.steps
+        if not untold or seen.trouble or judged(ended, seen):
+            return ended
+        lines = endings.not_begun(ended.work.url)
+        return replace(ended, kind=outcome.WAITING, code="", lines=tuple(lines))
     package = seen.package(ended.release_id)
     red = [name for name, result in ended.jobs.items() if result != "success"]
     if package is None or ended.code != endings.UNTOLD or red != ["deploy"]:

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines import errors
 from pipelines.aws import Aws
+from pipelines.github.outcome import read as jobs
 
 # The job that runs each verb; staging and production are one to whoever calls deploy.yml.
 JOBS = {
@@ -55,15 +56,19 @@ def read(
 ) -> dict[str, dict[str, Any]]:
     """Return by verb what this run's verbs have said so far, later than `since` where it is given.
 
-    Of earlier attempts only what went well: GitHub runs a job that succeeded no second time.
+    Of earlier attempts only what went well: GitHub runs a job that succeeded no second time, unless all jobs
+    are run again. A rollback that did, and has not succeeded, is told by its own story or by none.
     """
     now = int(environ.get("GITHUB_RUN_ATTEMPT", "1"))
     told: dict[str, dict[str, Any]] = {}
+    kept = set(VERBS)
+    if not any(job.name == "rollback" and job.result == "success" for job in jobs(environ.get("NEEDS", ""))):
+        kept.remove("rollback")
     for attempt in range(now, 0, -1):
         for verb in VERBS:
             story = _one(aws, address(bucket, verb, {**environ, "GITHUB_RUN_ATTEMPT": str(attempt)}))
             new = bool(story) and (not since or story.get("at", "") > since)
-            if story and new and (attempt == now or story.get("verdict") == "done"):
+            if story and new and (attempt == now or (verb in kept and story.get("verdict") == "done")):
                 told.setdefault(verb, story)
     return told
 

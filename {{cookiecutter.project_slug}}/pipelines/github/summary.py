@@ -75,7 +75,7 @@ def said(outcome: Outcome) -> str:
     stopped = next((step for step in outcome.steps if CLASSES.get(step["verdict"]) == "red"), None)
     where = f" in step {stopped['name']}" if stopped else ""
     if outcome.by_hand and not outcome.taken_back:
-        return f"{endings.of_rollback(outcome.kind)}{where}" if outcome.red else "nothing to take back"
+        return f"{endings.of_rollback(outcome.kind)}{where}"
     return {
         outcomes.UNCHANGED: "nothing to train, nothing to change",
         outcomes.WAITING: "waits for its approval",

@@ -8,11 +8,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import accounts, execution, live, names, prune, registry, release, stack, status
+from pipelines import (
+    accounts,
+    delivery,
+    execution,
+    live,
+    names,
+    prune,
+    registry,
+    release,
+    stack,
+    standing,
+    status,
+)  # fmt: skip
 from pipelines.errors import SettingsError
 from pipelines.run import Run
 from tests.pipelines.makers import GROUP as PACKAGES
-from tests.pipelines.makers import STACK, Client, error, make_package, make_run, packages
+from tests.pipelines.makers import RELEASE, STACK, Client, error, make_package, make_run, packages
 
 HERE, OTHER = STACK.account, "210987654321"
 GROUP = f"arn:aws:sagemaker:eu-west-1:{HERE}:model-package-group/income-model"
@@ -132,6 +144,39 @@ def test_a_release_ends_as_approved_and_says_who_goes_on(make_settings, monkeypa
     assert f"goes to account {OTHER} by main's workflows; " in step.note
     assert "-m pipelines promote" not in step.note  # by hand it is refused there, too
     assert client.asked == []
+
+
+BY_HAND = f"python -m pipelines promote {RELEASE[:12]}"
+MERGE, REVIEW = "merge the pull request promote/production", "approve it on the page of its run"
+GOES = f"goes to account {OTHER} by main's workflows"
+RERUN = accounts.BY_WORKFLOWS["promote"]
+
+
+@pytest.mark.parametrize(
+    ("made", "approval", "todo"),
+    [
+        pytest.param(STACK, "gate", BY_HAND, id="one account, gate"),
+        pytest.param(STACK, "pull-request", f"{MERGE}; without GitHub's workflows: {BY_HAND}", id="merge"),
+        pytest.param(STACK, "reviewer", f"{REVIEW}; without GitHub's workflows: {BY_HAND}", id="review"),
+        pytest.param(REGISTRY, "gate", f"{GOES}; {RERUN}", id="elsewhere"),
+        pytest.param(REGISTRY, "pull-request", f"{GOES}; {MERGE}", id="merge, elsewhere"),
+        pytest.param(REGISTRY, "reviewer", f"{GOES}; {REVIEW}", id="review, elsewhere"),
+        pytest.param(PRODUCTION, "gate", RERUN, id="production's account, where E522 refuses promote"),
+        pytest.param(PRODUCTION, "pull-request", MERGE, id="production's account, merge"),
+        pytest.param(PRODUCTION, "reviewer", REVIEW, id="production's account, review"),
+    ],
+)
+def test_a_release_that_waits_says_what_lets_it_in(make_settings, made, approval, todo):
+    run = run_in(made, make_settings(**{"project.approval": approval}))
+    waits = make_package(2, staging="proven")
+    assert standing.todo(waits, made, approval) == todo
+    delivery.hold(run, waits)
+    assert run.story.steps[0].note == f"version 2 ({approval}): {todo}"
+    let_in = replace(waits, approval="Approved")  # by whoever was to: what is left is to bring it there
+    assert standing.todo(let_in, made, approval) == standing.todo(let_in, made, "gate")
+    client = packages("PendingManualApproval")
+    [line] = standing.next_step(run_in(made, run.settings, sagemaker=client))
+    assert line.endswith(todo.replace(RELEASE[:12], "1" * 12))
 
 
 def noted(*served_at: str, there: str = OTHER) -> Client:

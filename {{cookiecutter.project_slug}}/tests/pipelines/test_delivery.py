@@ -242,6 +242,31 @@ def test_back_leads_to_what_a_revert_brought_back_and_not_to_what_it_took_away()
     assert found.version == 1
 
 
+def test_what_a_rollback_rejects_is_noted_as_serving_until_the_other_one_does():
+    client = packages("Approved", "Rejected", production="proven")
+    known, served = client.answers["describe_model_package"], {"1": "2026-11-01", "2": "2026-11-02"}
+
+    def described(ModelPackageName: str):
+        told = known(ModelPackageName)
+        since = {"served_at": served[ModelPackageName[-1]], "served_in": "123456789012"}
+        told["CustomerMetadataProperties"] |= since
+        return told
+
+    client.answers["describe_model_package"] = described
+    aws = make_aws(sagemaker=client)
+    assert registry.noted(aws, "income-model", "123456789012").version == 2
+    served["1"] = "2026-11-03"
+    assert registry.noted(aws, "income-model", "123456789012").version == 1
+
+
+def test_what_serves_already_and_was_not_noted_is_noted(production):
+    client = packages("Approved", serving=1)
+    run, _ = production(client)
+    release(run, 1)
+    changes = [request for operation, request in client.asked if operation == "update_model_package"]
+    assert changes[-1]["CustomerMetadataProperties"]["served_in"] == "123456789012"
+
+
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_only_production_is_rolled_back(make_settings, environment):
     run = make_run(make_settings(), sagemaker=(client := packages("Approved", serving=1)))

@@ -97,6 +97,36 @@ def test_new_rows_move_the_lock_and_the_pull_request_tells_counts_and_no_value(t
     assert "secret" not in text
 
 
+def test_the_locked_version_is_the_one_whose_bytes_were_fetched(tree):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    download, head = bucket.answers["download_file"], bucket.answers["head_object"]
+    versions: dict[str, str] = {}
+
+    def replaced_meanwhile(Bucket: str, Key: str, Filename: str) -> None:
+        download(Bucket=Bucket, Key=Key, Filename=Filename)
+        if Key.endswith("b.parquet") and Key not in versions:
+            bucket.objects[Key], versions[Key] = parquet([7, 8, 9]), "v2"
+
+    bucket.answers["download_file"] = replaced_meanwhile
+    bucket.answers["head_object"] = lambda **at: head(**at) | {"VersionId": versions.get(at["Key"], "v1")}
+    lock = bring(root, bucket)[2]
+    assert [(file.key, file.version_id) for file in lock.files] == [("a.parquet", "v1"), ("b.parquet", "v2")]
+    assert lock.rows == 5
+
+
+def test_what_the_bucket_has_no_more_goes_from_here_and_nothing_advises_to_lock_it_again(tree, make_settings):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    proposed(root, bucket, make_settings)
+    del bucket.objects["data/adult/b.parquet"]
+    proposed(root, bucket, make_settings)
+    assert files(root) == {"data.lock", "data/adult/a.parquet"}
+    run = make_run(make_settings(), s3=bucket)
+    data.check(data.read_lock(root / "data.lock"), root, run.story)
+    assert run.story.steps == []  # it warns of nothing
+
+
 def test_where_nothing_is_new_there_is_nothing_to_propose(tree):
     root, bucket = tree
     assert not newdata.look(make_aws(s3=bucket), "bucket", data.read_lock(root / "data.lock"), root)
@@ -215,15 +245,16 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("changes", range(1, 7))
+@pytest.mark.parametrize("changes", range(1, 8))
 def test_wherever_it_is_killed_no_file_here_is_another_than_locked_and_repeating_ends_it(
     tree, make_settings, monkeypatch, changes
 ):
     root, bucket = tree
     git(root, "init", "--quiet")
-    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    bucket.objects |= {"data/adult/b.parquet": parquet([3]), "data/adult/d.parquet": parquet([7])}
     proposed(root, bucket, make_settings)
     bucket.objects |= {"data/adult/b.parquet": parquet([4, 5]), "data/adult/c.parquet": parquet([6])}
+    del bucket.objects["data/adult/d.parquet"]
     left = [changes]
 
     def dying(real):
@@ -246,6 +277,7 @@ def test_wherever_it_is_killed_no_file_here_is_another_than_locked_and_repeating
     proposed(root, bucket, make_settings)
     lock = data.read_lock(root / "data.lock")
     assert (lock.rows, data.missing(run.aws, "bucket", lock)) == (5, [])
+    assert "data/adult/d.parquet" not in files(root)
     data.check(lock, root, run.story)
 
 

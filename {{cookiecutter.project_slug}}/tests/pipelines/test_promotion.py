@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from pipelines import delivery, history, promotion
+from pipelines import accounts, delivery, history, promotion
 from pipelines.errors import NotStarted, SettingsError
 from pipelines.registry import describe
 from pipelines.tree import Ids, Tree
-from tests.pipelines.makers import GROUP, make_run, packages
+from tests.pipelines.github.server import GitHub
+from tests.pipelines.makers import GROUP, STACK, make_run, packages
 
 
 @pytest.fixture
@@ -73,6 +75,59 @@ def test_an_older_commit_that_comes_late_leaves_the_newer_release_alone(promoted
 def test_a_commit_that_this_history_does_not_have_is_later(promoted, main):
     _, commits, _ = main
     assert promoted(commits[1], asked_by="f" * 40) == ([], {"production": "superseded"})
+
+
+@pytest.fixture
+def newest(main, tmp_path, monkeypatch):
+    """Return a function: a GitHub where a commit is main's newest, asked by the job."""
+    git = main[2]
+
+    def call(commit: str) -> None:
+        git("push", "--quiet", "--force", str(github.git_folder), f"{commit}:refs/heads/main")
+        for name, value in github.environ().items():
+            monkeypatch.setenv(name, value)
+
+    (tmp_path / "github").mkdir()
+    with GitHub(tmp_path / "github") as github:
+        yield call
+
+
+def test_mains_newest_commit_replaces_what_a_history_asked_for_that_was_rewritten(promoted, main, newest):
+    _, commits, _ = main
+    newest(commits[2])
+    assert promoted(commits[2], asked_by="f" * 40) == (["2"], {})
+
+
+def test_a_commit_that_main_has_gone_on_from_replaces_nothing_unknown(promoted, main, newest):
+    _, commits, _ = main
+    newest(commits[2])
+    assert promoted(commits[1], asked_by="f" * 40) == ([], {"production": "superseded"})
+    assert promoted(commits[1], asked_by=commits[2]) == ([], {"production": "superseded"})
+
+
+@pytest.mark.parametrize(
+    ("registry", "todo"),
+    [
+        pytest.param(STACK.account, f"python -m pipelines promote {'2' * 12}", id="one account"),
+        pytest.param("210987654321", accounts.BY_WORKFLOWS["promote"], id="production in one of its own"),
+    ],
+)
+def test_where_main_was_rewritten_the_way_out_is_one_that_is_open(make_settings, main, registry, todo):
+    root, commits, _ = main
+    client = packages("Approved", "Approved", serving=1)
+    described = client.answers["describe_model_package"]
+
+    def describe_model_package(ModelPackageName):
+        told = described(ModelPackageName)
+        told["CustomerMetadataProperties"]["asked_by"] = "f" * 40
+        return told
+
+    client.answers["describe_model_package"] = describe_model_package
+    run = make_run(make_settings(), sagemaker=client)
+    run.__dict__["stack"] = replace(STACK, registry=registry)
+    work = Tree(run.settings, None, Ids("c", "s", "2" * 64, commits[2]), "", root)  # type: ignore[arg-type]
+    assert promotion.superseded(run, work)
+    assert run.story.steps[0].note.endswith(f"(then: {todo})")
 
 
 @pytest.mark.parametrize("asked", ["", "uncommitted", f"{'f' * 40}-dirty"])

@@ -36,6 +36,17 @@ def found(**changes) -> list[tuple[str, str]]:
     return [(item.what, item.heal) for item in reconcile.findings(replace(ALL_IS_WELL, **changes))]
 
 
+def noted(package: Package, since: str) -> Package:
+    return replace(package, metadata=package.metadata | {"served_at": since})
+
+
+def test_a_rollback_whose_runner_died_before_it_was_noted_is_noted():
+    late = noted(package(3, NEW, "Rejected", "taken back"), "2026-11-02")
+    packages = (late, noted(TWO, "2026-11-01"), ONE)
+    assert found(packages=packages) == [("production", "release")]
+    assert found(packages=(late, noted(TWO, "2026-11-03"), ONE)) == []
+
+
 def test_where_all_is_as_git_has_it_nothing_is_found():
     assert found() == []
 

@@ -34,7 +34,7 @@ def test_a_release_says_how_far_it_came_and_what_brings_it_on(approval, noted, s
     package = replace(make_package(approval=approval, **noted), judged="wrong answers")
     assert stands in standing.sentence(package)
     assert approval in standing.sentence(package)
-    assert standing.todo(package, STACK).startswith(todo)
+    assert standing.todo(package, STACK, "gate").startswith(todo)
 
 
 NOTHING = "no release is registered"

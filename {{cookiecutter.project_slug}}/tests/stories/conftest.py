@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.drill import faults
-from tests.stories.production import Production, opened
+from tests.stories.production import WATCHED, Production, opened, until
 from tests.stories.world import World, copy_project, started
 
 
@@ -37,3 +38,24 @@ def production(account: Production) -> Iterator[Production]:
     account.ready()
     yield account
     faults.clear()
+
+
+@pytest.fixture
+def alarm(production: Production) -> Iterator[Callable[..., None]]:
+    """Return a maker of somebody's alarm; it is gone afterwards."""
+    client = production.run.aws.cloudwatch
+
+    def make(value: float | None) -> None:
+        told = {"Namespace": "Theirs", "MetricName": WATCHED}
+        if value is not None:
+            data = {"MetricName": WATCHED, "Value": value, "Timestamp": datetime.now(UTC)}
+            client.put_metric_data(Namespace="Theirs", MetricData=[data])
+        client.put_metric_alarm(
+            AlarmName=WATCHED, **told, Statistic="Maximum", Period=60, EvaluationPeriods=1, Threshold=1.0,
+            ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore",
+        )  # fmt: skip
+        wanted = "INSUFFICIENT_DATA" if value is None else "ALARM"
+        until(lambda: client.describe_alarms(AlarmNames=[WATCHED])["MetricAlarms"][0]["StateValue"] == wanted)
+
+    yield make
+    client.delete_alarms(AlarmNames=[WATCHED])

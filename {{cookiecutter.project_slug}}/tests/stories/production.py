@@ -19,12 +19,14 @@ from typing import Any
 from pipelines import delivery, errors, registry, tree
 from pipelines.registry import Package
 from pipelines.run import Run
+from pipelines.settings import Settings
 from tests.drill import honest, kinds, load, presets, world
 from tests.drill.honest import Model
 from tests.drill.load import Load, Tally
 from tests.drill.test_kinds import ROWS, make_honest
 from tests.stories.world import copy_project, started
 
+WATCHED = "somebodys-alarm"
 HEALTH_SECONDS = "5"  # a container that never answers a ping costs so long instead of AWS's 8 minutes
 
 
@@ -89,10 +91,7 @@ class Production:
         known = self.runs[preset]
         if not rollout:
             return known
-        production = known.settings.environments.production
-        changed = production.model_copy(update={"rollout": production.rollout.model_copy(update=rollout)})
-        tables = known.settings.environments.model_copy(update={"production": changed})
-        return presets.quiet(known.settings.model_copy(update={"environments": tables}))
+        return under(known.settings, **rollout)
 
     def watched(self, act: Callable[[], object], package: Package, load: bool = True) -> Outcome:
         """Do something while a client asks, and tell what came of it."""
@@ -167,6 +166,14 @@ class Production:
                 return load.tally(asking.outcomes, began, ended), load.tally(asking.outcomes, ended, now)
 
             yield told
+
+
+def under(known: Settings, **rollout: Any) -> Run:
+    """Return a run with these settings but for production's rollout."""
+    production = known.environments.production
+    changed = production.model_copy(update={"rollout": production.rollout.model_copy(update=rollout)})
+    tables = known.environments.model_copy(update={"production": changed})
+    return presets.quiet(known.model_copy(update={"environments": tables}))
 
 
 def until(true: Callable[[], Any], seconds: float = 20) -> None:

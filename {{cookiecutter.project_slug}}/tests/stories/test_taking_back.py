@@ -6,6 +6,7 @@ GitHub is the tests' own; what its jobs do at once is done by processes.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,12 @@ ROLLBACK = """
 from pipelines import delivery
 from tests.drill import presets
 delivery.rollback(presets.quiet(presets.settings("small")))
+"""
+RINGING = """
+from pipelines import delivery
+from tests.drill import presets
+from tests.stories.production import WATCHED, under
+delivery.rollback(under(presets.settings("small"), alarms=[WATCHED]))
 """
 PROMOTES = {"name": "Release / Deploy / Into production / Production", "status": "in_progress"}
 
@@ -92,6 +99,13 @@ def under_way(production: Production, start) -> Callable[[Package], subprocess.P
     return call
 
 
+def noted(production: Production) -> str:
+    """Return the release that production serves, as the registry's account sees it."""
+    aws = production.run.aws
+    package = registry.noted(aws, production.run.stack.group, aws.account())
+    return package.release_id if package else ""
+
+
 def verdicts(run: Run) -> list[tuple[str, str]]:
     """Return the steps of a verb with their verdicts."""
     return [(step.name, step.verdict) for step in run.story.steps]
@@ -126,6 +140,46 @@ def test_a_rollback_whose_runner_dies_is_brought_to_its_end_and_not_undone(
     reconcile(run, bad)
     assert production.serving() == old.release_id
     assert (production.approval(old), production.approval(bad)) == ("Approved", "Rejected")
+    assert noted(production) == old.release_id
+
+
+def test_a_rollback_that_is_run_again_goes_back_one_release_and_not_two(
+    production, merges, start, monkeypatch
+):
+    run, (old, bad) = presets.quiet(presets.settings("small")), merges
+    delivery.to_production(production.run, bad)
+    monkeypatch.setenv("GITHUB_RUN_ID", "123")
+    runner = start("-c", ROLLBACK)
+    until(lambda: not endpoints.moving(production.describe()) and production.serving() == old.release_id, 120)
+    runner.kill()
+    runner.communicate()
+    assert delivery.rollback(run).release_id == old.release_id
+    assert production.serving() == noted(production) == old.release_id
+    assert production.approval(old) == "Approved"
+    assert describe(run.aws, bad.arn).judged == f"rolled back by hand to version {old.version} (run 123)"
+    assert run.story.facts["taken_back"]["version"] == bad.version
+
+
+def test_a_rollback_that_does_not_begin_changes_what_is_noted_of_production_as_little(production, merges):
+    (_, bad) = merges
+    delivery.to_production(production.run, bad)
+    with pytest.raises(NotStarted, match="E407"):
+        delivery.rollback(production.under("small", alarms=["mispelt-alarm"]))
+    # The earlier release comes back whatever rings: an alarm that is missing stops it all the same.
+    assert production.approval(bad) == "Rejected"
+    assert production.serving() == noted(production) == bad.release_id
+
+
+def test_what_was_taken_back_is_put_back_too_where_somebodys_alarm_rings(production, merges, start, alarm):
+    _, bad = merges
+    delivery.to_production(production.run, bad)
+    alarm(5.0)
+    runner = start("-c", RINGING)
+    until(lambda: endpoints.pending(production.describe()))
+    runner.send_signal(signal.SIGINT)
+    said = runner.communicate(timeout=120)[0]
+    assert "E406" not in said, said
+    assert production.serving() == noted(production) == bad.release_id
 
 
 def test_a_release_that_is_still_rolling_out_is_taken_back_once_it_serves(production, merges, under_way):
@@ -154,6 +208,21 @@ def test_where_a_release_has_fallen_back_by_itself_a_rollback_takes_nothing_else
     assert production.calls("UpdateEndpoint") == []
     assert verdicts(run) == [("wait", "done"), ("production", "superseded")]
     assert "taken_back" not in run.story.facts
+
+
+def test_where_it_has_fallen_back_and_its_runner_is_dead_nobody_releases_it_again(
+    production, merges, under_way, reconcile
+):
+    run, (old, new) = presets.quiet(presets.settings("small")), merges
+    asked = describe(run.aws, new.arn).metadata["asked_by"]
+    bad = registry.annotate(run.aws, production.broken("swapped classes"), {"asked_by": asked})
+    promotion = under_way(bad)
+    promotion.kill()
+    promotion.communicate()
+    assert delivery.rollback(run).release_id == old.release_id
+    assert (production.approval(old), production.approval(bad)) == ("Approved", "Rejected")
+    assert reconcile(run, bad)["collect"] == "false"
+    assert production.serving() == old.release_id
 
 
 def test_two_rollbacks_at_once_go_back_one_release_and_not_two(production, merges, start):

@@ -8,16 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 
 from pipelines import delivery, endpoints, registry
 from tests.drill import faults
-from tests.stories.production import Production, until
+from tests.stories.production import WATCHED, Production, until
 
 pytestmark = pytest.mark.slow
-WATCHED = "somebodys-alarm"
 
 
 @contextmanager
@@ -54,27 +52,6 @@ def test_where_the_probes_fall_silent_the_release_goes_back_and_is_not_blamed(pr
     assert production.approval(package) == "Approved"
     assert made.during.clean, made.during
     assert made.after.clean, made.after
-
-
-@pytest.fixture
-def alarm(production: Production) -> Iterator[Callable[..., None]]:
-    """Return a maker of somebody's alarm; it is gone afterwards."""
-    client = production.run.aws.cloudwatch
-
-    def make(value: float | None) -> None:
-        told = {"Namespace": "Theirs", "MetricName": WATCHED}
-        if value is not None:
-            data = {"MetricName": WATCHED, "Value": value, "Timestamp": datetime.now(UTC)}
-            client.put_metric_data(Namespace="Theirs", MetricData=[data])
-        client.put_metric_alarm(
-            AlarmName=WATCHED, **told, Statistic="Maximum", Period=60, EvaluationPeriods=1, Threshold=1.0,
-            ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore",
-        )  # fmt: skip
-        wanted = "INSUFFICIENT_DATA" if value is None else "ALARM"
-        until(lambda: client.describe_alarms(AlarmNames=[WATCHED])["MetricAlarms"][0]["StateValue"] == wanted)
-
-    yield make
-    client.delete_alarms(AlarmNames=[WATCHED])
 
 
 def refused(production: Production, code: str, *watching: str) -> None:

@@ -174,7 +174,8 @@ def test_the_whole_way_in_two_accounts(emulator: World, project: Project, act: A
 
 
 def test_without_gh_what_was_told_of_two_accounts_is_to_be_taken_back_by_hand(project: Project):
-    connecting.connect(project.run(), yes=True, production=OTHER, switch=True)
+    connecting.connect(project.run(), yes=True, production=OTHER)
+    connecting.connect(project.run(), yes=True, switch=True)
     project.github.change(login=None)
     connecting.connect(project.run(), yes=True, production=ACCOUNT)
     assert f"gh variable delete {roles.PRODUCTION_ROLE} --repo acme/income-model" in project.text()
@@ -183,10 +184,20 @@ def test_without_gh_what_was_told_of_two_accounts_is_to_be_taken_back_by_hand(pr
     assert "variable delete" not in project.text()
 
 
-def test_nobody_is_switched_to_who_was_not_let_in(project: Project):
-    with pytest.raises(SettingsError, match="E501 no other account was let in"):
-        connecting.connect(project.run(), yes=True, switch=True)
+@pytest.mark.parametrize("number", ["", OTHER])
+def test_nobody_is_switched_to_who_was_not_let_in(project: Project, number):
+    with pytest.raises(SettingsError, match="E501 only an account that was let in can serve"):
+        connecting.connect(project.run(), yes=True, production=number, switch=True)
     assert project.stacks() == {}
+
+
+@pytest.mark.parametrize("number", ["222222222222", ACCOUNT])
+def test_while_one_account_is_let_in_no_other_is_switched_to(number):
+    before = roles.Account(ACCOUNT, "eu-west-1", "aws", ACCOUNT, ACCOUNT, let_in=OTHER)
+    with pytest.raises(SettingsError, match="E501 only an account that was let in can serve") as stopped:
+        apart.chosen(before, number, switch=True)
+    assert OTHER in stopped.value.why
+    assert apart.chosen(before, OTHER, switch=True).production == OTHER
 
 
 @pytest.mark.parametrize("number", ["12345", "12345678901a", f"{OTHER}1"])

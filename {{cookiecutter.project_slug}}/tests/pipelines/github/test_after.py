@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +30,7 @@ from tests.pipelines.makers import (
     NO_ENDPOINT,
     RELEASE,
     SERVING,
+    STACK,
     Bucket,
     Client,
     error,
@@ -39,13 +41,15 @@ from tests.pipelines.makers import (
 LATER = story("promote", step("production", "superseded"))
 
 
-def registry(world, serving: int = 7, asked_by: str = "") -> Client:
+def registry(world, serving: int = 7, asked_by: str = "", run: int = 41) -> Client:
     """Return a registry: version 7 of the proven commit, version 8 of the one at HEAD."""
     proven = {"production": "proven", "commit_sha": world.good, "metric": "auc=0.906", "asked_by": asked_by}
     told = {
         7: ("77" * 32, "Approved", proven),
         8: (RELEASE, "Approved" if serving == 8 else "Rejected", {"commit_sha": world.bad}),
     }
+
+    judged = f"rolled back by hand to version 7 (run {run})"
 
     def describe(ModelPackageName: str) -> object:
         release_id, approval, metadata = told[int(ModelPackageName.rsplit("/", 1)[1])]
@@ -54,7 +58,7 @@ def registry(world, serving: int = 7, asked_by: str = "") -> Client:
             "ModelApprovalStatus": approval,
             "InferenceSpecification": {"Containers": [{"Image": "i", "ModelDataUrl": "s3://bucket/m"}]},
             "CustomerMetadataProperties": {"release_id": release_id} | metadata,
-            "ApprovalDescription": "rolled back by hand to version 7" if approval == "Rejected" else "proven",
+            "ApprovalDescription": judged if approval == "Rejected" else "proven",
         }
 
     return Client(
@@ -78,6 +82,7 @@ def conclude(world, tmp_path):
         serving: int = 7,
         number: int = 41,
         approval: str = "gate",
+        account: str = STACK.production,
         **clients,
     ) -> tuple[str, str, Bucket]:
         summary = tmp_path / f"summary-{number}-{attempt}-{commit[:7]}.md"
@@ -91,6 +96,7 @@ def conclude(world, tmp_path):
         }
         settings = make_settings(**{"project.approval": approval})
         made = make_run(settings, **{"sagemaker": registry(world, serving), "s3": bucket} | clients)
+        made.__dict__["stack"] = replace(STACK, production=account)
         ended = after.conclude(made, after.with_stories(made, environ))
         return ended.kind, summary.read_text(), bucket
 
@@ -150,6 +156,7 @@ def test_a_rollback_that_waited_for_its_reviewer_still_asks_for_the_revert(world
     assert world.github.issues[2]["head"]["ref"] == f"revert/{RELEASE[:12]}"
 
 
+GONE = story("rollback", step("production", "superseded"))
 FELL = story("rollback", *BACK, code="E401", rollouts=[ROLLOUT | {"package": EARLIER}])
 
 
@@ -184,11 +191,98 @@ def test_a_rollback_whose_verb_died_behind_the_rollout_has_its_revert(world, con
     assert pull["head"]["ref"] == f"revert/{RELEASE[:12]}"
 
 
+APART = "210987654321"
+
+
+def noting(world, **served_at: str) -> Client:
+    """Return a registry that notes since when production in another account served version 7 or 8."""
+    made = registry(world)
+    plain = made.answers["describe_model_package"]
+
+    def describe(ModelPackageName: str) -> object:
+        told = plain(ModelPackageName)
+        since = served_at[f"v{ModelPackageName[-1]}"]
+        told["CustomerMetadataProperties"] |= {"served_at": since, "served_in": APART}
+        return told
+
+    made.answers |= {"describe_model_package": describe, "describe_endpoint": AssertionError("not here")}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("v7", "noted"),
+    [
+        pytest.param("2026-11-20", 8, id="noted: the bad one serves on, Rejected"),
+        pytest.param("2026-11-22", 7, id="noted: the one that fell"),
+    ],
+)
+def test_a_rollback_that_rolled_back_itself_is_none_whatever_is_noted(world, conclude, v7, noted):
+    seen = noting(world, v7=v7, v8="2026-11-21")
+    kind, _, bucket = conclude(needs(rollback=job("failure", FELL)), account=APART, sagemaker=seen)
+    assert kind == "failed"
+    assert recorded(bucket, "rollback-41")["lines"][0] == "✗ E401 what"
+    (issue,) = world.github.issues.values()  # and no revert
+    assert f"the rollback failed; production serves {noted}" in issue["title"]
+
+
+def test_a_rollback_that_was_never_proven_is_none_though_the_release_before_serves(world, conclude):
+    unsure = story("rollback", *BACK, code="E406", rollouts=[ROLLOUT | {"package": EARLIER}])
+    assert conclude(needs(rollback=job("failure", unsure)))[0] == "failed"
+    assert len(world.github.issues) == 1
+
+
+def test_a_second_attempt_of_a_rollback_is_not_told_by_the_first_ones_success(world, conclude):
+    told = json.loads(BY_HAND)["rollback"]["outputs"]["0"]
+    bucket = Bucket({f"outcomes/{world.bad}/41-1/rollback.json": told.encode()})
+    assert conclude(needs(rollback=job("success")), attempt=2, s3=bucket)[0] == "rolled back"
+    assert conclude(needs(rollback=job("failure")), attempt=3, s3=bucket)[0] == "failed"
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        pytest.param(8, id="nothing was ever taken back"),
+        pytest.param(7, id="an earlier run took something back"),
+    ],
+)
+def test_a_reviewers_no_to_a_rollback_is_no_failure_and_opens_nothing(world, conclude, serving):
+    seen = registry(world, serving, run=40)
+    no = needs(rollback=job("failure"))
+    kind, summary, bucket = conclude(no, approval="reviewer", sagemaker=seen)
+    assert kind == "waiting"
+    assert recorded(bucket, "rollback-41")["lines"][0] == "◷ the rollback did not begin"
+    assert f"the rollback did not begin, production serves {serving}" in summary.splitlines()[0]
+    assert "a reviewer of the environment production said no" in summary
+    assert "start the workflow rollback again" in summary
+    assert world.github.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("approval", "serving", "ended", "kind"),
+    [
+        pytest.param("gate", 8, job("failure"), "failed", id="nobody is asked"),
+        pytest.param("reviewer", 8, job("cancelled"), "cancelled", id="cancelled"),
+        pytest.param("reviewer", 8, job("success"), "failed", id="its word is lost"),
+        pytest.param("reviewer", 8, job("failure", GONE), "failed", id="its job failed behind the verb"),
+        pytest.param("reviewer", 7, job("failure"), "failed", id="this run has taken something back"),
+    ],
+)
+def test_a_rollback_that_was_let_in_and_is_not_told_is_a_failure(
+    world, conclude, approval, serving, ended, kind
+):
+    assert conclude(needs(rollback=ended), approval=approval, serving=serving)[0] == kind
+    assert len(world.github.issues) == 1
+
+
+def test_a_reviewers_no_while_aws_is_silent_is_still_told(world, conclude):
+    away = Client(list_model_packages=error("ThrottlingException"))
+    assert conclude(needs(rollback=job("failure")), approval="reviewer", sagemaker=away)[0] == "failed"
+
+
 def test_a_rollback_that_had_nothing_left_to_do_asks_nobody_for_anything(world, conclude):
     conclude(ROLLED_BACK)
     writes = len(world.github.writes())
-    gone = story("rollback", step("production", "superseded"))
-    _, summary, _ = conclude(needs(rollback=job("success", gone)), number=42)
+    _, summary, _ = conclude(needs(rollback=job("success", GONE)), number=42)
     assert "nothing to take back, production serves 7" in summary
     assert len(world.github.writes()) == writes
     assert world.github.issues[1]["state"] == "open"

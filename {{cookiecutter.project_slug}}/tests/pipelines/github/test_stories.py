@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pipelines.github import stories
 from tests.pipelines.makers import Bucket, Client, error, make_aws
 
@@ -27,6 +29,23 @@ def test_what_went_well_in_an_earlier_attempt_is_not_run_again_and_is_heard():
         "pipeline": "done",
         "promote": "failed",
     }
+
+
+@pytest.mark.parametrize(
+    ("result", "heard"),
+    [
+        pytest.param("success", True, id="the outcome alone runs again"),
+        pytest.param("failure", False, id="it ran again: a no, or a lost runner"),
+        pytest.param("cancelled", False, id="it ran again, cancelled"),
+    ],
+)
+def test_an_earlier_rollback_is_not_taken_for_one_that_ran_again(result, heard):
+    aws = make_aws(s3=Bucket())
+    stories.leave(aws, "bucket", "rollback", {"verdict": "done"}, RUN)
+    needs = json.dumps({"rollback": {"result": result}})
+    told = stories.read(aws, "bucket", RUN | {"GITHUB_RUN_ATTEMPT": "3", "NEEDS": needs})
+    assert ("rollback" in told) is heard
+    assert "rollback" in stories.read(aws, "bucket", RUN | {"NEEDS": needs})  # its own attempt's
 
 
 def test_outside_of_a_workflow_nothing_is_left():
