@@ -80,7 +80,7 @@ def test_a_silent_rollback_is_red_and_not_taken_for_a_success(production):
     made = production.release(package)
     assert (made.left["EndpointStatus"], "FailureReason" in made.left) == ("InService", False)
     assert (made.code, made.exit_code, made.evidence["verdict"]) == ("E401", 4, "rolled back"), made.lines
-    assert made.evidence["why"] == "no alarm, no reason given"
+    assert made.evidence["why"].startswith("no alarm, no reason given")
     assert production.serving() == before
     assert made.during.clean, made.during
     assert made.after.clean, made.after

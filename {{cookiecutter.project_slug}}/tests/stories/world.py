@@ -22,6 +22,9 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines import settings
+from pipelines.rehearsal import sampled
+
 PROJECT = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")
 OWN_AWS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PYTHONDONTWRITEBYTECODE")
@@ -152,9 +155,13 @@ class World:
 
 
 def copy_project(folder: Path) -> Path:
-    """Copy the project without what its runs left, and return the copy's root."""
+    """Copy the project without what its runs left, with data that git has, and return the copy's root."""
     root = folder / "project"
     shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    own = settings.load(root / "mlops.toml")
+    sample = sampled(own, root).data.lock
+    if sample != own.data.lock:  # that names files which lie in the team's bucket only
+        shutil.copyfile(root / sample, root / own.data.lock)
     return root
 
 
