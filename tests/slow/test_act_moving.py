@@ -48,7 +48,7 @@ def test_the_next_merge_serves_there_without_training(github):
     assert github.outcome(commit)["outcome"] == "released"
     assert github.trainings() == before
     assert state(github, world.OTHER) == "InService"
-    assert github.served() == github.outcome(commit)["release_id"][:12]
+    assert github.served() == github.outcome(commit)["release_id"]
 
 
 def test_what_served_before_is_kept_by_prune_told_by_the_schedule_and_gone_when_somebody_deletes_it(github):
