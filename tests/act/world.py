@@ -260,10 +260,12 @@ class World:
         sagemaker = self.client("sagemaker", self.production)
         endpoint = f"{self.slug}-production"
         live = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-        listed = sagemaker.list_endpoint_configs(NameContains=endpoint)["EndpointConfigs"]
+        oldest = {"SortBy": "CreationTime", "SortOrder": "Ascending"}  # that one came up, later ones need not
+        listed = sagemaker.list_endpoint_configs(NameContains=endpoint, **oldest)["EndpointConfigs"]
         other = next(item["EndpointConfigName"] for item in listed if item["EndpointConfigName"] != live)
         sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=other)
         sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+        assert sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"] == other
 
     def served(self) -> str:
         """Return the release that production answers with."""
