@@ -66,7 +66,7 @@ def test_what_was_recorded_is_decided_alike_again(played):
 def test_each_permission_is_needed(played, told):
     weighed = weigh(played.recorded)
     told(f"\n{weighed}")
-    assert weighed.superfluous == []
+    assert "\n".join(weighed.superfluous) == ""
     assert weighed.wrong == []
 
 
