@@ -266,8 +266,7 @@ def take_back(run: Run, unwanted: Package | None) -> Package:
     """Bring production back to the release before one, unless that serves no more; return what serves."""
     earlier = registry.previous(run.aws, run.stack.group, unwanted)
     if earlier is None:
-        endpoint = run.endpoint("production")
-        delete = f"aws sagemaker delete-endpoint --region {run.aws.region} --endpoint-name {endpoint}"
+        delete = endpoints.deletion(run.aws.region, run.endpoint("production"))
         serve_nothing = f"correct the code and merge; or serve nothing, until reconcile or a merge: {delete}"
         raise DeployFailed(f"""E404 there is no earlier release that was proven in production
             registry group {run.stack.group}

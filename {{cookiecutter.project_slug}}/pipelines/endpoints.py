@@ -115,6 +115,11 @@ def ask(aws: Aws, endpoint: str, act: Any, **request: Any) -> None:
             raise
 
 
+def deletion(region: str, endpoint: str) -> str:
+    """Return AWS's command that deletes an endpoint which no verb of ours deletes."""
+    return f"aws sagemaker delete-endpoint --region {region} --endpoint-name {endpoint}"
+
+
 def last_lines(aws: Aws, endpoint: str, since: float) -> list[str]:
     """Return what the newest container that began since then (epoch) wrote last; none where it is denied.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipelines import names, registry
+from pipelines import endpoints, names, registry
 from pipelines.accounts import BY_WORKFLOWS, PRODUCTION, REGISTRY
 from pipelines.registry import Package
 
@@ -157,8 +157,7 @@ def _around(live: Live) -> Iterator[Finding]:
         todo = "make the alarm again, or take it out of [environments.production.rollout]"
         yield Finding("alarm", f"there is no {name}", "the alarm that mlops.toml names", todo)
     if live.left_over:
-        delete = f"aws sagemaker delete-endpoint --region {live.region} --endpoint-name {live.left_over}"
-        todo = f"once the other serves: {delete}"
+        todo = f"once the other serves: {endpoints.deletion(live.region, live.left_over)}"
         yield Finding("production", f"{live.left_over} stands here, too", "none here: it costs money", todo)
     if live.definition is False and live.outcome:
         todo = "python -m pipelines reconcile --heal"

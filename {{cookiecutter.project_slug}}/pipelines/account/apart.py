@@ -101,5 +101,5 @@ def left(run: Run, where: Account) -> tuple[str, str] | None:
     name = run.endpoint("production")
     if not where.apart or endpoints.describe(run.aws, name) is None:
         return None
-    delete = f"aws sagemaker delete-endpoint --region {run.aws.region} --endpoint-name {name}"
+    delete = endpoints.deletion(run.aws.region, name)
     return name, f"nothing; no verb brings a release to it or back. Once nobody asks it: {delete}"
