@@ -16,6 +16,9 @@ HANDLER = "on AWS CloudFormation's handler asks for it: {}"
 TAGS = "AWS names it as needed beside the creation where that gives tags; the definition gives none here"
 LOGS = "AWS names it among what an execution role needs to write logs; the emulator asks for less"
 LOOK = "AWS looks at a key before it lends it; the emulator does not"
+OPENS = "CreateEndpointConfig wants the key open to the role that serves, says AWS; here its maker's will do"
+SERVES = "AWS names it among what the role of a model needs to write metrics; only jobs write any here"
+THERE = "AWS names it among what the role of a model needs to write logs; the stack has made the group"
 # (role, Sid, action) -> why
 REASONS = {
     ("execution", "RunThePipelinesJobs", "sagemaker:AddTags"): TAGS,
@@ -24,11 +27,19 @@ REASONS = {
     ("execution", "UseTheKey", "kms:DescribeKey"): LOOK,
     ("deploy", "SeeTheKeyOfVolumes", "kms:DescribeKey"): LOOK,
 }
+# Of the execution role in production's own account, which runs no jobs.
+APART = {
+    ("execution", "SeeTheKeyOfVolumes", "kms:DescribeKey"): LOOK,
+    ("execution", "LendTheKeyToVolumes", "kms:CreateGrant"): OPENS,
+    ("execution", "WriteLogs", "logs:CreateLogGroup"): THERE,
+    ("execution", "WriteMetrics", "cloudwatch:PutMetricData"): SERVES,
+}
 
 
-def reason(permission: Permission) -> str:
+def reason(permission: Permission, apart: bool) -> str:
     """Return why a permission is given that nothing here asks for; empty where there is no reason."""
-    named = REASONS.get((permission.role, permission.sid, permission.action))
+    reasons = REASONS | APART if apart else REASONS
+    named = reasons.get((permission.role, permission.sid, permission.action))
     if named or permission.role != "infra":
         return named or ""
     asked = [kind for action, kind in handled() if fnmatchcase(action.lower(), permission.action.lower())]

@@ -64,12 +64,11 @@ def conditions(recorded: Recorded, name: str) -> Iterator[Limit]:
         for operator, keys in told.get("Condition", {}).items():
             for key in keys:
                 looser = role.changed(policy, told["Sid"], _unconditional(told, operator, key))
-                wrong = _wrong(recorded.requests[name], told, key, name)
+                wrong = _wrong(role, recorded.requests[name], told, key)
                 decided = [(role.decide(each).allowed, looser.decide(each).allowed) for each in wrong]
                 at = next((n for n, each in enumerate(decided) if each == (False, True)), 0)
-                request = wrong[at] if wrong else Request("", "", "")
-                refused, alone = decided[at] if decided else (True, False)
-                yield Limit(name, told["Sid"], f"{operator} {key}", request, not refused, alone)
+                allowed, alone = decided[at]
+                yield Limit(name, told["Sid"], f"{operator} {key}", wrong[at], not allowed, alone)
 
 
 def _unconditional(told: Document, operator: str, key: str) -> Document:
@@ -79,12 +78,19 @@ def _unconditional(told: Document, operator: str, key: str) -> Document:
     return {**told, "Condition": {name: keys for name, keys in left.items() if keys}}
 
 
-def _wrong(requests: list[Request], told: Document, key: str, role: str) -> list[Request]:
+def _wrong(role: Role, requests: list[Request], told: Document, key: str) -> list[Request]:
     """Return what was allowed by a statement, with the one fact changed that its condition is about."""
-    fact = WRONG[key][role] if isinstance(WRONG[key], dict) else WRONG[key]
-    return [
-        replace(each, context={**each.context, key: fact}) for each in requests if applies(told, each, True)
-    ]
+    fact = WRONG[key][role.name] if isinstance(WRONG[key], dict) else WRONG[key]
+    right = [each for each in requests if applies(told, each, True)] or [_spelt(role, told)]
+    return [replace(each, context={**each.context, key: fact}) for each in right]
+
+
+def _spelt(role: Role, told: Document) -> Request:
+    """Return a request that a statement allows word by word, where nothing that was recorded needed it."""
+    facts = {name: value for keys in told["Condition"].values() for name, value in keys.items()}
+    context = {name: listed(value)[0].replace("*", "any") for name, value in facts.items()}
+    asked = _request(role, listed(told["Action"])[0], listed(told["Resource"])[0].replace("*", "any"))
+    return replace(asked, context=context)
 
 
 def trusts(recorded: Recorded, name: str) -> Iterator[Limit]:
@@ -142,7 +148,7 @@ def _bound(recorded: Recorded, told: Document, operator: str, key: str) -> Limit
     others = [each for each in boundary["Statement"] if each is not told]
     statements = [*others, _unconditional(told, operator, key)]
     looser = replace(wide, boundary={**boundary, "Statement": statements})
-    (request, *_) = _wrong(recorded.requests["execution"], told, key, "execution")
+    (request, *_) = _wrong(role, recorded.requests["execution"], told, key)
     refused, alone = not wide.decide(request).allowed, looser.decide(request).allowed
     return Limit("boundary", told["Sid"], f"{operator} {key}", request, refused, alone)
 
@@ -176,7 +182,7 @@ def _less(told: Document, action: str) -> list[Document]:
     return [told | {"Action": others}] if others else []
 
 
-def _request(role: Role, action: str) -> Request:
-    named = action.replace("*", "")
+def _request(role: Role, action: str, resource: str = "") -> Request:
+    named, target = action.replace("*", ""), resource or TARGETS[action.split(":")[0]]
     session = role.arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/session"
-    return Request(named, TARGETS[action.split(":")[0]], session, role.arn)
+    return Request(named, target, session, role.arn)

@@ -146,7 +146,18 @@ def asked_there(world: World, jobs: Jobs) -> None:
 
 
 def taken_back(world: World, jobs: Jobs) -> None:
-    """Production is rolled back by hand; what nobody needs is pruned."""
+    """Production is rolled back by hand, once what proves the release before is there again; then pruned."""
+    s3, bucket = world.client("s3"), f"{world.slug}-{ACCOUNT}-{world.region}"
+    listed = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="releases/")
+    keys = [item["Key"] for page in listed for item in page["Contents"]]
+    markers = [
+        s3.delete_object(Bucket=bucket, Key=key) | {"Key": key}
+        for key in keys
+        if key.endswith("/golden.json")
+    ]
+    assert "what was evaluated is gone" in jobs.run("rollback", expected=4).text
+    for marker in markers:
+        s3.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
     jobs.run("rollback", expected=0)
     jobs.run("prune", expected=0)
     jobs.run("prune", "--yes", expected=0)

@@ -41,8 +41,11 @@ class Weighed:
         return "\n".join(lines)
 
 
-def weigh(recorded: Recorded) -> Weighed:
-    """Take every permission of the roles away in turn, and see who is denied what without it."""
+def weigh(recorded: Recorded, apart: bool = False) -> Weighed:
+    """Take every permission of the roles away in turn, and see who is denied what without it.
+
+    `apart`: these are the roles of production's own account.
+    """
     told = Weighed(recorded)
     for name in recorded.roles:
         for permission, denial in replay.denials(recorded, name):
@@ -51,7 +54,7 @@ def weigh(recorded: Recorded) -> Weighed:
                 if not found or not _named(permission, found["resource"]):
                     told.wrong.append(denial)
                 told.needed[name] += 1
-            elif why := excluded.reason(permission):
+            elif why := excluded.reason(permission, apart):
                 told.reasons.setdefault(why, []).append(permission)
             else:
                 told.superfluous.append(str(permission))

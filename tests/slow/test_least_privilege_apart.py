@@ -44,7 +44,7 @@ def test_what_was_recorded_is_decided_alike_again(played):
 
 def test_each_permission_of_productions_roles_is_needed(played, told):
     _, recorded = played
-    weighed = weigh(recorded)
+    weighed = weigh(recorded, apart=True)
     told(f"\n{weighed}")
     assert "\n".join(weighed.superfluous) == ""
     assert weighed.wrong == []

@@ -87,7 +87,11 @@ class Aws:
 
     def _open(self, uri: str) -> Any:
         bucket, key = names.split_uri(uri)
-        return self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+        try:
+            return self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except ClientError as error:
+            error.add_note(uri)  # S3's message names no object
+            raise
 
     def write_bytes(self, uri: str, body: bytes) -> None:
         """Put bytes at an s3:// address, checked by S3 on arrival."""

@@ -45,6 +45,25 @@ class Ready:
         return self.served or self.package.metadata.get("production") == "proven"
 
 
+def of_release(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
+    """Return the requests that prove a release, once all that was evaluated is on S3 as it was.
+
+    Raises:
+        DeployFailed: E402, the package is none of a release, or something on S3 is gone or not what it was.
+    """
+    try:
+        requests = golden(aws, bucket, package)
+        of_archive(aws, package)
+    except ClientError as error:
+        if errors.code(error) != "NoSuchKey":
+            raise
+        raise DeployFailed(f"""E402 version {package.version} cannot be proven: what was evaluated is gone
+            {", ".join(error.__notes__)}
+            S3 has no such object: somebody has deleted it
+            delete its delete marker (S3 keeps earlier versions), then repeat; or release again""") from error
+    return requests
+
+
 def of_archive(aws: Aws, package: Package) -> None:
     """Raise DeployFailed E402 unless the served archive has the bytes that evaluation judged."""
     wanted = package.metadata.get("artifact_sha256", "nothing")

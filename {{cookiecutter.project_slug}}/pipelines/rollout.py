@@ -87,8 +87,7 @@ def prepare(run: Run, environment: str, package: Package, step: Step, config: st
         NotStarted: E413, another release has taken the endpoint over while we waited for it.
     """
     aws, endpoint = run.aws, run.endpoint(environment, package.release_id)
-    golden = proof.golden(aws, run.stack.bucket, package)
-    proof.of_archive(aws, package)
+    golden = proof.of_release(aws, run.stack.bucket, package)
     step.note = "archive checked"
     config = config or make_config(run, environment, package)
     before = endpoints.describe(aws, endpoint)

@@ -19,7 +19,6 @@ READING = re.compile(r"[a-z0-9]+:(Get|List|Describe|Batch(Get|Check))|kms:Decryp
 # What production's deploy role alone may do in the registry's account, and to what; `*` is the key itself.
 OF_DEPLOY = {
     "kms:GenerateDataKey": {"*"},
-    "s3:GetObject": {f"{BUCKET}/outcomes/*"},
     "s3:ListBucket": {BUCKET},
     "s3:PutObject": {f"{BUCKET}/releases/*/rollout.json", f"{BUCKET}/outcomes/*"},
     "sagemaker:UpdateModelPackage": {

@@ -69,15 +69,15 @@ TABLE: Table = {
         "production's account reads what a release was validated on": member(
             "stack",
             "BucketPolicy",
-            "ProductionsDeployRoleReadsOutcomes",
+            "TheProductionAccountReadsModelsAndTheirProof",
             "Resource",
             {"Fn::Sub": "${Bucket.Arn}/releases/*/validation/*"},
         ),
         "production's deploy role asks for the data": member(
-            "production", DEPLOY, "ReadModelsTheProofAndOutcomes", "Resource", OBJECTS
+            "production", DEPLOY, "ReadModelsAndTheirProof", "Resource", OBJECTS
         ),
         "production's deploy role asks for what a release was trained on": member(
-            "production", DEPLOY, "ReadModelsTheProofAndOutcomes", "Resource", RELEASES
+            "production", DEPLOY, "ReadModelsAndTheirProof", "Resource", RELEASES
         ),
         "production's deploy role replaces the data": member(
             "production", DEPLOY, "WriteTheEvidence", "Resource", OBJECTS
@@ -100,7 +100,11 @@ TABLE: Table = {
             "stack", "BucketPolicy", "ProductionsDeployRoleWritesTheEvidence", "Condition"
         ),
         "any role of production's account reads outcomes": member(
-            "stack", "BucketPolicy", "ProductionsDeployRoleReadsOutcomes", "Condition"
+            "stack",
+            "BucketPolicy",
+            "TheProductionAccountReadsModelsAndTheirProof",
+            "Resource",
+            {"Fn::Sub": "${Bucket.Arn}/outcomes/*"},
         ),
         "any role of production's account lists": member(
             "stack", "BucketPolicy", "ProductionsDeployRoleTellsMissingFromForbidden", "Condition"
@@ -198,9 +202,9 @@ TABLE: Table = {
         "a release's story, which nobody reads": member(
             "stack",
             "BucketPolicy",
-            "ProductionsDeployRoleReadsOutcomes",
+            "TheProductionAccountReadsModelsAndTheirProof",
             "Resource",
-            [{"Fn::Sub": "${Bucket.Arn}/outcomes/*"}, {"Fn::Sub": "${Bucket.Arn}/releases/*/release.json"}],
+            {"Fn::Sub": "${Bucket.Arn}/releases/*/release.json"},
         ),
         "images that nobody lists": more(
             "stack", "Repository", "TheProductionAccountPullsImages", "ecr:DescribeImages"

@@ -271,9 +271,9 @@ def deploy(
     make_settings,
     package,
     sagemaker: Client,
-    archive: bytes = b"model",
+    archive: bytes | None = b"model",
     logs: Client | None = None,
-    **changed: bytes,
+    **changed: bytes | None,
 ) -> Step:
     replies = itertools.cycle([answer([0.25]), answer([[0.1, 0.9]])])
     folder, body = f"releases/{RELEASE}/exec1/evaluate/evaluation", json.dumps(GOLDEN).encode()
@@ -282,12 +282,13 @@ def deploy(
     reports = {"evaluation.json": recorded, "golden.json": body} | changed
     anchor = {"evaluation_sha256": hashlib.sha256(recorded).hexdigest()}
     package = dataclasses.replace(package, metadata=anchor | package.metadata)
+    objects = {"model.tar.gz": archive} | {f"{folder}/{name}": body for name, body in reports.items()}
     run = make_run(
         make_settings(),
         sagemaker=sagemaker,
         logs=logs or Client(),
         runtime=Client(invoke_endpoint=lambda **_: next(replies)),
-        s3=Bucket({"model.tar.gz": archive} | {f"{folder}/{name}": it for name, it in reports.items()}),
+        s3=Bucket({name: body for name, body in objects.items() if body is not None}),
     )
     with run.story.step("production") as step:
         rollout.serve(run, rollout.prepare(run, "production", package, step), step)
@@ -404,6 +405,16 @@ def test_what_was_edited_after_evaluation_proves_nothing(make_settings, changed,
         deploy(make_settings, package, client, **changed)
     assert failed.value.code == "E402"
     assert failed.value.where.endswith(where)
+    assert client.asked == []
+
+
+@pytest.mark.parametrize("gone", ["archive", "evaluation.json", "golden.json"])
+def test_what_somebody_has_deleted_is_named_and_proves_nothing(make_settings, gone):
+    client = Client(describe_endpoint=endpoint())
+    with pytest.raises(DeployFailed, match="what was evaluated is gone") as failed:
+        deploy(make_settings, make_package(artifact_sha256=ARCHIVE), client, **{gone: None})
+    assert failed.value.code == "E402"
+    assert failed.value.where.endswith("model.tar.gz" if gone == "archive" else gone)
     assert client.asked == []
 
 
