@@ -32,6 +32,7 @@ def wait_for_training(folder: Path, seconds: float = 60) -> None:
     while not any("training.train" in command for command in processes_of(folder)):
         assert time.monotonic() < until, "no training process was seen"
         time.sleep(0.2)
+    time.sleep(2)  # the verb looks five times a second, and knows of the step then
 
 
 def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
