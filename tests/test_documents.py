@@ -140,7 +140,8 @@ def test_code_owners_are_the_repositorys_owner_and_own_what_is_there(cookiecutte
     assert cookiecutter(into=tmp_path, github_repository="acme/churn").returncode == 0
     owners = owned(tmp_path / "income-model")
     assert set(owners.values()) == {"@acme"}
-    assert {"/.github/", "/infra/", "/mlops.toml", "/data_checks/suite.py"} < set(owners)
+    gate = {f"/training/{name}.py" for name in ("gate", "policy", "evaluate", "assess", "metrics")}
+    assert {"/.github/", "/infra/", "/mlops.toml", "/data_checks/suite.py", *gate} < set(owners)
     there = {pattern for pattern in owners if (tmp_path / "income-model" / pattern.strip("/")).exists()}
     assert set(owners) - there == {"/production.lock"}  # comes with the first promotion
 

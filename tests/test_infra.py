@@ -21,7 +21,8 @@ OPTIONS = {
     "Vpc": "vpc-0abc",
 }
 BRANCH = "refs/heads/a-branch"
-FILES = {"pipeline": "release", "deploy": "deploy", "infra": "reconcile", "pull-request": "pull_request"}
+OF_MAIN = ("pipeline", "deploy", "infra")  # the fourth is a pull request's
+FILES = {"pipeline": "release", "deploy": "deploy", "infra": "infra", "pull-request": "pull_request"}
 NOTHING = {"Version": "2012-10-17", "Statement": []}
 
 
@@ -114,18 +115,32 @@ def test_a_role_is_taken_by_its_jobs(account, role, job, immutable):
             "deploy", {"event_name": "pull_request", "ref": "refs/pull/7/merge"}, id="a pull request"
         ),
         pytest.param("pipeline", {"ref": BRANCH}, id="the pipeline of a branch"),
+        *(pytest.param(role, {"ref": "refs/tags/v1"}, id=f"{role}: a tag") for role in OF_MAIN),
+        *(
+            pytest.param(role, {"audience": "https://github.com/octo"}, id=f"{role}: another audience")
+            for role in FILES
+        ),
+        *(
+            pytest.param(role, {"issuer": "https://evil.example"}, id=f"{role}: another issuer")
+            for role in FILES
+        ),
+        pytest.param("pipeline", {"repository_id": "999"}, id="a repository of the same name"),
+        *(
+            pytest.param(role, {"repository_id": "999"}, id=f"{role}: a repository of that name")
+            for role in FILES.keys() - {"pipeline"}
+        ),
         pytest.param("pipeline", {"environment": "production"}, id="the pipeline in an environment"),
         pytest.param("pipeline", {"file": "production"}, id="the pipeline's where a release is served"),
         pytest.param("infra", {"environment": "staging"}, id="an environment that is not infra's"),
-        pytest.param("pipeline", {"repository_id": "999"}, id="a repository of the same name"),
-        pytest.param(
-            "pull-request", {"repository_id": "999", "ref": "refs/pull/7/merge"}, id="another's pull request"
-        ),
+        pytest.param("infra", {"file": "reconcile"}, id="a job beside the one that a reviewer lets in"),
+        pytest.param("infra", {"ref": BRANCH, "environment": "infrastructure"}, id="infra's of a branch"),
         pytest.param("deploy", {"forged": True}, id="a forged token"),
         pytest.param("deploy", {"expires_in": -3600}, id="a token of yesterday"),
     ],
 )
 def test_a_role_is_refused_to_others(account, role, job):
+    if role == "pull-request":
+        job = {"ref": "refs/pull/7/merge", **job}
     with pytest.raises(ClientError) as refused:
         account.take(role, **job)
     assert refused.value.response["Error"]["Code"] in (

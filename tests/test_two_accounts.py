@@ -161,7 +161,8 @@ def test_its_own_jobs_take_productions_role(world, production, job, immutable):
             {"file": "deploy", "environment": "production"}, id="deploy.yml, which asks the reviewer"
         ),
         pytest.param({"file": "production", "environment": "staging"}, id="production.yml in staging"),
-        pytest.param({"file": "reconcile", "environment": "infrastructure"}, id="reconcile.yml's infra"),
+        pytest.param({"file": "infra", "environment": "infrastructure"}, id="infra.yml"),
+        pytest.param({"file": "infra"}, id="infra.yml where there are no environments"),
         pytest.param({"file": "release", "environment": "production"}, id="release.yml"),
         pytest.param({"file": "release"}, id="release.yml on main"),
         pytest.param({"file": "production", "ref": BRANCH}, id="a branch"),

@@ -82,6 +82,14 @@ def more_rows(root: Path) -> bytes:
     return body.getvalue()
 
 
+KEPT_DAYS = 200
+
+
+def keep_less(root: Path) -> None:
+    """Let the bucket keep for a shorter time what was replaced in it."""
+    replace(root / "infra/stack.yml", ("NoncurrentDays: 365", f"NoncurrentDays: {KEPT_DAYS}"))
+
+
 def prose(root: Path) -> None:
     """Change what no release depends on."""
     with (root / "README.md").open("a", encoding="utf-8") as stream:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from act import rewrite
 
@@ -50,6 +54,7 @@ class Done:
     summaries: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
+    id: int = 0  # of the workflow run
 
     @property
     def output(self) -> str:
@@ -68,8 +73,12 @@ def run(
     environment: Mapping[str, str],
     secrets: Mapping[str, str],
     job: str = "",
+    until: Callable[[], Any] | None = None,
 ) -> Done:
-    """Run a workflow of the git repository `root` (already rewritten), or one job and what it needs."""
+    """Run a workflow of the git repository `root` (already rewritten), or one job and what it needs.
+
+    `until`: act and all that it has started are killed as soon as this is true.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "event.json").write_text(json.dumps(payload), "utf-8")
     words = [str(ACT), event, "-W", str(rewrite.WORKFLOWS / workflow), "-e", str(scratch / "event.json")]
@@ -87,10 +96,23 @@ def run(
     for option, given in (("--var", variables), ("--env", environment), ("-s", secrets)):
         words += [word for name, value in given.items() for word in (option, f"{name}={value}")]
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    done = subprocess.run(
-        words, cwd=root, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    return read(done.returncode, done.stdout)
+    with (scratch / "act.log").open("w+", encoding="utf-8") as log:
+        act = subprocess.Popen(words, cwd=root, env=kept, stdout=log, stderr=subprocess.STDOUT)
+        while until and act.poll() is None:
+            if until():
+                kill(act.pid)
+            time.sleep(0.2)
+        code = act.wait()
+        log.seek(0)
+        return read(code, log.read())
+
+
+def kill(pid: int) -> None:
+    """Kill a process and all that it has started, as the loss of a machine does."""
+    process = psutil.Process(pid)
+    for each in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def stand_ins(root: Path, scratch: Path) -> list[str]:

@@ -47,6 +47,7 @@ class World:
         self.runs = 0
         self.production = ACCOUNT
         self.slug, self.region = "income-model", aws["AWS_DEFAULT_REGION"]
+        self.bucket = f"{self.slug}-{ACCOUNT}-{self.region}"
 
     def git(self, *words: str) -> str:
         """Return what git prints in the developer's clone."""
@@ -101,9 +102,13 @@ class World:
         ref: str = "refs/heads/main",
         at: Path | None = None,
         job: str = "",
+        until: Callable[[], Any] | None = None,
         **payload: Any,
     ) -> Done:
-        """Run a workflow, or one of its jobs with what it needs, for an event at `ref` or in `at`."""
+        """Run a workflow, or one of its jobs with what it needs, for an event at `ref` or in `at`.
+
+        `until`: its runner is lost, with all that it runs, as soon as this is true.
+        """
         checkout = at or self.checkout(payload.get("pull_request", {}).get("head", {}).get("ref", "main"))
         scratch, number = checkout.parent, checkout.parent.name.removeprefix("run-")
         commit = self._in(checkout, "rev-parse", "HEAD")
@@ -134,7 +139,9 @@ class World:
             environment=given,
             secrets={"GITHUB_TOKEN": TOKEN},
             job=job,
+            until=until,
         )
+        done.id = 1000 + int(number)
         (scratch / "log.txt").write_text(done.output, "utf-8")
         runner.clean(scratch / "act")
         return done
@@ -287,14 +294,12 @@ class World:
 
     def put(self, key: str, body: bytes) -> None:
         """Put an object into the project's bucket, as another program would."""
-        bucket = f"{self.slug}-{ACCOUNT}-{self.region}"
-        self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
 
-    def outcome(self, commit: str) -> dict[str, Any]:
-        """Return the one outcome that is recorded of a commit."""
+    def outcome(self, key: str) -> dict[str, Any]:
+        """Return the one outcome that is recorded of a commit, or of another key."""
         s3 = self.client("s3")
-        bucket = f"{self.slug}-{ACCOUNT}-{self.region}"
-        return json.loads(s3.get_object(Bucket=bucket, Key=f"outcomes/{commit}.json")["Body"].read())
+        return json.loads(s3.get_object(Bucket=self.bucket, Key=f"outcomes/{key}.json")["Body"].read())
 
 
 @contextmanager

@@ -321,8 +321,8 @@ FAULTS = (
         (
             Change(
                 "pipelines/github/outcome.py",
-                "if before and _age(before) > (outcome.work.id, outcome.work.attempt):",
-                "if before and _age(before) > (outcome.work.id + 9, outcome.work.attempt):",
+                "return work.attempt >= attempt",
+                "return work.attempt + 9 >= attempt",
             ),
         ),
         (

@@ -17,8 +17,8 @@ from tools import bake as tool
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1200)]
 READY = "ready to merge"
 PULL_REQUEST = ("Check", "Tests", "Whole release on the runner, and the plan", "The plan as a comment", READY)
-HOSTILE = "`touch obeyed`; $(touch obeyed) && touch obeyed \" ' ${{ github.token }} ::error::obeyed"
-HOSTILE_BRANCH = "x$(touch${IFS}obeyed)`touch${IFS}obeyed`"
+HOSTILE = "`touch {0}`; $(touch {0}) && touch {0} \" ' ${{{{ github.token }}}} ::error::obeyed"
+HOSTILE_BRANCH = "x$(touch${{IFS}}{0})`touch${{IFS}}{0}`"
 QUICK = changes.settings(("epochs = 12\n", "epochs = 3\n"))
 
 
@@ -53,6 +53,15 @@ def test_a_merge_of_prose_trains_nothing_and_releases_nothing_new(github):
     assert done.code == 0, done.output
     assert github.trainings() == before
     assert github.outcome(commit)["outcome"] == "unchanged"
+
+
+def test_the_plan_of_bad_data_says_so_and_tells_no_value_of_it(github):
+    number = github.pull_request("rows", "New rows", changes.bad_rows)
+    done = github.plan(number)
+    (comment,) = github.github.comments[number]
+    assert "### ❌ The data is refused" in comment["body"], done.output
+    told = done.output + "".join(done.summaries.values()) + str(github.github.requests)
+    assert changes.SECRET not in told
 
 
 def test_bad_data_is_refused_before_anything_is_trained_and_no_value_of_it_is_told(github):
@@ -159,6 +168,8 @@ def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(g
     done = github.run("rollback.yml", "workflow_dispatch")
     assert set(jobs(done).values()) == {"success"}, done.output
     assert github.outcome(commit) == merged
+    assert github.outcome(f"rollback-{done.id}")["outcome"] == "rolled back"
+    assert f"Income model {newest}: taken back by hand" in "".join(done.summaries.values())
     assert github.served() != before
     assert github.packages()[newest] == "Rejected"
     (issue,) = [each for each in github.issues() if each["state"] == "open"]
@@ -176,6 +187,36 @@ def test_the_schedule_finds_nothing_where_all_is_as_git_has_it_and_what_somebody
     assert "E415 production is not as git has it" in done.output
 
 
+def test_where_the_settings_say_so_the_schedule_mends_what_somebody_changed_by_hand(github):
+    before = github.served()
+    github.merge("Mend it", changes.settings(("heal = false ", "heal = true  ")))
+    done = github.run("reconcile.yml", "schedule")
+    assert jobs(done)["Mend"] == "success", done.output
+    assert github.served() != before
+    assert github.run("reconcile.yml", "schedule").code == 0
+
+
+def test_a_merged_change_of_the_infrastructure_is_applied_by_the_schedule(github):
+    github.merge("Keep less", changes.keep_less)
+    done = github.run("reconcile.yml", "schedule")
+    assert jobs(done)["Infrastructure"] == "success", done.output
+    rules = github.client("s3").get_bucket_lifecycle_configuration(Bucket=github.bucket)["Rules"]
+    assert changes.KEPT_DAYS in [
+        rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays") for rule in rules
+    ]
+    assert "Infrastructure" not in jobs(github.run("reconcile.yml", "schedule"))
+
+
+def test_a_release_whose_runner_is_lost_is_collected_by_the_schedule_and_trained_once(github):
+    before = github.trainings()
+    commit = github.merge("Five epochs", changes.settings(("epochs = 4\n", "epochs = 5\n")))
+    lost = github.run("main.yml", until=lambda: github.trainings() > before)
+    assert lost.code != 0
+    done = github.run("reconcile.yml", "schedule")
+    assert github.outcome(commit)["outcome"] == "released", done.output
+    assert (github.trainings(), github.asked_by()) == (before + 1, commit)
+
+
 @pytest.mark.timeout(2700)  # all of its own checks and tests run, too
 def test_a_pull_request_gets_one_comment_that_is_updated(github):
     change = changes.settings(("learning_rate = 0.003\n", "learning_rate = 0.004\n"))
@@ -185,17 +226,27 @@ def test_a_pull_request_gets_one_comment_that_is_updated(github):
     assert jobs(github.plan(number))["The plan as a comment"] == "success"
     (comment,) = github.github.comments[number]
     assert comment["body"].startswith("<!-- plan -->")
-    assert "learning_rate: 0.004" in comment["body"]
-    assert "auc" in comment["body"]
+    for told in (
+        "learning_rate: 0.004",  # how the pipeline's definition changes
+        "| **auc** |",  # head against base
+        "✅ at least 0.88",  # the gate, rule by rule
+        "**Data** ✅ 50 of 50 expectations",
+        "A merge would",
+        "cost unknown",
+    ):
+        assert told in comment["body"], comment["body"]
 
 
 def test_one_whose_checks_fail_is_not_ready_and_neither_its_title_nor_its_branch_is_run(github):
-    red = changes.make_target("check", "exit 1"), changes.make_target("test", "true")
-    number = github.pull_request(HOSTILE_BRANCH, HOSTILE, lambda root: [change(root) for change in red])
+    obeyed, ran = github.folder / "obeyed", github.folder / "ran"  # which no job's end takes away
+    red = changes.make_target("check", f"touch {ran}; exit 1"), changes.make_target("test", "true")
+    branch, title = HOSTILE_BRANCH.format(obeyed), HOSTILE.format(obeyed)
+    number = github.pull_request(branch, title, lambda root: [change(root) for change in red])
     done = github.checks(number)
     assert done.code == 1
     assert jobs(done) == {**dict.fromkeys(PULL_REQUEST, "success"), "Check": "failure", READY: "failure"}
-    assert not list(github.folder.rglob("obeyed")), done.output
+    assert ran.exists()  # so would be what is obeyed
+    assert not obeyed.exists(), done.output
     (comment,) = github.github.comments[number]
     assert comment["body"].startswith("<!-- plan -->")
 

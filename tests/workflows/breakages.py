@@ -12,11 +12,30 @@ from pathlib import Path
 
 MAIN, PULL_REQUEST = "workflows/main.yml", "workflows/pull_request.yml"
 RECONCILE, ROLLBACK = "workflows/reconcile.yml", "workflows/rollback.yml"
-PRODUCTION = "workflows/production.yml"
+PRODUCTION, INFRA = "workflows/production.yml", "workflows/infra.yml"
 RELEASE, DEPLOY, SETUP = "workflows/release.yml", "workflows/deploy.yml", "actions/setup/action.yml"
 DEPENDABOT = "dependabot.yml"
 LANGUAGE_SERVICE = "language-service"
 REF = "ref: main # "  # and why
+# infra.yml's job as one of another file's
+STACKS = """\
+    concurrency:
+      group: infrastructure
+    runs-on: ubuntu-24.04
+    timeout-minutes: 60
+    environment: infrastructure
+    env:
+      AWS_ROLE_ARN: ${{ vars.AWS_INFRA_ROLE }}
+    steps:
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+        with:
+          ref: main # whenever it is let in
+          persist-credentials: false
+      - uses: $/.github/actions/setup
+        with:
+          pins: verbs
+      - run: .venv/bin/python -m pipelines infra --yes
+"""
 
 
 @dataclass(frozen=True)
@@ -155,6 +174,18 @@ RIGHTS = (
         "${{ vars.AWS_DEPLOY_ROLE }}",
         "heal-production",
     ),
+    Breakage(
+        "the infrastructure in the file that compares",
+        RECONCILE,
+        "    uses: $/.github/workflows/infra.yml\n",
+        STACKS,
+        "infra",
+    ),
+    Breakage(
+        "a comparison in the infrastructure's role", RECONCILE, "AWS_DEPLOY_ROLE", "AWS_INFRA_ROLE", "look"
+    ),
+    Breakage("the infrastructure's file does more", INFRA, "pipelines infra --yes", "pipelines reconcile"),
+    Breakage("a change of the stacks that asks nobody", INFRA, "    environment: infrastructure\n", ""),
     Breakage("a variable misspelt", RELEASE, "AWS_PIPELINE_ROLE", "AWS_PIPLINE_ROLE", "image"),
 )
 SCRIPTS = (
@@ -286,7 +317,7 @@ COURSE = (
     ),
     Breakage(
         "a reviewer who is asked each hour",
-        RECONCILE,
+        INFRA,
         "group: infrastructure\n",
         "group: infrastructure\n      queue: max\n",
     ),
@@ -298,7 +329,7 @@ COURSE = (
         "",
     ),
     Breakage("an hour-old commit against what is live", RECONCILE, f"{REF}not ", "# not ", "look"),
-    Breakage("an hour-old commit's stacks", RECONCILE, f"{REF}whenever", "# whenever", "infra"),
+    Breakage("an hour-old commit's stacks", INFRA, f"{REF}whenever", "# whenever", "infra"),
     Breakage("an hour-old commit's rollback", ROLLBACK, f"{REF}not ", "# not ", "rollback"),
     Breakage("a rollback that nobody hears of", ROLLBACK, "pipelines outcome", "pipelines status"),
     Breakage("a rollback that failed unheard", ROLLBACK, "    if: always()\n", "", "outcome"),

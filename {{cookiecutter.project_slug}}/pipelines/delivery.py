@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from botocore.exceptions import ClientError
-
 from pipelines import contract, endpoints, errors, names, registry, rollout, standing, watch
 from pipelines.alarms import Watched
 from pipelines.errors import DeployFailed, NotStarted, SettingsError, WrongRelease
@@ -120,10 +118,11 @@ def undo(run: Run, serving: Package | None, config: str, ready: Ready, error: Ba
             look at it now (python -m pipelines status), then: python -m pipelines rollback""")
     if isinstance(error, WrongRelease):
         why = f"{error.code} {error.what}: {error.why}; evidence: {watch.uri(run, package)}"
-        try:
+        try:  # it must not hide what stopped the release
             registry.judge(run.aws, package, "Rejected", why)
-        except ClientError as unsaid:  # it must not hide what stopped the release
-            error.detail.append(f"version {package.version} is not marked Rejected: {errors.code(unsaid)}")
+        except errors.TROUBLE as unsaid:
+            why = errors.code(unsaid) or type(unsaid).__name__
+            error.detail.append(f"version {package.version} is not marked Rejected: {why}")
     if failure and ready.asked:
         told = errors.translate(error)
         failure.detail = [*told.detail, *told.lines()] if told else [type(error).__name__]

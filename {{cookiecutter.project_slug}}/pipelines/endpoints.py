@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipelines import errors
 from pipelines.aws import Aws, found
@@ -134,7 +134,7 @@ def last_lines(aws: Aws, endpoint: str, since: float) -> list[str]:
         stream = max(begun, key=lambda item: item["creationTime"])["logStreamName"]
         asked = {"logGroupName": group, "logStreamName": stream, "limit": LAST_LINES, "startFromHead": False}
         return [event["message"].rstrip() for event in aws.logs.get_log_events(**asked)["events"]]
-    except (ClientError, BotoCoreError):  # the reason stands in the error already; no log must hide it
+    except errors.TROUBLE:  # the reason stands in the error already; no log must hide it
         return []
 
 

@@ -103,6 +103,10 @@ class AccessError(MLOpsError):
     """AWS did not let us in, or could not be reached."""
 
 
+# Whatever asking AWS can end with: its no, no answer, and credentials that cannot be renewed.
+TROUBLE = (MLOpsError, boto.ClientError, boto.BotoCoreError)
+
+
 def code(error: Exception) -> str:
     """Return AWS's error code, or an empty string."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""

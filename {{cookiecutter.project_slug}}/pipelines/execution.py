@@ -114,12 +114,12 @@ def ran(aws: Aws, arn: str, definition: str) -> bool:
 
 
 def require(aws: Aws, arn: str, definition: str) -> None:
-    """Raise MLOpsError E104 unless an execution ran `definition`: what it made is not this release's."""
+    """Raise MLOpsError E104 unless an execution runs `definition`: what it makes is not this release's."""
     if not ran(aws, arn, definition):
-        raise MLOpsError(f"""E104 the execution ran another release's definition
+        raise MLOpsError(f"""E104 the execution runs another release's definition
             {arn}
             two releases changed the pipeline at the same time
-            nothing of it is used; repeat: python -m pipelines release""")
+            nothing of it is used: stop it (python -m pipelines status says how), then release again""")
 
 
 def start(

@@ -125,11 +125,12 @@ def _serving(run: Run) -> Package | None:
 def _outcome(run: Run, work: Tree, commit: str, ran: bool) -> str:
     """Return what is recorded of a commit, else whether the registry has its release at its end.
 
-    Nothing where its runner ended before the release did.
+    Nothing where its runner ended before the release did. What was cancelled stays so until somebody runs the
+    failed jobs again: a release that a person has stopped is never brought to production by itself.
     """
     told = outcome.recorded(run.aws, run.stack.bucket, commit) or {}
-    lost = ran and told.get("code") in (outcome.RUNS_ON, outcome.UNTOLD)
-    if told.get("outcome") and not lost:
+    ended = told.get("outcome") == outcome.CANCELLED or told.get("code") not in outcome.LOST
+    if told.get("outcome") and (ended or not ran):
         return str(told["outcome"])
     package = registry.find(run.aws, run.stack.group, work.ids.release_id)
     approval = run.settings.project.approval
@@ -171,8 +172,9 @@ def _staging(run: Run) -> dict[str, float]:
 
 
 def _stacks(run: Run) -> dict[str, bool]:
-    """Return by stack whether CloudFormation has the template that lies in infra/."""
-    wanted = stack.templates(run.project, stack.describe(run.aws, run.project))
+    """Return by stack whether CloudFormation has the template in infra/, and the address of mlops.toml."""
+    there = stack.describe(run.aws, run.project)
+    wanted = stack.templates(run.project, there)
     if run.stack.registry == run.stack.account:  # also one that nobody wants any more
         wanted |= {stack.network_name(run.project): stack.NETWORK_TEMPLATE}
     told = {
@@ -180,7 +182,15 @@ def _stacks(run: Run) -> dict[str, bool]:
         for name in wanted
     }
     alike = {name: stack.same(told["TemplateBody"], wanted[name]) for name, told in told.items() if told}
+    if run.project in alike and not _address(run, there):
+        alike[run.project] = False
     return alike | ({stack.network_name(run.project): False} if network.differs(run) else {})
+
+
+def _address(run: Run, there: dict[str, Any] | None) -> bool:
+    """Say whether alarms go to whom mlops.toml names; of a stack that takes no address nobody is wrong."""
+    email = run.settings.project.alarm_email
+    return stack.parameters(there).get("AlarmEmail", email) == email
 
 
 def compare(run: Run, work: Tree, heal_it: bool, environ: Mapping[str, str] = os.environ) -> None:

@@ -13,8 +13,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipelines import errors, proof
 from pipelines.alarms import Watched
 from pipelines.aws import Aws
@@ -109,7 +107,7 @@ class Prober:
                 InferenceId=f"probe-{counts.sent}",
             )
             raw, attributes = told["Body"].read(), told.get("CustomAttributes", "")
-        except (ClientError, BotoCoreError) as error:
+        except errors.TROUBLE as error:
             status = errors.container_status(error) // 100
             if status == 4 and self.asked and number not in self._refused_before:
                 self._wrong("it refused a request that the release before it answered")
@@ -158,7 +156,7 @@ class Prober:
         ]
         try:
             self.aws.publish.put_metric_data(Namespace=self.watched.namespace, MetricData=data)
-        except (ClientError, BotoCoreError) as error:
+        except errors.TROUBLE as error:
             self.trouble = errors.code(error) or type(error).__name__
             return  # told the next time, together with what comes until then
         self._told = Counts(new=now.new, old=now.old, wrong=now.wrong)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ ANCHORS = ("release_id", "execution_id", "artifact_sha256", "evaluation_sha256")
 ENDS, LINE = 3, 200  # lines of a log, and characters of each, that fit into a reason
 # The archive is the one that was evaluated: its hash was compared before.
 LOOK = "look at what changed in inference/ since the release that serves; correct it, release again"
+AGAIN = "release again"
 HEADER = re.compile(r"release=(?P<release>[0-9a-f]+);package=(?P<package>\d+)")
 
 
@@ -51,28 +53,35 @@ def of_release(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
     Raises:
         DeployFailed: E402, the package is none of a release, or something on S3 is gone or not what it was.
     """
+    requests = golden(aws, bucket, package)
+    of_archive(aws, package)
+    return requests
+
+
+@contextmanager
+def all_there(package: Package, otherwise: str = AGAIN) -> Iterator[None]:
+    """Raise DeployFailed E402 for what somebody has deleted; `otherwise` is the way on without it."""
     try:
-        requests = golden(aws, bucket, package)
-        of_archive(aws, package)
+        yield
     except ClientError as error:
         if errors.code(error) != "NoSuchKey":
             raise
         raise DeployFailed(f"""E402 version {package.version} cannot be proven: what was evaluated is gone
             {", ".join(error.__notes__)}
             S3 has no such object: somebody has deleted it
-            delete its delete marker (S3 keeps earlier versions), then repeat; or release again""") from error
-    return requests
+            delete its delete marker (S3 keeps earlier versions), then repeat; or {otherwise}""") from error
 
 
-def of_archive(aws: Aws, package: Package) -> None:
-    """Raise DeployFailed E402 unless the served archive has the bytes that evaluation judged."""
+def of_archive(aws: Aws, package: Package, otherwise: str = AGAIN) -> None:
+    """Raise DeployFailed E402 unless the archive is there, with the bytes that evaluation judged."""
     wanted = package.metadata.get("artifact_sha256", "nothing")
-    found = aws.sha256(package.model_data)
+    with all_there(package, otherwise):
+        found = aws.sha256(package.model_data)
     if found != wanted:
         raise DeployFailed(f"""E402 version {package.version} is not the model that was evaluated
             {package.model_data}
             sha256 {found[:12]}, evaluated was {wanted[:12]}
-            find out who changed the object; release again to train it anew""")
+            find out who changed the object: S3 keeps its earlier version; then {otherwise}""")
 
 
 def of_state(endpoint: dict[str, Any], config: str, asked: bool = True, log: Sequence[str] = ()) -> None:
@@ -110,7 +119,7 @@ def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
     """Return the requests that evaluation recorded, held to the package's metadata hash by hash.
 
     Raises:
-        DeployFailed: E402, the package is none of a release, or something on S3 is not what it was.
+        DeployFailed: E402, the package is none of a release, or something on S3 is gone or not what it was.
     """
     known = package.metadata
     if lacking := [name for name in ANCHORS if name not in known]:
@@ -119,15 +128,16 @@ def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
             its metadata lacks {", ".join(lacking)}
             make it with a release: python -m pipelines release""")
     results = Results(aws, bucket, package.release_id, known["execution_id"])
-    if (
-        results.evaluation_sha256 != known["evaluation_sha256"]
-        or results.evaluation["artifact"].get("sha256") != known["artifact_sha256"]
-    ):
-        raise DeployFailed(f"""E402 the evaluation is not the one that version {package.version} has
-            {results.evaluation_uri}
-            its sha256, or that of the archive it judged, is not the package's
-            find out who changed the object: S3 keeps its earlier version; then release again""")
-    return results.golden()
+    with all_there(package):
+        if (
+            results.evaluation_sha256 != known["evaluation_sha256"]
+            or results.evaluation["artifact"].get("sha256") != known["artifact_sha256"]
+        ):
+            raise DeployFailed(f"""E402 the evaluation is not the one that version {package.version} has
+                {results.evaluation_uri}
+                its sha256, or that of the archive it judged, is not the package's
+                find out who changed the object: S3 keeps its earlier version; then release again""")
+        return results.golden()
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:

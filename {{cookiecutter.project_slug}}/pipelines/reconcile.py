@@ -44,7 +44,7 @@ class Live:
     left_over: str = ""  # production's endpoint of the time before it got an account of its own
     region: str = ""  # of all this
     missing_alarms: tuple[str, ...] = ()
-    stacks: dict[str, bool] = field(default_factory=dict)  # whether each is as its template says
+    stacks: dict[str, bool] = field(default_factory=dict)  # whether each is as infra/ and mlops.toml say
     network: str = ""  # the stack of the VPC
     unwanted: str = ""  # how that stack is taken away, where mlops.toml wants no VPC any more
 
@@ -168,7 +168,7 @@ def _around(live: Live) -> Iterator[Finding]:
             yield Finding("staging", state, "nothing: it costs money", "reconcile --heal deletes it", "tidy")
     for name, same in live.stacks.items():
         todo, heal = ("python -m pipelines infra --yes, or reconcile.yml's job of that name", "infra")
-        wanted = "infra/*.yml"
+        wanted = "infra/*.yml, and project.alarm_email of mlops.toml"
         if name == live.network:
             wanted = "infra/network.yml, where mlops.toml has network.vpc"
         if name == live.network or REGISTRY not in live.here:  # no job has that right
@@ -177,7 +177,7 @@ def _around(live: Live) -> Iterator[Finding]:
             state, wanted = f"{name} stands for nothing", "none: mlops.toml has no network.vpc"
             yield Finding("stack", state, wanted, live.unwanted)
         elif not same:
-            yield Finding("stack", f"{name} is not as its template says", wanted, todo, heal)
+            yield Finding("stack", f"{name} is not as infra/ and mlops.toml say", wanted, todo, heal)
 
 
 def _named(package: Package) -> str:

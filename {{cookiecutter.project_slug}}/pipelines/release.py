@@ -12,13 +12,12 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from pipelines import (
     accounts,
     data,
     definition,
     delivery,
+    errors,
     execution,
     images,
     names,
@@ -81,7 +80,7 @@ def _note(run: Run, package: Package, error: DeployFailed) -> None:
     wrong = isinstance(error, WrongRelease)
     if isinstance(error, NotStarted) or (package.metadata.get("staging") == standing.PROVEN and not wrong):
         return
-    with suppress(ClientError):  # it must not hide what stopped the release
+    with suppress(*errors.TROUBLE):  # it must not hide what stopped the release
         note = standing.REFUSED if wrong else standing.FAILED
         registry.annotate(run.aws, package, {"staging": note})
 
@@ -122,13 +121,13 @@ def produce(
     with run.story.step("pipeline") as step:
         sent = definition_of(run, work)
         running, step.note = execute(run, work, sent, retry)
-    story.facts["execution"] = running.arn
+        story.facts["execution"] = running.arn
+        execution.require(aws, running.arn, sent)  # before hours of waiting: it stays what it began as
     results = Results(aws, made.bucket, work.ids.release_id, running.id)
     try:
         steps = execution.follow(aws, running, story, results.of, minutes)
     finally:
         story.facts |= results.facts()
-    execution.require(aws, running.arn, sent)
     if fail := execution.refusal(steps):
         raise results.refused(fail["StepName"])
     package = registry.describe(aws, execution.package_arn(steps))
@@ -199,13 +198,14 @@ def champion(run: Run, prefix: str) -> str:
     It is what production serves, else the newest Approved.
 
     Raises:
-        DeployFailed: E402, its archive is not the one that was evaluated; E405, it cannot be named.
+        DeployFailed: E402, its archive is gone or not the one that was evaluated; E405, it cannot be named.
     """
     best = run.serving() or next(iter(registry.approved(run.aws, run.stack.group)), None)
     uri = f"{prefix}/champion/{best.version if best else 'none'}"
     facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
     if best:
-        proof.of_archive(run.aws, best)  # a candidate is compared with what was proven, nothing else
+        # A candidate is compared with what was proven, nothing else.
+        proof.of_archive(run.aws, best, "have another champion: python -m pipelines rollback")
         bucket, key = names.split_uri(f"{uri}/model.tar.gz")
         source, source_key = names.split_uri(best.model_data)
         run.aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})

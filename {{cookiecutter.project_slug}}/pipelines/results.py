@@ -8,9 +8,7 @@ import re
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pipelines import names, report
+from pipelines import errors, names, report
 from pipelines.aws import Aws
 from pipelines.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
 
@@ -171,7 +169,7 @@ def exit_message(aws: Aws, step: dict[str, Any], name: str) -> str:
         return ""
     try:
         return aws.sagemaker.describe_processing_job(ProcessingJobName=name).get("ExitMessage", "")
-    except ClientError:  # SageMaker's reason does without
+    except errors.TROUBLE:  # SageMaker's reason does without
         return ""
 
 
@@ -189,7 +187,7 @@ def log_tail(aws: Aws, group: str, name: str) -> list[str]:
             )
             for stream in streams
         ]
-    except ClientError:  # the reason stands in the error already; a missing log must not hide it
+    except errors.TROUBLE:  # the reason stands in the error already; a missing log must not hide it
         return []
     lines = [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]
     ours = [line for line in lines if OURS.match(line)]

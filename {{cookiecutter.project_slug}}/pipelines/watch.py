@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipelines import alarms, endpoints, errors, guard, names, proof
 from pipelines.alarms import Watched
@@ -206,7 +206,7 @@ def tidy(run: Run, watched: Watched) -> None:
     """Delete our alarms; where that fails, say who does."""
     try:
         guard.delete(run.aws, watched)
-    except (ClientError, BotoCoreError) as error:
+    except errors.TROUBLE as error:
         why = f"{type(error).__name__}; python -m pipelines prune takes them away"
         run.story.say(f"  the alarms were not deleted: {why}")
 
@@ -221,7 +221,7 @@ def record(run: Run, package: Package, told: dict[str, Any]) -> None:
     run.story.facts.setdefault("rollouts", []).append(told)
     try:
         run.aws.write_bytes(uri(run, package), json.dumps(told, indent=2).encode())
-    except (ClientError, BotoCoreError) as error:
+    except errors.TROUBLE as error:
         run.story.say(f"  the evidence was not written: {type(error).__name__}")
 
 

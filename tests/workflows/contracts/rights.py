@@ -18,6 +18,7 @@ WRITERS = {
 }
 PRODUCTION = "${{ vars.AWS_PRODUCTION_ROLE || vars.AWS_DEPLOY_ROLE }}"  # its own account's, where it has one
 CHANGES = {"promote", "rollback"}  # what production serves
+INFRASTRUCTURE = "infrastructure"  # the environment whose reviewer lets a change of infra/ be applied
 OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 
 
@@ -118,6 +119,16 @@ def staging_stands_in_another_file_than_production(project: Project) -> Iterator
             yield f"{job}: the role of production's own account trusts {job.file}"
 
 
+def infra_stands_alone_in_its_file(project: Project) -> Iterator[str]:
+    """Without environments the file alone tells its job: another one there could take the role unasked."""
+    for job in project.jobs:
+        if job.file in project.facts.trusts.get("INFRA", ()):
+            if job.verbs != {"infra"}:
+                yield f"{job}: the infra role trusts {job.file}, for `infra` alone"
+            if job.environment != INFRASTRUCTURE:
+                yield f"{job} asks no reviewer of the environment {INFRASTRUCTURE}"
+
+
 def nothing_runs_with_rights_on_a_strangers_code(project: Project) -> Iterator[str]:
     """Both events run with the repository's rights, and secrets, on what a stranger's branch brings."""
     for file in project.workflows:
@@ -146,6 +157,7 @@ RULES = (
     a_role_is_taken_where_its_trust_says,
     production_is_changed_in_its_own_account,
     staging_stands_in_another_file_than_production,
+    infra_stands_alone_in_its_file,
     nothing_runs_with_rights_on_a_strangers_code,
     no_secret_is_needed,
 )

@@ -13,7 +13,7 @@ from pipelines.account import apart, changes, gh, roles
 from pipelines.account.changes import ChangeSet
 from pipelines.account.gh import Command, GitHub, Identity
 from pipelines.account.roles import Account
-from pipelines.account.trust import NAMED
+from pipelines.account.trust import INFRASTRUCTURE, NAMED
 from pipelines.errors import AccessError, SettingsError
 from pipelines.run import Run
 from pipelines.stack import Wanted
@@ -26,6 +26,7 @@ NOBODY = "YOUR-NUMBER"  # a reviewer's, where nobody is logged in
 NO_ENVIRONMENTS = (
     "none: in a private repository they need GitHub Pro, Team or Enterprise; the roles let main in without"
 )
+UNREVIEWED = "infrastructure without a reviewer: merged changes of infra/ are applied unasked"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Plan:
         """The environments that are to be made or opened to main."""
         paths = [word for command in self.environments for word in command if "/environments/" in word]
         return tuple(dict.fromkeys(path.split("/")[4] for path in paths))
+
+    @property
+    def reviewed(self) -> tuple[str, ...]:
+        """The environments among them that whoever connects is to be the reviewer of."""
+        asking = [command for command in self.environments if gh.reviewed(command)]
+        return tuple(name for name in self.missing if any(gh.makes(command, name) for command in asking))
 
     @property
     def empty(self) -> bool:
@@ -98,7 +105,8 @@ def connect(
         run.story.say(f"{github.absent}: type this where it is; or {github.login_first}, and repeat")
         run.story.say("\n".join(f"  {shlex.join(command)}" for command in plan.commands))
         if any(NOBODY in word for command in plan.commands for word in command):
-            run.story.say(f"{NOBODY}: of who lets releases in, by that login: gh api user --jq .id")
+            run.story.say(f"{NOBODY}: the reviewer's, by that login: gh api user --jq .id")
+            run.story.say(f"where GitHub's plan has no reviewers, make {INFRASTRUCTURE} without")
     if where.let_in:
         made = stack.outputs(run.aws, run.project)
         run.story.say(apart.next_steps(where, made.key, identity))
@@ -140,25 +148,33 @@ def _yes(truth: bool) -> str:
 
 
 def missing(run: Run, github: GitHub, repository: str) -> list[Command]:
-    """Return what makes the environments that are not there; one that is there keeps its own rules."""
+    """Return what makes the environments that are not there; one that is there keeps its own rules.
+
+    A merged change of infra/ waits for a reviewer, a release where mlops.toml says so.
+    """
     there = {} if github.absent else github.environments()
     reviewed = run.settings.project.approval == "reviewer"
     commands = []
     for name in NAMED:
         if name not in there:
-            reviewer = _reviewer(github) if reviewed and name == "production" else ""
+            must = reviewed and name == "production"
+            reviewer = _reviewer(github, must) if must or name == INFRASTRUCTURE else ""
             commands.append(gh.make_environment(repository, name, reviewer))
         if "main" not in there.get(name, {}).get("branches", ["main"] if name in there else []):
             commands.append(gh.let_main_use(repository, name))
     return commands
 
 
-def _reviewer(github: GitHub) -> str:
-    """Return the number of whoever is logged in: the first reviewer, who can name others."""
+def _reviewer(github: GitHub, must: bool) -> str:
+    """Return the number of whoever is logged in: the first reviewer, who can name others.
+
+    Where that is no person: nothing, or AccessError E605 where there `must` be one.
+    """
     if github.absent:
         return NOBODY
-    if number := github.login().get("id"):
-        return str(number)
+    number = str(github.login().get("id") or "")
+    if number or not must:
+        return number
     raise AccessError("""E605 GitHub does not say who is logged in, and a reviewer is a person
         gh api user
         the token of a GitHub App, or of a job, is nobody's; nothing was changed
@@ -191,7 +207,9 @@ def table(run: Run, plan: Plan) -> Table:
     verb = "print what makes" if plan.absent else "make"
     made = plan.missing
     state = plan.absent or f"{len(NAMED) - len(made)} of {len(NAMED)} there"
-    shown.add_row("environments", state, f"{verb} {', '.join(made)}, for main only" if made else "nothing")
+    asks = f"; you review {', '.join(plan.reviewed)}" if plan.reviewed else ""
+    made_so = f"{verb} {', '.join(made)}, for main only{asks}"
+    shown.add_row("environments", state, made_so if made else "nothing")
     costs(shown, run, ("staging",) if plan.where.apart else ("staging", "production"))
     if run.settings.network.vpc:
         shown.add_row("", "from now on", "the VPC: each endpoint an hourly price, see infra/network.yml")
@@ -250,7 +268,7 @@ def _tell(github: GitHub, commands: tuple[Command, ...], reviewed: bool, step: S
     for command in commands:
         step.note = shlex.join(command[:4])
         try:
-            github.do(command)
+            done = _do(github, command)
         except AccessError as refused:
             if not github.unpaid(refused):
                 raise
@@ -258,7 +276,22 @@ def _tell(github: GitHub, commands: tuple[Command, ...], reviewed: bool, step: S
                 raise _no_reviewers(refused) from None
             step.verdict, step.note = "waiting", NO_ENVIRONMENTS
             return
+        if gh.makes(done, INFRASTRUCTURE) and not gh.reviewed(done):
+            note += f"; {UNREVIEWED}"
     step.note = note
+
+
+def _do(github: GitHub, command: Command) -> Command:
+    """Run a command and return it; where GitHub's plan has no reviewers, `infrastructure` is made without."""
+    try:
+        github.do(command)
+    except AccessError as refused:
+        optional = gh.makes(command, INFRASTRUCTURE) and gh.reviewed(command)
+        if not (optional and github.unpaid(refused)):
+            raise
+        command = gh.without_reviewer(command)
+        github.do(command)
+    return command
 
 
 def _no_reviewers(refused: AccessError) -> AccessError:

@@ -19,6 +19,7 @@ from pipelines.settings import Settings
 Command = list[str]
 SECONDS = 60  # for an answer of GitHub
 REMOTE = re.compile(r"(?:[/:])([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?$")
+REVIEWER = "reviewers[]"  # as gh writes the first of a list
 FORBIDDEN = ("HTTP 403", "HTTP 404")  # GitHub says "not found" of what this login may not see
 
 
@@ -152,9 +153,25 @@ def make_environment(repository: str, name: str, reviewer: str = "") -> Command:
         "deployment_branch_policy[custom_branch_policies]": "true",
     }
     if reviewer:
-        fields |= {"reviewers[][type]": "User", "reviewers[][id]": reviewer}
+        fields |= {f"{REVIEWER}[type]": "User", f"{REVIEWER}[id]": reviewer}
     words = [word for key, value in fields.items() for word in ("-F", f"{key}={value}")]
     return ["gh", "api", "-X", "PUT", f"repos/{repository}/environments/{name}", *words]
+
+
+def makes(command: Command, name: str) -> bool:
+    """Say whether a command makes an environment."""
+    return command[4].endswith(f"/environments/{name}")
+
+
+def reviewed(command: Command) -> bool:
+    """Say whether a command gives an environment a reviewer."""
+    return any(word.startswith(REVIEWER) for word in command)
+
+
+def without_reviewer(command: Command) -> Command:
+    """Return what makes the same environment without a reviewer."""
+    path, given = command[:5], zip(command[5::2], command[6::2], strict=True)
+    return path + [word for pair in given if not reviewed(list(pair)) for word in pair]
 
 
 def let_main_use(repository: str, name: str) -> Command:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pipelines.account import apart, gh, roles
 from pipelines.account.findings import Finding, bad, ok, warn
 from pipelines.account.gh import GitHub
 from pipelines.account.roles import Account
+from pipelines.account.trust import INFRASTRUCTURE
 from pipelines.run import Run
+
+Environments = dict[str, dict[str, Any]]  # by name, as GitHub tells them
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -60,8 +64,11 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
             "workflows take their roles from them",
             fix=apart.connecting(run, where),
         )
+    environments = github.environments()
     if run.settings.project.approval == "reviewer":
-        yield _reviewed(github)
+        yield _reviewed(github, environments)
+    if INFRASTRUCTURE in environments:
+        yield _infrastructure(github, environments)
 
 
 def _owned(github: GitHub) -> Iterator[Finding]:
@@ -91,10 +98,15 @@ def _apart(github: GitHub, where: Account) -> Iterator[Finding]:
         )
 
 
-def _reviewed(github: GitHub) -> Finding:
+def _asks(there: Environments, name: str) -> bool:
+    """Say whether an environment has required reviewers."""
+    rules = there.get(name, {}).get("protection_rules", [])
+    return any(rule.get("type") == "required_reviewers" for rule in rules)
+
+
+def _reviewed(github: GitHub, there: Environments) -> Finding:
     """Return whether somebody must let a release into production: not every plan of GitHub's has that."""
-    rules = github.environments().get("production", {}).get("protection_rules", [])
-    if any(rule.get("type") == "required_reviewers" for rule in rules):
+    if _asks(there, "production"):
         return ok("github", "production has required reviewers")
     plan = "; in a private repository that needs GitHub Enterprise" if github.facts.get("private") else ""
     return bad(
@@ -102,4 +114,18 @@ def _reviewed(github: GitHub) -> Finding:
         'approval = "reviewer", but production has no required reviewers',
         f"a proven release would go to production unasked{plan}",
         fix='name them in the settings of the environment production, or choose approval = "pull-request"',
+    )
+
+
+def _infrastructure(github: GitHub, there: Environments) -> Finding:
+    """Return whether somebody must let a merged change of infra/ be applied."""
+    if _asks(there, INFRASTRUCTURE):
+        return ok("github", f"{INFRASTRUCTURE} has required reviewers")
+    plan = "; in a private repository they need GitHub Enterprise" if github.facts.get("private") else ""
+    return warn(
+        "github",
+        f"the environment {INFRASTRUCTURE} has no required reviewers",
+        f"a merged change of infra/ is applied unasked{plan}",
+        fix="protect main, with a review of code owners; "
+        f"or name them: https://github.com/{github.repository}/settings/environments",
     )

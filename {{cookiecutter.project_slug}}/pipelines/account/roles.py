@@ -81,7 +81,10 @@ def named(where: Account, project: str) -> dict[str, str]:
 
 
 def variables(where: Account, project: str) -> dict[str, str]:
-    """Return the variables that the workflows read of this account, and of the one that serves."""
+    """Return the roles that the workflows read, of this account and of the one that serves, and the region.
+
+    No workflow reads that: by it `connect` sees that the repository is connected to another (E606).
+    """
     ours = named(where, project)
     made = {f"AWS_{kind.upper().replace('-', '_')}_ROLE": where.role(role) for kind, role in ours.items()}
     if where.apart:

@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.account.gh import Identity
 
 ISSUER = "token.actions.githubusercontent.com"
+INFRASTRUCTURE = "infrastructure"  # the environment of whoever lets a merged change of infra/ be applied
 # A role's jobs: the workflow file in .github that each stands in, and the environment that it names, if any.
 JOBS = {
     "pull-request": (("pull_request.yml", ""),),
@@ -20,7 +21,7 @@ JOBS = {
         ("rollback.yml", "production"),
         ("reconcile.yml", ""),
     ),
-    "infra": (("reconcile.yml", "infrastructure"),),
+    "infra": (("infra.yml", INFRASTRUCTURE),),
     # where it has an account of its own
     "production": (("production.yml", ""), ("rollback.yml", "production"), ("reconcile.yml", "")),
 }

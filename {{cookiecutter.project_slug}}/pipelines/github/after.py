@@ -53,7 +53,7 @@ def conclude(run: Run, environ: Mapping[str, str] = os.environ) -> Outcome:
     links, newest = [summary.run_link(ended), endpoint_link(run)], True
     try:
         newest = bool(seen.trouble) or outcome.record(run.aws, run.stack.bucket, ended)
-    except (MLOpsError, ClientError, BotoCoreError) as error:
+    except errors.TROUBLE as error:
         trouble.append(error)
     repository = api.repository(environ)
     if repository and newest:

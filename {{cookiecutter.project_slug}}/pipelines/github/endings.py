@@ -23,13 +23,15 @@ def untold(job: str, why: str, url: str) -> list[str]:
 
 def cancelled(jobs: Sequence[str], url: str, ran: bool) -> list[str]:
     """Return the four lines of a run that somebody, or a job's time limit, has cancelled."""
-    early = f"{RUNS_ON} the release was cancelled, its pipeline may run on"
-    what = "the release was cancelled" if ran else early
+    what, why = "the release was cancelled", "by somebody, or by a job's time limit"
+    if not ran:
+        what = f"{RUNS_ON} {what}, its pipeline may run on"
+        why += "; SageMaker does not stop: python -m pipelines status says how to stop it"
     return [
         f"✗ {what}",
         f"  {url}",
-        f"  cancelled: {', '.join(jobs) or 'a verb'}; by somebody, or by a job's time limit",
-        "  run the failed jobs again: the release goes on from what is there",
+        f"  cancelled: {', '.join(jobs) or 'a verb'}; {why}",
+        "  nothing goes on by itself: run the failed jobs again, then the release goes on from what is there",
     ]
 
 

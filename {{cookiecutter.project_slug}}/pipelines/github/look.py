@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipelines import errors, registry
-from pipelines.errors import MLOpsError
 from pipelines.github import endings, outcome
 from pipelines.github.outcome import Outcome
 from pipelines.registry import Package
@@ -41,7 +38,7 @@ def look(run: Run) -> Look:
     try:
         packages = tuple(registry.newest(run.aws, run.stack.group)[:SHOWN])
         return Look(run.serving(), packages)
-    except (MLOpsError, ClientError, BotoCoreError) as error:
+    except errors.TROUBLE as error:
         known = errors.translate(error)
         return Look(trouble=f"{known.code} {known.what}" if known else type(error).__name__)
 

@@ -29,6 +29,7 @@ KINDS = (
 )  # fmt: skip
 SERVED = (RELEASED, UNCHANGED)  # the commit's release is in production
 BY_HAND = "rollback"  # the job of rollback.yml
+LOST = (RUNS_ON, UNTOLD)  # nobody has told the end: another run may still bring it about
 QUICKER = ("E413", "E414")  # a newer release was there first
 UNTOUCHED = ("E404", "E405", "E407", "E408", "E409", "E410", "E411")  # nothing was judged, nothing was asked
 VERBS = ("image", "pipeline", "stage", "promote", "release", "rollback")  # in the order of a release
@@ -305,13 +306,33 @@ def told_at(aws: Aws, bucket: str, work: Work) -> str:
 
 
 def record(aws: Aws, bucket: str, outcome: Outcome) -> bool:
-    """Record an outcome; False where a later run or attempt of the same key has recorded its own."""
+    """Record an outcome; False where what is recorded of the same key stays."""
     before = recorded(aws, bucket, outcome.key)
-    if before and _age(before) > (outcome.work.id, outcome.work.attempt):
+    if before and not replaces(outcome, before):
         return False
     body = json.dumps(outcome.record(), indent=2) + "\n"
     aws.write_bytes(uri(bucket, outcome.key), body.encode())
     return True
+
+
+def replaces(outcome: Outcome, before: dict[str, Any]) -> bool:
+    """Say whether an outcome takes the place of what is recorded: the later attempt, the later decision.
+
+    Of two runs the one with the greater number need not have decided last: what it has collected may have
+    been run again in the first. Where such an earlier run does not know its end, what the later one has told
+    stays.
+    """
+    work, (run, attempt) = outcome.work, _age(before)
+    if run == work.id:
+        return work.attempt >= attempt
+    if run > work.id and not _told(outcome.kind, outcome.code):
+        return not _told(before.get("outcome"), before.get("code"))
+    return outcome.at >= str(before.get("at", ""))
+
+
+def _told(kind: object, code: object) -> bool:
+    """Say whether a verb has said how a release ended; of one that was cancelled none has."""
+    return kind != CANCELLED and code not in LOST
 
 
 def _age(told: dict[str, Any]) -> tuple[int, int]:

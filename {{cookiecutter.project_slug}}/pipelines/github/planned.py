@@ -11,10 +11,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipelines import registry, rehearsal, tree
-from pipelines.errors import MLOpsError, SettingsError
+from pipelines import errors, registry, rehearsal, tree
+from pipelines.errors import SettingsError
 from pipelines.github import api, comment, plan_cost
 from pipelines.github.plan_verdict import Live
 from pipelines.run import Run
@@ -29,7 +27,7 @@ def plan(run: Run) -> str:
             run: make local-test ARGS="--base main"; then repeat""")
     try:
         live, ask = _live(run), plan_cost.asking(run.settings.project.region)
-    except (MLOpsError, ClientError, BotoCoreError):  # a fork, or nobody has connected an account yet
+    except errors.TROUBLE:  # a fork, or nobody has connected an account yet
         live, ask = comment.UNKNOWN, plan_cost.not_connected
     return comment.plan(rehearsal.BASE, Path(), live=live, ask=ask)
 

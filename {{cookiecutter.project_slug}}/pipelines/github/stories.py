@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipelines import errors
 from pipelines.aws import Aws
@@ -46,7 +46,7 @@ def leave(
         if uri:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             aws.write_bytes(uri, json.dumps(facts | {"at": at}).encode())
-    except (ClientError, BotoCoreError) as error:
+    except errors.TROUBLE as error:
         return f"this verb's story is not on S3: {errors.code(error) or type(error).__name__}"
     return ""
 

@@ -32,6 +32,8 @@ OF_ANYBODY = {
         for name in ("artifact/model.tar.gz", "evaluation/evaluation.json", "evaluation/golden.json")
     }
 }
+# What the boundary there holds of the registry's objects, whatever is written into a role's own policies.
+WITHIN = {"s3:GetObject": {f"{BUCKET}/releases/*/evaluate/*"}, "s3:PutObject": OF_DEPLOY["s3:PutObject"]}
 SERVES = re.compile(
     r"sagemaker:((Create|Delete|Describe)(Model|Endpoint|EndpointConfig)|UpdateEndpoint|InvokeEndpoint"
     r"|(Describe|Update)ModelPackage|List(EndpointConfigs|ModelPackages|Models))"
@@ -140,6 +142,15 @@ def production_only_serves(infra: Infra) -> Iterator[str]:
             yield f"{each}: {wrong}"
 
 
+def productions_boundary_keeps_reading_and_writing_apart(infra: Infra) -> Iterator[str]:
+    """Outcomes are written from there and read by nobody; what was evaluated is read, and never replaced."""
+    for each in infra.statements("boundary"):
+        for action, known in WITHIN.items():
+            named = any(fnmatchcase(action, pattern) for pattern in each.actions)
+            if each.template == "production" and each.allows and named and set(each.resources) - known:
+                yield f"{each}: {action} on {sorted(set(each.resources) - known)}"
+
+
 def both_accounts_agree(infra: Infra) -> Iterator[str]:
     """What production's roles ask of the registry's account it grants, else nobody has it; and no more."""
     grants = list(to_production(infra))
@@ -185,5 +196,6 @@ RULES = (
     only_productions_deploy_role_changes_packages,
     the_key_opens_through_s3,
     production_only_serves,
+    productions_boundary_keeps_reading_and_writing_apart,
     both_accounts_agree,
 )

@@ -92,9 +92,25 @@ def production_opens_to_no_file_of_stagings(infra: Infra) -> Iterator[str]:
     """Where GitHub's plan has no environments a subject says main alone: the file must tell staging's job."""
     proves = {path.name for path in WORKFLOWS.glob("*.yml") if "pipelines stage" in path.read_text()}
     for each, claims in trusts(infra):
-        files = {ref.partition("@")[0].rsplit("/", 1)[-1] for ref in claims.get("job_workflow_ref", proves)}
+        files = named_files(claims, proves)
         if each.template == "production" and files & proves:
             yield f"{each}: opens to {sorted(files & proves)}, where staging is proven"
+
+
+def infra_opens_to_no_file_of_another_role(infra: Infra) -> Iterator[str]:
+    """Main's subject is every job's: whatever stands in its file could take it, past the reviewer."""
+    roles = set(VARIABLES.values()) - {"AWS_INFRA_ROLE"}
+    texts = {path.name: path.read_text() for path in WORKFLOWS.glob("*.yml")}
+    others = {name for name, text in texts.items() if any(role in text for role in roles)}
+    for each, claims in trusts(infra):
+        files = named_files(claims, others)
+        if each.owner == "InfraRole" and files & others:
+            yield f"{each}: opens to {sorted(files & others)}, where other roles are taken"
+
+
+def named_files(claims: dict[str, list[str]], default: set[str]) -> set[str]:
+    """Return the workflow files that a trust names; `default` where it names none."""
+    return {ref.partition("@")[0].rsplit("/", 1)[-1] for ref in claims.get("job_workflow_ref", default)}
 
 
 def trust_is_in_github_or_sagemaker(infra: Infra) -> Iterator[str]:
@@ -145,6 +161,7 @@ RULES = (
     trust_names_the_branch,
     trust_names_the_workflows_that_use_it,
     production_opens_to_no_file_of_stagings,
+    infra_opens_to_no_file_of_another_role,
     trust_is_in_github_or_sagemaker,
     services_act_for_this_account,
     nobody_is_everybody,

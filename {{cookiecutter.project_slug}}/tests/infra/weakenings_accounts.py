@@ -15,8 +15,9 @@ from tests.infra.weakening import (
     without,
 )
 
-OBJECTS = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}/*"}
-RELEASES = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}/releases/*"}
+BUCKET = "arn:${AWS::Partition}:s3:::${Project}-${RegistryAccount}-${AWS::Region}"
+OBJECTS, OUTCOMES = {"Fn::Sub": f"{BUCKET}/*"}, {"Fn::Sub": f"{BUCKET}/outcomes/*"}
+RELEASES, EVALUATED = {"Fn::Sub": f"{BUCKET}/releases/*"}, {"Fn::Sub": f"{BUCKET}/releases/*/evaluate/*"}
 ROLES = "arn:${AWS::Partition}:iam::${ProductionAccount}:role"
 ANOTHER_ROLE = {"Fn::Sub": f"{ROLES}/*"}
 PRINCIPAL = ("ArnEquals", "aws:PrincipalArn")
@@ -89,10 +90,10 @@ TABLE: Table = {
             "production", "ExecutionRole", "ReadServedModels", "Resource", RELEASES
         ),
         "production's boundary lets the data in": member(
-            "production", "Boundary", "ReleasesOutcomesAndImagesOfTheRegistrysAccount", "Resource", OBJECTS
+            "production", "Boundary", "ReadModelsAndTheirProof", "Resource", OBJECTS
         ),
         "production's boundary lets in what a release was trained on": member(
-            "production", "Boundary", "ReleasesOutcomesAndImagesOfTheRegistrysAccount", "Resource", RELEASES
+            "production", "Boundary", "ReadModelsAndTheirProof", "Resource", RELEASES
         ),
     },
     rules.only_productions_deploy_role_writes: {
@@ -190,6 +191,17 @@ TABLE: Table = {
         ),
         "production serves anything": more(
             "production", "Boundary", "EndpointOfProduction", "sagemaker:Create*"
+        ),
+    },
+    rules.productions_boundary_keeps_reading_and_writing_apart: {
+        "production's boundary reads outcomes": more(
+            "production", "Boundary", "WriteTheEvidence", "s3:GetObject"
+        ),
+        "production's boundary reads outcomes beside models": member(
+            "production", "Boundary", "ReadModelsAndTheirProof", "Resource", [EVALUATED, OUTCOMES]
+        ),
+        "production's boundary lets what was evaluated be replaced": more(
+            "production", "Boundary", "ReadModelsAndTheirProof", "s3:Put*"
         ),
     },
     rules.both_accounts_agree: {

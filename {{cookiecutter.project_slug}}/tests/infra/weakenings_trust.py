@@ -70,7 +70,7 @@ TABLE: Table = {
             INFRA,
             "InfrastructureOfMain",
             "job_workflow_ref",
-            {"Fn::Sub": "${Repository}/.github/workflows/reconcile.yml@refs/heads/x"},
+            {"Fn::Sub": f"{FILES}/infra.yml@refs/heads/x"},
         ),
     },
     rules.production_opens_to_no_file_of_stagings: {
@@ -82,6 +82,15 @@ TABLE: Table = {
             template="production",
         ),
         "any file of main": claim(DEPLOY, "ProductionOfMain", "job_workflow_ref", template="production"),
+    },
+    rules.infra_opens_to_no_file_of_another_role: {
+        "whatever compares changes the stacks": claim(
+            INFRA,
+            "InfrastructureOfMain",
+            "job_workflow_ref",
+            {"Fn::Sub": f"{FILES}/reconcile.yml@{MAIN[4:]}"},
+        ),
+        "any file of main changes the stacks": claim(INFRA, "InfrastructureOfMain", "job_workflow_ref"),
     },
     rules.trust_is_in_github_or_sagemaker: {
         "another provider of tokens": member(

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pipelines import alarms, delivery, endpoints, names, prices, registry, rollout, status
 from pipelines import release as releases
-from pipelines.errors import DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
+from pipelines.errors import AccessError, DeployFailed, MLOpsError, NotStarted, SettingsError, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import (
     GROUP,
@@ -116,14 +116,21 @@ def test_a_release_whose_alarms_would_watch_nothing_leaves_production_alone(prod
     assert (served, judged(client)) == ([2], [])
 
 
-def test_production_is_put_back_before_the_rejection_is_recorded(production):
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        pytest.param(error("ThrottlingException"), "ThrottlingException", id="AWS says no"),
+        pytest.param(AccessError("E601 no token\nwhere\nwhy\ntodo"), "AccessError", id="no new credentials"),
+    ],
+)
+def test_production_is_put_back_before_the_rejection_is_recorded(production, trouble, why):
     client = packages("Approved", "Approved", serving=1)
-    client.answers["update_model_package"] = error("ThrottlingException")
+    client.answers["update_model_package"] = trouble
     run, served = production(client, serve_2=WrongRelease("E402 wrong\nendpoint\nwhy\ntodo"))
     with pytest.raises(WrongRelease) as stopped:
         release(run, 2)
     assert served == [2, 1]
-    assert stopped.value.detail == ["version 2 is not marked Rejected: ThrottlingException"]
+    assert stopped.value.detail == [f"version 2 is not marked Rejected: {why}"]
 
 
 def test_what_is_put_back_is_the_very_config_that_served(production, monkeypatch):

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import live
+from pipelines import live, stack
 from pipelines.errors import DeployFailed, NotStarted
 from pipelines.execution import Execution
 from pipelines.reconcile import Live
 from pipelines.registry import Package
 from pipelines.settings import Settings
 from tests.conftest import make_settings
-from tests.pipelines.makers import RELEASE, Bucket, Client, make_package, make_run
+from tests.pipelines.makers import RELEASE, Bucket, Client, error, make_package, make_run
 from tests.pipelines.test_reconcile import ALL_IS_WELL, ONE
 
 NOTHING_TO_DO = "collect=false\ninfra=false\nheal=false\n"
@@ -169,8 +169,23 @@ def test_a_runner_that_died_after_a_person_had_let_the_release_in_is_found(
     assert outcome_of(settings, make_package(3, package, staging="proven"), tmp_path) == told
 
 
-def outcome_of(settings: Settings, package: Package, root: Path = Path()) -> str:
-    """Return the outcome of HEAD, of which only the registry tells."""
+@pytest.mark.parametrize(
+    ("kind", "code", "told"),
+    [
+        pytest.param("cancelled", "E106", "cancelled", id="somebody has stopped it"),
+        pytest.param("failed", "E106", "", id="its training outlives the runner"),
+        pytest.param("failed", "E105", "", id="its runner was lost"),
+        pytest.param("failed", "E101", "failed", id="a job of AWS failed"),
+    ],
+)
+def test_only_a_release_that_nobody_has_stopped_is_brought_to_its_end(make_settings, kind, code, told):
+    record = json.dumps({"outcome": kind, "code": code}).encode()
+    pending = make_package(3, "PendingManualApproval")
+    assert outcome_of(make_settings(), pending, recorded=record) == told
+
+
+def outcome_of(settings: Settings, package: Package, root: Path = Path(), recorded: bytes = b"") -> str:
+    """Return the outcome of HEAD, of which the registry tells, and what is recorded."""
     sagemaker = Client(
         list_model_packages={"ModelPackageSummaryList": [{"ModelPackageArn": package.arn}]},
         describe_model_package={
@@ -180,7 +195,8 @@ def outcome_of(settings: Settings, package: Package, root: Path = Path()) -> str
             "CustomerMetadataProperties": package.metadata,
         },
     )
-    run = make_run(settings, sagemaker=sagemaker, s3=Bucket())
+    bucket = Bucket({f"outcomes/{HEAD}.json": recorded} if recorded else {})
+    run = make_run(settings, sagemaker=sagemaker, s3=bucket)
     work = SimpleNamespace(root=root, ids=SimpleNamespace(release_id=RELEASE))
     return live._outcome(run, work, HEAD, ran=True)  # type: ignore[arg-type]
 
@@ -197,3 +213,28 @@ def test_a_definition_that_a_release_left_is_nobodys_change(make_settings, monke
     monkeypatch.setattr(live.execution, "executions", lambda *_: [Execution(told, "", "") for told in ran])
     monkeypatch.setattr(live.execution, "ran", lambda aws, arn, told: arn == told)
     assert live._same_definition(run, None) is same
+
+
+@pytest.mark.parametrize(
+    ("given", "alike"),
+    [
+        pytest.param({"AlarmEmail": "ops@example.com"}, True, id="the address of mlops.toml"),
+        pytest.param({"AlarmEmail": ""}, False, id="none yet"),
+        pytest.param({"AlarmEmail": "old@example.com"}, False, id="another"),
+        pytest.param({}, True, id="a stack that takes none"),
+    ],
+)
+def test_an_address_for_alarms_that_a_merge_changed_is_found_though_the_template_is_the_same(
+    make_settings, given, alike
+):
+    told = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    body = stack.TEMPLATE.read_text("utf-8")
+    missing = error("ValidationError", "Stack does not exist")
+
+    def template(StackName: str, **_: object) -> object:
+        return {"TemplateBody": body} if StackName == "income-model" else missing
+
+    cloudformation = Client(describe_stacks={"Stacks": [{"Parameters": told}]}, get_template=template)
+    settings = make_settings(**{"project.alarm_email": "ops@example.com"})
+    run = make_run(settings, cloudformation=cloudformation)
+    assert live._stacks(run) == {"income-model": alike}

@@ -143,6 +143,8 @@ def test_each_difference_is_found_with_what_mends_it(changes, finding):
     [
         {"endpoint": {"EndpointStatus": "Updating", "EndpointConfigName": "config-2"}},
         {"outcome": "", "active": True},
+        {"outcome": "cancelled"},
+        {"outcome": "cancelled", "executing": True},
         {"staging": {"income-model-staging-1": 0.2}},
         {"staging": {"income-model-staging-1": 90.0}, "keep_staging": True},
         {"definition": None},

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from pipelines import __main__ as cli
-from pipelines import data, delivery, images, registry, release, report, results, stack, tree
+from pipelines import data, delivery, execution, images, registry, release, report, results, stack, tree
 from pipelines.data import Lock, LockedFile
-from pipelines.errors import DataRefused, DeployFailed, SettingsError
+from pipelines.errors import AccessError, DataRefused, DeployFailed, MLOpsError, SettingsError, WrongRelease
 from pipelines.story import Step, Story
 from tests.pipelines.makers import (
     ARCHIVE,
@@ -302,6 +302,60 @@ def test_a_champion_whose_archive_was_changed_is_compared_with_nothing(make_sett
     with pytest.raises(DeployFailed, match="version 1 is not the model that was evaluated"):
         release.champion(run, "s3://bucket/releases/x")
     assert "copy_object" not in bucket.operations()
+
+
+def test_a_champion_whose_archive_is_gone_is_named_with_the_ways_out(make_settings):
+    bucket = Bucket()
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
+    with pytest.raises(DeployFailed, match="what was evaluated is gone") as stopped:
+        release.champion(run, "s3://bucket/releases/x")
+    assert (stopped.value.code, stopped.value.where) == ("E402", "s3://bucket/1.tar.gz")
+    assert "delete its delete marker" in stopped.value.todo
+    assert stopped.value.todo.endswith("or have another champion: python -m pipelines rollback")
+    assert "copy_object" not in bucket.operations()
+
+
+def test_an_execution_of_another_releases_definition_is_not_waited_for(make_settings, monkeypatch):
+    monkeypatch.setattr(data, "push", lambda *_: {})
+    monkeypatch.setattr(execution, "follow", lambda *_: pytest.fail("a whole training was waited for"))
+    started = {
+        "PipelineExecutionArn": "arn:x/exec1",
+        "PipelineExecutionStatus": "Executing",
+        "PipelineExecutionDisplayName": f"release-{RELEASE[:12]}-1",
+        "StartTime": 1,
+    }
+    client = Client(
+        describe_pipeline={"PipelineDefinition": "{}", "RoleArn": STACK.role},
+        list_pipeline_executions={"PipelineExecutionSummaries": [started]},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": []},
+        describe_pipeline_definition_for_execution={"PipelineDefinition": '{"Steps": ["theirs"]}'},
+    )
+    run = make_run(make_settings(), sagemaker=client)
+    work = tree.Tree(run.settings, LOCK, tree.Ids("c", "s", RELEASE, "f" * 40), "{}", Path())
+    with pytest.raises(MLOpsError, match="another release's definition") as stopped:
+        release.produce(run, work, {}, retry=False)
+    assert stopped.value.code == "E104"
+    assert "stop it (python -m pipelines status says how)" in stopped.value.todo
+    assert [(step.name, step.verdict) for step in run.story.steps][-1] == ("pipeline", "failed")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(error("ThrottlingException"), id="AWS says no"),
+        pytest.param(AccessError("E601 no token\nwhere\nwhy\ntodo"), id="no new credentials"),
+    ],
+)
+def test_a_note_about_staging_that_cannot_be_made_does_not_hide_what_stopped_it(
+    make_settings, monkeypatch, trouble
+):
+    def wrong(*_: object) -> None:
+        raise WrongRelease("E402 answered wrongly\nendpoint\nwhy\ntodo")
+
+    monkeypatch.setattr(delivery, "prove_on_staging", wrong)
+    run = make_run(make_settings(), sagemaker=Client(update_model_package=trouble))
+    with pytest.raises(WrongRelease, match="answered wrongly"):
+        release.stage(run, make_package())
 
 
 def test_a_package_is_found_by_its_release_also_by_the_short_form():

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipelines import alarms, endpoints, guard, prober, rollout, watch
-from pipelines.errors import DeployFailed, NotStarted, WrongRelease
+from pipelines.errors import AccessError, DeployFailed, NotStarted, WrongRelease
 from pipelines.proof import Ready
 from tests.pipelines.makers import RELEASE, Bucket, Client, answer, error, make_package, make_run
 
@@ -371,9 +371,21 @@ def test_a_killed_rollout_keeps_the_alarms_that_take_it_back(make_settings, monk
     assert "delete_alarms" not in made.cloudwatch.operations()
 
 
-def test_evidence_that_cannot_be_written_does_not_hide_the_verdict(make_settings):
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(error("AccessDenied"), id="AWS says no"),
+        pytest.param(AccessError("E601 no token\nwhere\nwhy\ntodo"), id="no new credentials"),
+    ],
+)
+@pytest.mark.parametrize("what", ["evidence", "alarms"])
+def test_what_cannot_be_left_or_tidied_does_not_hide_the_verdict(make_settings, what, trouble):
     made = Rollout(make_settings, UPDATING, state())
-    made.bucket.answers["put_object"] = error("AccessDenied")
+    client, operation = {
+        "evidence": (made.bucket, "put_object"),
+        "alarms": (made.cloudwatch, "delete_alarms"),
+    }[what]
+    client.answers[operation] = trouble
     with pytest.raises(WrongRelease, match="rolled the release back"):
         made.go()
 

@@ -225,6 +225,51 @@ def test_a_login_that_is_no_person_cannot_be_the_reviewer(project: Project):
     assert project.stacks() == {}
 
 
+def made_so(project: Project, name: str) -> str:
+    """Return the call that made an environment last."""
+    return [
+        call for call in project.github.writes() if f"-X PUT repos/{REPOSITORY}/environments/{name}" in call
+    ][-1]
+
+
+def test_changes_of_the_infrastructure_wait_for_whoever_is_logged_in(project: Project):
+    shown = connect(project)
+    assert "make staging, production, infrastructure, for main only; you review infrastructure" in shown
+    assert "reviewers[][type]=User" in made_so(project, "infrastructure")
+    assert "reviewers[][id]=7" in made_so(project, "infrastructure")
+    assert "reviewers" not in made_so(project, "staging") + made_so(project, "production")
+    assert connecting.UNREVIEWED not in shown
+
+
+NO_REVIEWERS = {"reviewers": "gh: Failed to create the environment protection rule (HTTP 422)"}
+
+
+def test_where_the_plan_has_no_reviewers_infrastructure_is_made_without_and_that_is_said(project: Project):
+    project.github.change(repository=project.github.repository | {"private": True}, refuse=NO_REVIEWERS)
+    shown = connect(project)
+    assert connecting.UNREVIEWED in shown
+    assert "reviewers" not in made_so(project, "infrastructure")
+    assert {name: item["branches"] for name, item in project.github.environments.items()} == {
+        name: ["main"] for name in ("staging", "production", "infrastructure")
+    }
+    assert "nothing to change" in connect(project)
+
+
+def test_a_reviewer_whom_a_public_repository_refuses_is_an_error(project: Project):
+    project.github.change(refuse=NO_REVIEWERS)
+    with pytest.raises(AccessError, match="E605 GitHub refused gh api -X PUT") as stopped:
+        connect(project)
+    assert "environments/infrastructure" in stopped.value.where
+
+
+def test_a_login_that_is_no_person_reviews_no_infrastructure_and_that_is_said(project: Project):
+    project.github.change(refuse={"api user": "gh: Resource not accessible by integration (HTTP 403)"})
+    shown = connect(project)
+    assert connecting.UNREVIEWED in shown
+    assert "you review" not in shown
+    assert "reviewers" not in made_so(project, "infrastructure")
+
+
 REFUSALS = [
     pytest.param("gh: Upgrade to GitHub Pro or make this repository public (HTTP 403)", id="403"),
     pytest.param("gh: Not Found (HTTP 404)", id="404"),
@@ -319,6 +364,9 @@ def test_without_gh_the_numbers_are_enough_and_the_commands_are_printed(project:
     assert project.stacks() == project.both()
     assert f"gh variable set AWS_REGION --body eu-west-1 --repo {REPOSITORY}" in shown
     assert f"gh api -X PUT repos/{REPOSITORY}/environments/production" in shown
+    [infrastructure] = [line for line in shown.splitlines() if "environments/infrastructure -F" in line]
+    assert f"reviewers[][id]={connecting.NOBODY}" in infrastructure
+    assert f"{connecting.NOBODY}: the reviewer's, by that login: gh api user --jq .id" in shown
     assert shown.index("gh variable set") < shown.index("next:")
     assert project.github.writes() == []
     assert "nothing to change" in connect(project)  # the numbers are those of the last time

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipelines.account import connect as connecting
+from pipelines.account import gh
 from tests.pipelines import makers
-from tests.pipelines.account.conftest import Project
+from tests.pipelines.account.conftest import REPOSITORY, Project
 from tests.pipelines.account.test_connect import connect
 
 
@@ -15,6 +16,12 @@ def test_it_makes_both_stacks_and_the_second_time_nothing(project: Project):
     assert project.stacks() == project.both()
     assert len(project.github.variables) == 5
     assert "nothing to change" in connect(project)
+
+
+def test_without_its_reviewer_an_environment_is_made_as_one_that_never_had_any():
+    alone = gh.make_environment(REPOSITORY, "infrastructure")
+    assert gh.without_reviewer(gh.make_environment(REPOSITORY, "infrastructure", "7")) == alone
+    assert not gh.reviewed(alone)
 
 
 @pytest.mark.parametrize(("vpc", "joined", "count"), [(True, "", 1), (True, "vpc-1", 0), (False, "", 0)])

@@ -51,6 +51,7 @@ def test_a_connected_project_is_well(connected: Project):
     assert wrong(connected) == []
     examining.doctor(connected.run())
     assert "as infra/github.yml says" in connected.text()
+    assert "infrastructure has required reviewers" in connected.text()
 
 
 def test_before_connect_it_names_what_is_missing(project: Project):
@@ -116,6 +117,30 @@ def test_a_subject_of_its_own_form_is_bad_with_the_command_that_ends_it(connecte
 def test_a_reviewer_that_nobody_named_is_bad(connected: Project):
     [finding] = wrong(connected, approval="reviewer")
     assert "no required reviewers" in finding.what
+
+
+def of_infrastructure(project: Project) -> list[Finding]:
+    """Return what is found of the environment, beside whom the role trusts."""
+    found = examining.examine(project.run())
+    return [item for item in found if item.about == "github" and "infrastructure" in item.what]
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_infrastructure_that_nobody_reviews_is_a_warning(connected: Project, private):
+    environments = connected.github.environments
+    environments["infrastructure"]["protection_rules"] = [{"type": "branch_policy"}]
+    repository = connected.github.repository | {"private": private}
+    connected.github.change(environments=environments, repository=repository)
+    (found,) = of_infrastructure(connected)
+    assert (found.verdict, "no required reviewers" in found.what) == ("warn", True)
+    assert "applied unasked" in found.why[0]
+    assert ("GitHub Enterprise" in found.why[0]) is private
+    assert found.fix.endswith("https://github.com/acme/income-model/settings/environments")
+
+
+def test_where_nobody_has_made_the_environment_infrastructure_there_is_nothing_to_warn_of(connected: Project):
+    connected.github.change(environments={})
+    assert of_infrastructure(connected) == []
 
 
 def test_without_gh_the_rest_is_still_looked_at(connected: Project):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,6 +133,14 @@ def test_a_cancelled_run_says_whether_sagemaker_may_still_train(given, code):
     told = decide(given, WORK, NOW)
     assert (told.kind, told.code) == ("cancelled", code)
     assert ("its pipeline may run on" in told.lines[0]) is bool(code)
+    assert ("python -m pipelines status says how to stop it" in told.lines[2]) is bool(code)
+    assert "nothing goes on by itself: run the failed jobs again" in told.lines[3]
+
+
+def test_a_pipeline_that_outlives_its_runner_is_no_cancelled_one():
+    """Reconcile collects the first, and leaves alone what a person has stopped."""
+    told = decide(ended("pipeline", "E106", step("pipeline")), WORK, NOW)
+    assert (told.kind, told.code) == ("failed", "E106")
 
 
 def test_every_kind_is_among_the_cases():
@@ -228,7 +236,7 @@ def test_the_run_is_read_from_the_jobs_environment():
         pytest.param((41, 2), (41, 1), False, id="an attempt that was slow"),
         pytest.param((41, 2), (41, 2), True, id="the same again"),
         pytest.param((41, 9), (42, 1), True, id="a later run"),
-        pytest.param((42, 1), (41, 9), False, id="an earlier run"),
+        pytest.param((42, 1), (41, 9), True, id="an earlier run that is run again"),
     ],
 )
 def test_a_record_is_never_replaced_by_an_older_one(first, second, taken):
@@ -240,6 +248,38 @@ def test_a_record_is_never_replaced_by_an_older_one(first, second, taken):
     recorded = outcome.recorded(aws, "bucket", "c" * 40)
     assert recorded is not None
     assert recorded["outcome"] == ("rolled back" if taken else "released")
+
+
+MERGE, COLLECTS = Work(100, 2, "url", "c" * 40), Work(150, 1, "url", "c" * 40)
+LOST = needs(a=job("failure"), b=job("skipped"))
+TOO_LONG = ended("pipeline", "E106", step("pipeline"))
+STOPPED = needs(a=job("success", PIPELINE), b=job("cancelled", STAGE))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        pytest.param((COLLECTS, RELEASED), (MERGE, ROLLED_BACK), True, id="run again, it went back"),
+        pytest.param((COLLECTS, RELEASED), (MERGE, LOST), False, id="run again, and lost again"),
+        pytest.param((COLLECTS, RELEASED), (MERGE, TOO_LONG), False, id="run again, and trains for long"),
+        pytest.param((COLLECTS, RELEASED), (MERGE, STOPPED), False, id="run again, and cancelled"),
+        pytest.param((COLLECTS, LOST), (MERGE, STOPPED), True, id="neither of them knows"),
+        pytest.param((COLLECTS, STOPPED), (MERGE, LOST), True, id="the one that collected was cancelled"),
+        pytest.param((MERGE, RELEASED), (COLLECTS, LOST), True, id="the later run does not know"),
+    ],
+)
+def test_of_two_runs_the_later_decision_stands_unless_the_earlier_run_does_not_know_its_end(
+    first, second, taken
+):
+    (work, given), (again, then) = first, second
+    before = decide(given, work, NOW).record()
+    assert outcome.replaces(decide(then, again, NOW + timedelta(hours=1)), before) is taken
+
+
+@pytest.mark.parametrize(("before", "after"), [(MERGE, COLLECTS), (COLLECTS, MERGE)])
+def test_what_was_decided_earlier_and_recorded_late_replaces_no_other_runs_decision(before, after):
+    told = decide(RELEASED, before, NOW + timedelta(seconds=9)).record()
+    assert not outcome.replaces(decide(ROLLED_BACK, after, NOW), told)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"run": 7}', b'{"run": {"id": "x"}}'])

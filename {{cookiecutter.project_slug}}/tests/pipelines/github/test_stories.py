@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipelines.errors import AccessError
 from pipelines.github import stories
 from tests.pipelines.makers import Bucket, Client, error, make_aws
 
@@ -54,9 +55,16 @@ def test_outside_of_a_workflow_nothing_is_left():
     assert bucket.objects == {}
 
 
-def test_a_story_that_cannot_be_written_says_why_and_stops_nothing():
-    aws = make_aws(s3=Client(put_object=error("AccessDenied", "no", "PutObject")))
-    assert "AccessDenied" in stories.leave(aws, "bucket", "stage", {}, RUN)
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        pytest.param(error("AccessDenied", "no", "PutObject"), "AccessDenied", id="S3 says no"),
+        pytest.param(AccessError("E601 no token\nwhere\nwhy\ntodo"), "AccessError", id="no new credentials"),
+    ],
+)
+def test_a_story_that_cannot_be_written_says_why_and_stops_nothing(trouble, why):
+    aws = make_aws(s3=Client(put_object=trouble))
+    assert why in stories.leave(aws, "bucket", "stage", {}, RUN)
 
 
 def test_stories_lie_below_the_commit_so_that_a_role_can_be_held_to_them():
