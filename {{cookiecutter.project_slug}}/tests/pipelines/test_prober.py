@@ -10,6 +10,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.validate import validate_parameters
 
 from pipelines import prober
+from pipelines.errors import AccessError
 from pipelines.prober import Prober
 from tests.pipelines.makers import (
     Client,
@@ -29,6 +30,7 @@ GOLDEN = {
 }
 REFUSED = error("ModelError", operation="InvokeEndpoint")
 REFUSED.response["OriginalStatusCode"] = 422
+UNRENEWED = AccessError("E608 no token\nwhere\nwhy\nwhat to do")
 BROKEN = error("ModelError", operation="InvokeEndpoint")
 BROKEN.response["OriginalStatusCode"] = 500
 
@@ -78,6 +80,7 @@ def quick(monkeypatch):
         pytest.param(lambda: BROKEN, "failed", id="a 5xx: the alarm on errors knows from whom"),
         pytest.param(lambda: error("ThrottlingException"), "failed", id="throttled"),
         pytest.param(lambda: ConnectionClosedError(endpoint_url="u"), "failed", id="a lost answer"),
+        pytest.param(lambda: UNRENEWED, "failed", id="credentials that cannot be renewed"),
     ],
 )
 def test_each_answer_is_counted_for_what_it_is(make_settings, reply, count):
