@@ -213,6 +213,10 @@ class World:
         listed = self.github.issues.values()
         return [each for each in listed if "head" in each and each["state"] == "open"]
 
+    def close(self, number: int) -> None:
+        """Close a pull request that nobody wants merged."""
+        self.github.issues[number]["state"] = "closed"
+
     def merge_pull(self, pull: dict[str, Any]) -> str:
         """Press a pull request's button; return the merge commit."""
         commit = self.github.merge(pull["number"])

@@ -62,6 +62,7 @@ def test_the_plan_of_bad_data_says_so_and_tells_no_value_of_it(github):
     assert "### ❌ The data is refused" in comment["body"], done.output
     told = done.output + "".join(done.summaries.values()) + str(github.github.requests)
     assert changes.SECRET not in told
+    github.close(number)
 
 
 def test_bad_data_is_refused_before_anything_is_trained_and_no_value_of_it_is_told(github):
