@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -295,6 +296,17 @@ class World:
     def trainings(self) -> int:
         """Return how many training jobs there ever were."""
         return len(self.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+
+    def wait_for_pipelines(self) -> None:
+        """Wait until no execution of the pipeline runs any more."""
+        sagemaker = self.client("sagemaker")
+        while any(
+            item["PipelineExecutionStatus"] in ("Executing", "Stopping")
+            for item in sagemaker.list_pipeline_executions(PipelineName=self.slug)[
+                "PipelineExecutionSummaries"
+            ]
+        ):
+            time.sleep(1)
 
     def put(self, key: str, body: bytes) -> None:
         """Put an object into the project's bucket, as another program would."""

@@ -170,7 +170,7 @@ def test_a_manual_rollback_brings_back_the_release_before_and_rejects_this_one(g
     assert set(jobs(done).values()) == {"success"}, done.output
     assert github.outcome(commit) == merged
     assert github.outcome(f"rollback-{done.id}")["outcome"] == "rolled back"
-    assert f"Income model {newest}: taken back by hand" in "".join(done.summaries.values())
+    assert f"Income model {newest}: production rolled back to" in "".join(done.summaries.values())
     assert github.served() != before
     assert github.packages()[newest] == "Rejected"
     (issue,) = [each for each in github.issues() if each["state"] == "open"]
@@ -213,6 +213,7 @@ def test_a_release_whose_runner_is_lost_is_collected_by_the_schedule_and_trained
     commit = github.merge("Five epochs", changes.settings(("epochs = 4\n", "epochs = 5\n")))
     lost = github.run("main.yml", until=lambda: github.trainings() > before)
     assert lost.code != 0
+    github.wait_for_pipelines()  # which run on without it; till then the schedule waits, too
     done = github.run("reconcile.yml", "schedule")
     assert github.outcome(commit)["outcome"] == "released", done.output
     assert (github.trainings(), github.asked_by()) == (before + 1, commit)
