@@ -15,7 +15,7 @@ OFFLINE = env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL
 PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check bake demo local-test test test-all bench vendor verify-aws
+.PHONY: help setup check bake demo drill local-test test test-all bench vendor verify-aws
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ demo: bake  ## Bake the default answers and run the whole release of the result 
 	@printf '\nOpen next:\n  build/demo/build/report.html   what just happened\n  build/demo/README.md           what you would own\n'
 
 local-test: demo
+
+drill: bake  ## Break it: releases that pass every gate and are wrong, taken back while you watch; ARGS="--only 'sign flipped'"
+	@$(MAKE) --no-print-directory -C build/demo drill VENV="$(abspath $(VENV))" ARGS="$(ARGS)"
 
 test: check  ## Every test but the slow ones: template, inner project where it lies and baked, emulator
 	$(PYTEST) tests

@@ -206,7 +206,7 @@ def show(listed: list[dict[str, Any]], shown: dict[str, Step], story: Story, tel
             verdict, note = tell(name) if status == "Succeeded" else (VERDICTS[status], "")
             arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn")
             registered = f"version {names.package_version(arn)}, pending" if arn else ""
-            shown[name].note = note or registered or shown[name].note
+            shown[name].note = note or registered or results.job(step)[0]  # begun, it may have had no name
             timed = "StartTime" in step and "EndTime" in step
             seconds = (step["EndTime"] - step["StartTime"]).total_seconds() if timed else None
             story.end(shown[name], verdict, seconds)

@@ -143,11 +143,13 @@ def _newest(live: Live) -> Iterator[Finding]:
     """Look for a merge whose release nobody brought to its end: a training longer than a runner may live."""
     if not live.commits or live.outcome or live.active:
         return
-    what, state = "the newest commit's release", f"{names.short(live.commits[0])} has no outcome"
+    what, state = "the newest commit's release", f"commit {names.short(live.commits[0])} has no outcome"
     if live.executing:
         yield Finding(what, f"{state}, its pipeline runs", "an outcome", "wait: collected later", WAITS)
     else:
-        todo = "python -m pipelines release, or let reconcile.yml run release.yml again"
+        todo = (
+            "python -m pipelines release goes on, or says again why it was refused; reconcile.yml records it"
+        )
         yield Finding(what, f"{state}, and nothing runs", "one that has ended", todo, "collect")
 
 

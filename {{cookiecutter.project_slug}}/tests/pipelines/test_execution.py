@@ -165,11 +165,12 @@ def test_a_pipeline_that_outlives_its_runner_is_left_to_run_and_says_who_goes_on
 
 def test_each_step_is_shown_once_with_its_verdict_and_awss_own_seconds():
     registered = {"RegisterModel": {"Arn": f"{GROUP}/3"}}
+    begun = {"ProcessingJob": {"Arn": "arn:aws:sagemaker:eu-west-1:1:processing-job/job-7"}}
     looks = iter(
         [
             [step("Validate", "Executing")],
             [
-                step("Validate", "Succeeded"),
+                step("Validate", "Succeeded", Metadata=begun),
                 step("DataAccepted", "Succeeded"),
                 step("Register", "Succeeded", Metadata=registered),
             ],
@@ -182,9 +183,9 @@ def test_each_step_is_shown_once_with_its_verdict_and_awss_own_seconds():
     )
     story = Story(Console(quiet=True))
     found = follow(client, story)
-    assert [(item.name, item.verdict, item.seconds) for item in story.steps] == [
-        ("validate", "done", 7),
-        ("register", "done", 7),
+    assert [(item.name, item.verdict, item.note, item.seconds) for item in story.steps] == [
+        ("validate", "done", "job-7", 7),  # a job that had no name yet when its step began
+        ("register", "done", "version 3, pending", 7),
     ]
     assert execution.package_arn(found) == f"{GROUP}/3"
 

@@ -127,7 +127,7 @@ def test_a_merge_that_nobody_released_is_said_in_sentences(compare, monkeypatch)
         live.compare(run, None, False, {})  # type: ignore[arg-type]
     assert stopped.value.lines()[::2] == [
         "✗ E415 the newest commit's release is not as git has it",
-        "  now: cccccccccccc has no outcome, and nothing runs; should be: one that has ended.",
+        "  now: commit cccccccccccc has no outcome, and nothing runs; should be: one that has ended.",
     ]
     assert run.story.steps[0].verdict != "done"  # no green before a red end
 
