@@ -147,7 +147,7 @@ def follow(client: Client, story: Story, minutes: float = 9) -> list[dict[str, o
         make_aws(sagemaker=client, logs=client),
         made("Executing")[0],
         story,
-        lambda name: ("done", name),
+        lambda _: ("done", ""),
         minutes,
     )
 
