@@ -234,7 +234,7 @@ def test_a_pull_request_gets_one_comment_that_is_updated(github):
         "✅ at least 0.88",  # the gate, rule by rule
         "**Data** ✅ 50 of 50 expectations",
         "A merge would",
-        "cost unknown",
+        "**Cost** unchanged",
     ):
         assert told in comment["body"], comment["body"]
 
