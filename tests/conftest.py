@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,10 @@ INNER = ROOT / "{{cookiecutter.project_slug}}"
 
 # Tests press Ctrl-C. A shell that starts pytest in the background has it ignored by every child.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A worker of pytest-xdist inherits what readline takes for the terminal, 80 by 24: tables would be folded.
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipelines import (
     accounts,
@@ -32,7 +32,7 @@ def status(run: Run) -> Table:
     """Return the endpoints with what they serve, and the last packages."""
     aws, group = run.aws, run.stack.group
     title = f"{run.project} in {aws.region}"
-    table = Table("what", "state", "release", "since", "metric", box=None, title=title)
+    table = Table(Column("what", no_wrap=True), "state", "release", "since", "metric", box=None, title=title)
     environments = accounts.environments(run.stack)
     found = {name: registry.endpoints(aws, run.project, name) for name in environments}
     for environment, endpoint in ((name, each) for name, listed in found.items() for each in listed):

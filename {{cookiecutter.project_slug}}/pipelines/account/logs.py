@@ -21,7 +21,8 @@ def logs(run: Run, which: str = "", *, whole: bool = False) -> None:
     """Show the last failed job's log, else the last job's; or an endpoint's, where `which` is an environment.
 
     `whole` shows every line of the tail; else libraries' lines, which can quote the data, are counted only.
-    Raises SettingsError E501 for an unknown environment, E515 where there is nothing to show.
+    Raises SettingsError E501 for an unknown environment, E515 where there is nothing to show, E504 where
+    there is no stack either.
     """
     if which:
         run.settings.environment(which)
@@ -34,7 +35,7 @@ def logs(run: Run, which: str = "", *, whole: bool = False) -> None:
 
 def _execution(run: Run, whole: bool) -> None:
     """Show the last failed execution, else the last one: steps, reason, log."""
-    execution = last(run.aws, run.project)
+    execution = last(run)
     arn = execution["PipelineExecutionArn"]
     request = {"PipelineExecutionArn": arn, "SortOrder": "Ascending"}
     steps = list(run.aws.listed("list_pipeline_execution_steps", "PipelineExecutionSteps", **request))
@@ -59,16 +60,17 @@ def _execution(run: Run, whole: bool) -> None:
         _show(run, tail, group)
 
 
-def last(aws: Aws, project: str) -> dict[str, Any]:
-    """Return the newest execution that failed, else the newest; raise E515 where there is none."""
-    request = {"PipelineName": project, "SortBy": "CreationTime", "SortOrder": "Descending"}
-    listed = aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", **request)
+def last(run: Run) -> dict[str, Any]:
+    """Return the newest execution that failed, else the newest; raise E515 or E504 where there is none."""
+    request = {"PipelineName": run.project, "SortBy": "CreationTime", "SortOrder": "Descending"}
+    listed = run.aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", **request)
     executions = found(lambda: list(listed)) or []
     if not executions:
-        raise SettingsError(f"""E515 {project} has no execution whose log could be shown
-            the pipeline {project} in {aws.region}
-            nothing was released yet
-            make release""")
+        why, todo = standing.nothing_served(run, "production")
+        raise SettingsError(f"""E515 {run.project} has no execution whose log could be shown
+            the pipeline {run.project} in {run.aws.region}
+            {why}
+            {todo}""")
     executions.sort(key=lambda item: item["StartTime"], reverse=True)
     bad = [item for item in executions if item["PipelineExecutionStatus"] in BAD]
     return (bad or executions)[0]

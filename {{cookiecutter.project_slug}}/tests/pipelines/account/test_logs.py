@@ -7,6 +7,7 @@ import re
 import pytest
 
 from pipelines import endpoints
+from pipelines.account import connect as connecting
 from pipelines.account import console
 from pipelines.account import logs as reading
 from pipelines.errors import SettingsError
@@ -31,14 +32,14 @@ def test_where_none_failed_it_is_the_last_that_ran_a_job():
     assert reading.chosen(steps) is steps[0]
 
 
-def test_before_the_first_release_there_is_nothing_to_show(project: Project):
-    with pytest.raises(SettingsError, match="E515"):
-        reading.logs(project.run())
-
-
-def test_an_endpoint_that_is_not_there_is_said(project: Project):
-    with pytest.raises(SettingsError, match="E515 there is no endpoint"):
-        reading.logs(project.run(), "production")
+@pytest.mark.parametrize(("which", "what"), [("", "no execution"), ("production", "no endpoint")])
+def test_before_the_first_release_there_is_nothing_to_show(project: Project, which: str, what: str):
+    with pytest.raises(SettingsError, match="E504"):  # release would be refused, too
+        reading.logs(project.run(), which)
+    connecting.connect(project.run(), yes=True)
+    with pytest.raises(SettingsError, match=f"E515 .*{what}") as told:
+        reading.logs(project.run(), which)
+    assert (told.value.why, told.value.todo) == ("no release is registered", "make release")
 
 
 def test_an_unknown_environment_is_refused(project: Project):
