@@ -67,8 +67,7 @@ def _settings(run: Run, github: GitHub) -> Iterator[Finding]:
     environments = github.environments()
     if run.settings.project.approval == "reviewer":
         yield _reviewed(github, environments)
-    if INFRASTRUCTURE in environments:
-        yield _infrastructure(github, environments)
+    yield _infrastructure(github, environments)
 
 
 def _owned(github: GitHub) -> Iterator[Finding]:
@@ -122,6 +121,13 @@ def _infrastructure(github: GitHub, there: Environments) -> Finding:
     if _asks(there, INFRASTRUCTURE):
         return ok("github", f"{INFRASTRUCTURE} has required reviewers")
     plan = "; in a private repository they need GitHub Enterprise" if github.facts.get("private") else ""
+    if INFRASTRUCTURE not in there:
+        return warn(
+            "github",
+            f"there is no environment {INFRASTRUCTURE}",
+            f"GitHub makes it at its first job, without a reviewer: what is merged is applied unasked{plan}",
+            fix="protect main, with a review of code owners; or have it made: python -m pipelines connect",
+        )
     return warn(
         "github",
         f"the environment {INFRASTRUCTURE} has no required reviewers",

@@ -320,13 +320,16 @@ def replaces(outcome: Outcome, before: dict[str, Any]) -> bool:
 
     Of two runs the one with the greater number need not have decided last: what it has collected may have
     been run again in the first. Where such an earlier run does not know its end, what the later one has told
-    stays.
+    stays. Who cancels a run takes back nothing that was told, his own run's earlier attempt included.
     """
     work, (run, attempt) = outcome.work, _age(before)
+    told = _told(before.get("outcome"), before.get("code"))
+    if told and outcome.kind == CANCELLED:
+        return False
     if run == work.id:
         return work.attempt >= attempt
     if run > work.id and not _told(outcome.kind, outcome.code):
-        return not _told(before.get("outcome"), before.get("code"))
+        return not told
     return outcome.at >= str(before.get("at", ""))
 
 

@@ -338,6 +338,16 @@ def test_staging_is_taken_away_by_the_name_that_it_was_made_with(production):
     assert ("describe_endpoint", {"EndpointName": "income-model-staging-" + "1" * 12}) in client.asked
 
 
+def test_why_staging_failed_is_said_where_its_endpoint_cannot_be_deleted_either(production, monkeypatch):
+    def denied(*_):
+        raise AccessError("E608 the token has expired\n sts\n too late\n again")
+
+    monkeypatch.setattr(endpoints, "delete", denied)
+    run, _ = production(packages("Approved"), serve_1=ROLLED_BACK)
+    with pytest.raises(WrongRelease):
+        delivery.prove_on_staging(run, registry.describe(run.aws, f"{GROUP}/1"))
+
+
 def test_status_shows_an_endpoint_that_serves_something_unknown(make_settings):
     client = strange({"PrimaryContainer": {"Image": "theirs"}})
     client.answers["list_endpoints"] = {"Endpoints": []}

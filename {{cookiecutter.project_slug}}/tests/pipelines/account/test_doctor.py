@@ -138,9 +138,11 @@ def test_infrastructure_that_nobody_reviews_is_a_warning(connected: Project, pri
     assert found.fix.endswith("https://github.com/acme/income-model/settings/environments")
 
 
-def test_where_nobody_has_made_the_environment_infrastructure_there_is_nothing_to_warn_of(connected: Project):
+def test_without_the_environment_infrastructure_nobody_is_asked_either(connected: Project):
     connected.github.change(environments={})
-    assert of_infrastructure(connected) == []
+    (found,) = of_infrastructure(connected)
+    assert (found.verdict, found.what) == ("warn", "there is no environment infrastructure")
+    assert found.fix.endswith("python -m pipelines connect")
 
 
 def test_without_gh_the_rest_is_still_looked_at(connected: Project):

@@ -266,6 +266,8 @@ STOPPED = needs(a=job("success", PIPELINE), b=job("cancelled", STAGE))
         pytest.param((COLLECTS, LOST), (MERGE, STOPPED), True, id="neither of them knows"),
         pytest.param((COLLECTS, STOPPED), (MERGE, LOST), True, id="the one that collected was cancelled"),
         pytest.param((MERGE, RELEASED), (COLLECTS, LOST), True, id="the later run does not know"),
+        pytest.param((MERGE, RELEASED), (COLLECTS, STOPPED), False, id="the later run was cancelled"),
+        pytest.param((MERGE, RELEASED), (MERGE, STOPPED), False, id="run again as a whole, and cancelled"),
     ],
 )
 def test_of_two_runs_the_later_decision_stands_unless_the_earlier_run_does_not_know_its_end(
