@@ -23,10 +23,12 @@ help:  ## Show this list
 setup:  ## Make .venv with the pinned packages; again only when a pin has moved
 	@$(PYTHON3) "$(INNER)/requirements/install.py" "$(VENV)" requirements/dev.txt
 
-check: setup  ## Lint and types of the template and of the emulator
+check: setup  ## Lint, types and import contracts of the template, the verbs and the emulator
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pyrefly check --summary=none --python-interpreter-path $(PYTHON)
+	cd gitops && $(PYTHON) -m pyrefly check --summary=none --python-interpreter-path $(PYTHON)
+	cd gitops && "$(abspath $(VENV))/bin/lint-imports" --no-cache
 
 bake: setup  ## Bake the default answers into build/demo, from the files that git tracks
 	@$(PYTHON) tools/bake.py build/demo
@@ -40,8 +42,9 @@ local-test: demo
 drill: bake  ## Break it: releases that pass every gate and are wrong, taken back while you watch; ARGS="--only 'sign flipped'"
 	@$(MAKE) --no-print-directory -C build/demo drill VENV="$(abspath $(VENV))" ARGS="$(ARGS)"
 
-test: check  ## Every test but the slow ones: template, inner project where it lies and baked, emulator
+test: check  ## Every test but the slow ones: template, inner project where it lies and baked, verbs, emulator
 	$(PYTEST) tests
+	cd gitops && $(PYTEST)
 	cd emulator && $(PYTEST)
 	@printf '\nAll passed. See it run:\n  make demo\n'
 
@@ -54,7 +57,7 @@ bench: setup  ## Measure the bake, the data checks against one scan, the model a
 	@$(PYTHON) benchmarks/model_quality.py
 	@$(OFFLINE) $(PYTHON) benchmarks/rollouts.py
 
-vendor: setup  ## Build the emulator's wheel into the template and pin its hash
+vendor: setup  ## Build the wheels of emulator and verbs into the template and pin their hashes
 	@$(PYTHON) tools/vendor.py
 
 verify-aws: setup  ## Tell the emulator's stories to AWS, in your account: price first, cleans up; ARGS="--help"

@@ -104,9 +104,10 @@ def test_every_verb_that_a_document_names_exists(release):
 
 
 def test_the_readme_of_the_verbs_names_every_module_of_theirs():
-    folder = INNER / "pipelines"
+    folder = ROOT / "gitops"
     named = re.findall(r"`([\w*]+\.py)`", (folder / "README.md").read_text())
-    there = [path.relative_to(folder) for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    package = folder / "sagemaker_gitops"
+    there = [path.relative_to(package) for path in package.rglob("*.py") if path.name != "__init__.py"]
     assert [str(path) for path in there if not any(fnmatch(path.name, name) for name in named)] == []
 
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 # The tests that run an emulator of their own take half of the time: the other core runs them.
-WITH_EMULATOR = ("tests/stories", "tests/pipelines/account")
+WITH_EMULATOR = ("tests/stories",)
 
 
 def make(project, target, *words):

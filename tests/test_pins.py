@@ -13,6 +13,8 @@ import zipfile
 import pytest
 from conftest import INNER, ROOT
 
+from tools import vendor
+
 PINS = {
     name: (INNER / "requirements" / f"{name}.txt").read_text()
     for name in ("uv", "serve", "jobs", "verbs", "dev")
@@ -83,16 +85,23 @@ def test_moto_comes_with_the_emulator_alone():
     )
 
 
-def test_the_vendored_wheel_is_the_pinned_one():
-    (wheel,) = (INNER / "vendor").glob("*.whl")
+@pytest.mark.parametrize("item", vendor.VENDORED, ids=lambda item: item.folder)
+def test_the_vendored_wheel_is_the_pinned_one(item):
+    (wheel,) = item.wheels
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    assert f"./vendor/{wheel.name} \\\n    --hash=sha256:{digest}\n" in PINS["dev"]
-    assert f"./vendor/{wheel.name}\n" in (INNER / "requirements" / "dev.in").read_text()
+    assert f"./vendor/{wheel.name} \\\n    --hash=sha256:{digest}\n" in PINS[item.asked]
+    assert f"./vendor/{wheel.name}\n" in (INNER / "requirements" / f"{item.asked}.in").read_text()
+
+
+def test_nothing_else_is_vendored():
+    kept = sorted(path.name for path in (INNER / "vendor").iterdir())
+    assert kept == sorted(path.name for item in vendor.VENDORED for path in item.wheels)
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused_by_setup(tmp_path, monkeypatch):
     """The command of `make setup`, with the vendored wheel alone; then the same after somebody changed it."""
-    wheel = shutil.copytree(INNER / "vendor", tmp_path / "vendor") / next((INNER / "vendor").iterdir()).name
+    (emulator,) = next(item.wheels for item in vendor.VENDORED if item.folder == "emulator")
+    wheel = shutil.copytree(INNER / "vendor", tmp_path / "vendor") / emulator.name
     (block,) = [block for block in blocks_of_wheels("dev") if wheel.name in block]
     (tmp_path / "pins.txt").write_text(block)
     command = uv_command(monkeypatch, tmp_path / "venv")

@@ -1,18 +1,20 @@
-"""The wheel in vendor/ is what emulator/ builds, to the byte."""
+"""The wheels in vendor/ are what emulator/ and gitops/ build, to the byte."""
 
 from __future__ import annotations
 
-from conftest import INNER, ROOT
+import pytest
 
 from tools import vendor
 
+EACH = pytest.mark.parametrize("item", vendor.VENDORED, ids=lambda item: item.folder)
 
-def test_the_vendored_wheel_holds_the_emulators_source():
-    (wheel,) = (INNER / "vendor").glob("*.whl")
-    package = ROOT / "emulator" / "sagemaker_emulator"
+
+@EACH
+def test_the_vendored_wheel_holds_the_source(item):
+    (wheel,) = item.wheels
     source = {
-        str(path.relative_to(package.parent)): path.read_bytes()
-        for path in package.rglob("*")
+        str(path.relative_to(item.source.parent)): path.read_bytes()
+        for path in item.source.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     held = vendor.contents(wheel)
@@ -20,6 +22,7 @@ def test_the_vendored_wheel_holds_the_emulators_source():
     assert differing == [], "run: make vendor"
 
 
-def test_building_twice_gives_the_same_bytes(tmp_path):
-    first, second = (vendor.build(tmp_path / name).read_bytes() for name in ("a", "b"))
+@EACH
+def test_building_twice_gives_the_same_bytes(item, tmp_path):
+    first, second = (vendor.build(item, tmp_path / name).read_bytes() for name in ("a", "b"))
     assert first == second

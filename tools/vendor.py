@@ -1,7 +1,7 @@
-"""Build the emulator's wheel, the same bytes every time, and pin it in the template.
+"""Build the wheels that a project carries, the same bytes every time, and pin them in the template.
 
-In:   emulator/
-Out:  vendor/sagemaker_emulator-<version>-py3-none-any.whl in the inner project, and its pin in requirements/
+In:   emulator/, gitops/
+Out:  vendor/<name>-<version>-py3-none-any.whl in the inner project, and their pins in requirements/
 Run:  python tools/vendor.py
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,42 +21,64 @@ INNER = ROOT / "{{cookiecutter.project_slug}}"
 EPOCH = "315532800"  # 1980, the first moment that a zip file knows
 
 
+@dataclass(frozen=True)
+class Vendored:
+    """A distribution of this repository that projects carry."""
+
+    folder: str
+    package: str
+    asked: str  # which requirements/*.in names it
+
+    @property
+    def source(self) -> Path:
+        """The package's folder."""
+        return ROOT / self.folder / self.package
+
+    @property
+    def wheels(self) -> list[Path]:
+        """What lies in vendor/ of it: one."""
+        return list((INNER / "vendor").glob(f"{self.package}-*.whl"))
+
+
+VENDORED = (
+    Vendored("emulator", "sagemaker_emulator", "dev"),
+    Vendored("gitops", "sagemaker_gitops", "verbs"),
+)
+
+
 def main() -> None:
-    """Build, replace the old wheel, name the new one, pin again."""
+    """Build, replace the old wheels, name the new ones, pin again."""
     with tempfile.TemporaryDirectory() as folder:
-        wheel = build(Path(folder))
-        old = list((INNER / "vendor").glob("*.whl"))
-        if [file.name for file in old] == [wheel.name] and old[0].read_bytes() == wheel.read_bytes():
-            print(f"{wheel.name} is what emulator/ builds; nothing to do")
-            return
-        for file in old:
-            file.unlink()
-        (INNER / "vendor").mkdir(exist_ok=True)
-        (INNER / "vendor" / wheel.name).write_bytes(wheel.read_bytes())
-    asked = INNER / "requirements" / "dev.in"
-    asked.write_text(
-        re.sub(r"\./vendor/sagemaker_emulator-\S+\.whl", f"./vendor/{wheel.name}", asked.read_text())
-    )
+        moved = [item for item in VENDORED if replaced(item, build(item, Path(folder)))]
+    if not moved:
+        print("the wheels in vendor/ are what their sources build; nothing to do")
+        return
     subprocess.run([sys.executable, str(ROOT / "tools" / "lock.py")], check=True)
-    print(f"{wheel.name} is in vendor/ and pinned in requirements/dev.txt")
+    print(f"in vendor/ and pinned: {', '.join(item.wheels[0].name for item in moved)}")
 
 
-def build(folder: Path) -> Path:
-    """Return the wheel, built into `folder` from what is installed here, without the network."""
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(folder),
-        str(ROOT / "emulator"),
-    ]
-    subprocess.run(
-        command, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH}, stdout=subprocess.DEVNULL
+def replaced(item: Vendored, wheel: Path) -> bool:
+    """Put a wheel in the old one's place; say whether it is another."""
+    if [(old.name, old.read_bytes()) for old in item.wheels] == [(wheel.name, wheel.read_bytes())]:
+        return False
+    for old in item.wheels:
+        old.unlink()
+    (INNER / "vendor").mkdir(exist_ok=True)
+    (INNER / "vendor" / wheel.name).write_bytes(wheel.read_bytes())
+    asked = INNER / "requirements" / f"{item.asked}.in"
+    asked.write_text(
+        re.sub(rf"\./vendor/{item.package}-\S+\.whl", f"./vendor/{wheel.name}", asked.read_text())
     )
-    return next(folder.glob("*.whl"))
+    return True
+
+
+def build(item: Vendored, folder: Path) -> Path:
+    """Return the wheel, built into `folder` from what is installed here, without the network."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    command += ["--outdir", str(folder), str(ROOT / item.folder)]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return next(folder.glob(f"{item.package}-*.whl"))
 
 
 def contents(wheel: Path) -> dict[str, bytes]:

@@ -21,20 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from conftest import INNER
+from conftest import INNER, ROOT
 
 from act import rewrite, runner
 from act.rewrite import Job
 from act.runner import Done
 
 sys.path.insert(0, str(INNER))
-from tests.pipelines.account.conftest import GITHUB
-from tests.pipelines.github.server import TOKEN, GitHub
+sys.path.insert(0, str(ROOT / "gitops"))
+from doubles.account import GITHUB
+from doubles.github import TOKEN, GitHub
 
 REPOSITORY, REPOSITORY_ID, OWNER_ID = "acme/demo", "345", "12"
 ACCOUNT = "123456789012"
 OTHER = "222222222222"  # of production, where it is apart; its root user's key is its number
-FAKE_GH = INNER / "tests/pipelines/account/fake_gh.py"
+FAKE_GH = ROOT / "gitops/doubles/gh.py"
 WHO = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 
 

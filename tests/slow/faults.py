@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"project": ROOT / "{{cookiecutter.project_slug}}", "emulator": ROOT / "emulator", "template": ROOT}
+ROOMS = {
+    "project": ROOT / "{{cookiecutter.project_slug}}",
+    "gitops": ROOT / "gitops",
+    "emulator": ROOT / "emulator",
+    "template": ROOT,
+}
+OF_GITOPS = ("verb_tests/", "stories/")
 NUMBERS = range(34, 56)
 
 
@@ -32,7 +38,7 @@ class Fault:
     broken: str  # what the changes do
     seen: str  # how the test that turns red says so
     changes: tuple[Change, ...]
-    project: tuple[str, ...] = ()  # tests, the quickest that turn red first
+    verbs: tuple[str, ...] = ()  # tests of the project and of gitops, the quickest that turn red first
     emulator: tuple[str, ...] = ()
     template: tuple[str, ...] = ()
     room: str = "project"  # of the changes
@@ -40,7 +46,14 @@ class Fault:
     @property
     def tests(self) -> dict[str, tuple[str, ...]]:
         """The tests by room."""
-        return {"project": self.project, "emulator": self.emulator, "template": self.template}
+        gitops = tuple(test for test in self.verbs if test.startswith(OF_GITOPS))
+        project = tuple(test for test in self.verbs if not test.startswith(OF_GITOPS))
+        return {
+            "gitops": gitops,
+            "project": project,
+            "emulator": self.emulator,
+            "template": self.template,
+        }
 
     def __str__(self) -> str:
         return f"F{self.number} {self.says}"
@@ -59,6 +72,16 @@ def trouble(*names: str) -> tuple[str, ...]:
 def unit(module: str, *names: str) -> tuple[str, ...]:
     """Return tests of one module of the project."""
     return tuple(f"tests/{module}.py::test_{name}" for name in names)
+
+
+def verbs(module: str, *names: str) -> tuple[str, ...]:
+    """Return tests of one module of the verbs."""
+    return tuple(f"verb_tests/{module}.py::test_{name}" for name in names)
+
+
+def stories(module: str, *names: str) -> tuple[str, ...]:
+    """Return tests of the verbs on a whole project."""
+    return tuple(f"stories/{module}.py::test_{name}" for name in names)
 
 
 def aws(module: str, *names: str) -> tuple[str, ...]:
@@ -114,7 +137,7 @@ FAULTS = (
         "E402",
         (
             Change(
-                "pipelines/rollout.py",
+                "sagemaker_gitops/rollout.py",
                 'back = {"Alarms": [{"AlarmName": name} for name in watching]}',
                 "back: dict[str, Any] = {}",
             ),
@@ -123,6 +146,7 @@ FAULTS = (
             "a_canary_that_fails_every_request_goes_back_and_the_old_fleet_answers_on",
             "a_production_that_fails_every_request_is_healed_by_the_next_release",
         ),
+        room="gitops",
     ),
     Fault(
         37,
@@ -131,7 +155,7 @@ FAULTS = (
         "promoted",
         (
             Change(
-                "pipelines/rollout.py",
+                "sagemaker_gitops/rollout.py",
                 '"TerminationWaitInSeconds": (rollout.final_bake_minutes or 0) * 60',
                 '"TerminationWaitInSeconds": 0',
             ),
@@ -140,6 +164,7 @@ FAULTS = (
             *rollout("what_fails_only_after_a_while_is_found_in_the_final_bake"),
             *unit("pipelines/test_settings", f"{REFUSED}[no final bake]"),
         ),
+        room="gitops",
     ),
     Fault(
         38,
@@ -148,40 +173,43 @@ FAULTS = (
         "promoted",
         (
             Change(
-                "pipelines/alarms.py",
+                "sagemaker_gitops/alarms.py",
                 'f"FILL(old, {baseline:.0f})"',
                 'f"FILL(old, {1000 * baseline:.0f})"',
             ),
         ),
         rollout("a_release_fifty_times_slower_goes_back"),
+        room="gitops",
     ),
     Fault(
         39,
         "wrong answers with status 200",
         "the prober counts wrong answers as right ones",
         "E402",
-        (Change("pipelines/prober.py", "self.counts.wrong += 1", "self.counts.new += 1"),),
+        (Change("sagemaker_gitops/prober.py", "self.counts.wrong += 1", "self.counts.new += 1"),),
         rollout(
             f"{STATUS_200}[swapped classes]",
             f"{STATUS_200}[NaN with status 200]",
             f"{STATUS_200}[sign flipped]",
             f"{STATUS_200}[constant]",
         ),
+        room="gitops",
     ),
     Fault(
         40,
         "wrong content type, schema or batch order",
         "staging takes any status for a refusal",
         "DID NOT RAISE",
-        (Change("pipelines/contract.py", "if 400 <= status < 500:", "if status:"),),
+        (Change("sagemaker_gitops/contract.py", "if 400 <= status < 500:", "if status:"),),
         (
-            *unit(
-                "pipelines/test_contract",
+            *verbs(
+                "test_contract",
                 "a_bad_request_that_does_not_end_as_4xx_stops_the_release[500-status 500]",
                 "a_release_that_goes_wrong_only_under_load_is_stopped",
             ),
             *rollout(f"{STAGING}[wrong schema]", f"{STAGING}[rows in the wrong order]"),
         ),
+        room="gitops",
     ),
     Fault(
         41,
@@ -190,12 +218,12 @@ FAULTS = (
         "promoted",
         (
             Change(
-                "pipelines/alarms.py",
+                "sagemaker_gitops/alarms.py",
                 '_alarm(wrong, asked, 1.0, "breaching")',
                 '_alarm(wrong, asked, 1.0, "missing")',
             ),
             Change(
-                "pipelines/alarms.py",
+                "sagemaker_gitops/alarms.py",
                 'metric.get("TreatMissingData") != "breaching"',
                 'metric.get("TreatMissingData") == "no such"',
             ),
@@ -203,8 +231,9 @@ FAULTS = (
         (
             *trouble("where_the_probes_fall_silent_the_release_goes_back_and_is_not_blamed"),
             *rollout("without_a_single_client_the_probes_find_what_is_wrong"),
-            *unit("pipelines/test_prober", "so_many_probes_miss_a_canary_less_than_once_in_a_million"),
+            *verbs("test_prober", "so_many_probes_miss_a_canary_less_than_once_in_a_million"),
         ),
+        room="gitops",
     ),
     Fault(
         42,
@@ -213,20 +242,21 @@ FAULTS = (
         "rolled the release back",
         (
             Change(
-                "pipelines/guard.py",
+                "sagemaker_gitops/guard.py",
                 "for name, why in fires.items():",
                 "for name, why in dict[str, str]().items():",
             ),
             Change(
-                "pipelines/guard.py",
+                "sagemaker_gitops/guard.py",
                 'silent = [name for name, state in states.items() if state != "OK"]',
                 'silent = [name for name, state in states.items() if state == "INSUFFICIENT_DATA"]',
             ),
         ),
         (
             *trouble("an_alarm_that_rings_already_stops_the_release_before_it_starts"),
-            *unit("pipelines/test_alarms", f"{READY}[in ALARM]", f"{READY}[ours fires]"),
+            *verbs("test_alarms", f"{READY}[in ALARM]", f"{READY}[ours fires]"),
         ),
+        room="gitops",
     ),
     Fault(
         43,
@@ -235,20 +265,21 @@ FAULTS = (
         "DID NOT RAISE",
         (
             Change(
-                "pipelines/guard.py",
+                "sagemaker_gitops/guard.py",
                 "if name not in there]:",
                 "if name not in watched.names]:",
             ),
         ),
         (
-            *unit(
-                "pipelines/test_alarms",
+            *verbs(
+                "test_alarms",
                 f"{READY}[missing or misspelt]",
                 f"{READY}[unreadable]",
                 f"{READY}[never any data]",
             ),
             *trouble("an_alarm_that_is_missing_stops_the_release_before_it_starts"),
         ),
+        room="gitops",
     ),
     Fault(
         44,
@@ -257,48 +288,51 @@ FAULTS = (
         "of all answers",
         (
             Change(
-                "pipelines/alarms.py",
+                "sagemaker_gitops/alarms.py",
                 "if operator not in reached or reached[operator]():",
                 "if operator:",
             ),
         ),
-        unit(
-            "pipelines/test_alarms",
+        verbs(
+            "test_alarms",
             f"{DEAD}[AWS's canary notebook]",
             f"{DEAD}[AWS's guardrails page]",
             f"{DEAD}[longer than the bake]",
             f"{DEAD}[another config]",
             f"{READY}[one that could not fire]",
         ),
+        room="gitops",
     ),
     Fault(
         45,
         "silent rollback",
         "nobody compares the config that serves with the one that was asked for",
         "E402",
-        (Change("pipelines/proof.py", "elif serves != config:", "elif not serves:"),),
+        (Change("sagemaker_gitops/proof.py", "elif serves != config:", "elif not serves:"),),
         trouble("a_silent_rollback_is_red_and_not_taken_for_a_success"),
+        room="gitops",
     ),
     Fault(
         46,
         "odd states of an endpoint",
         "every state but Creating is as good as InService",
         "the endpoint is Failed",
-        (Change("pipelines/proof.py", 'if status != "InService":', 'if status == "Creating":'),),
+        (Change("sagemaker_gitops/proof.py", 'if status != "InService":', 'if status == "Creating":'),),
         (
-            *unit(
-                "pipelines/test_watch",
+            *verbs(
+                "test_watch",
                 "any_other_end_is_unknown_and_red[Failed]",
                 "any_other_end_is_unknown_and_red[UpdateRollbackFailed]",
                 "an_update_that_is_stuck_is_red_after_sagemakers_own_limit_and_keeps_its_alarms",
             ),
-            *unit(
-                "pipelines/test_endpoints",
+            *verbs(
+                "test_endpoints",
                 "whatever_moves_is_waited_for[SystemUpdating]",
                 "whatever_moves_is_waited_for[RollingBack]",
             ),
             *trouble("a_rollback_that_fails_is_not_known_to_be_one_and_production_is_healed"),
         ),
+        room="gitops",
     ),
     Fault(
         47,
@@ -307,18 +341,19 @@ FAULTS = (
         "update_endpoint",
         (
             Change(
-                "pipelines/rollout.py",
+                "sagemaker_gitops/rollout.py",
                 "if attached := endpoints.pending(before) == config:",
                 "if attached := endpoints.pending(before) == 'no such':",
             ),
         ),
         (
-            *unit(
-                "pipelines/test_watch",
+            *verbs(
+                "test_watch",
                 "nobody_is_asked_a_second_time_while_our_own_update_is_under_way",
             ),
             *trouble("a_release_whose_runner_was_killed_is_picked_up_or_made_again_and_nobody_notices"),
         ),
+        room="gitops",
     ),
     Fault(
         48,
@@ -340,12 +375,13 @@ FAULTS = (
         "a canary on one instance",
         "the settings let it pass",
         "DID NOT RAISE",
-        (Change("pipelines/tables.py", "self.instance_count < 2 and", "self.instance_count < 1 and"),),
+        (Change("sagemaker_gitops/tables.py", "self.instance_count < 2 and", "self.instance_count < 1 and"),),
         unit("pipelines/test_settings", f"{REFUSED}[a canary on one machine]"),
         aws(
             "rollout_refusals",
             "a_deployment_that_aws_forbids_is_refused_and_nothing_moves[canary on one instance]",
         ),
+        room="gitops",
     ),
     Fault(
         50,
@@ -354,7 +390,7 @@ FAULTS = (
         "== 2",
         (
             Change(
-                "pipelines/rollout.py",
+                "sagemaker_gitops/rollout.py",
                 '"RetainAllVariantProperties": same_machines',
                 '"RetainAllVariantProperties": False',
             ),
@@ -365,6 +401,7 @@ FAULTS = (
             "scaled_counts_are_kept_when_asked_and_given_up_otherwise",
             "a_scalable_target_survives_updates_keeps_its_instance_type_and_goes_with_its_endpoint",
         ),
+        room="gitops",
     ),
     Fault(
         51,
@@ -373,18 +410,19 @@ FAULTS = (
         "assert",
         (
             Change(
-                "pipelines/prune.py",
+                "sagemaker_gitops/prune.py",
                 "endpoints.pending(each)",
                 "endpoints.pending(None)",
             ),
         ),
-        unit(
-            "pipelines/test_prune",
+        verbs(
+            "test_prune",
             "nothing_live_previous_or_pending_is_deleted[an update is on its way to 5]",
             "nothing_live_previous_or_pending_is_deleted[4 serves, 2 is where a rollback goes, 6 waits]",
             "nothing_live_previous_or_pending_is_deleted[1 is being proven on staging]",
             "without_yes_everything_is_shown_and_nothing_deleted",
         ),
+        room="gitops",
     ),
     Fault(
         52,
@@ -393,12 +431,13 @@ FAULTS = (
         "Failed",
         (
             Change(
-                "pipelines/delivery.py",
+                "sagemaker_gitops/delivery.py",
                 'endpoints.delete(run.aws, endpoint)\n            step.note = "nothing served before',
                 'step.note = "nothing served before',
             ),
         ),
         rollout("a_first_release_that_is_broken_leaves_nothing_and_the_next_one_works"),
+        room="gitops",
     ),
     Fault(
         53,

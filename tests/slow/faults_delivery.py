@@ -5,7 +5,7 @@ As faults.py, whose kinds it uses. What a workflow or a hook breaks is seen by t
 
 from __future__ import annotations
 
-from faults import Change, Fault, aws, unit
+from faults import Change, Fault, aws, stories, verbs
 
 NUMBERS = range(56, 73)
 INNER = "{{cookiecutter.project_slug}}"
@@ -35,18 +35,22 @@ FAULTS = (
         "two merges at once",
         "nobody looks what the release did that was waited for",
         "DID NOT RAISE",
-        (Change("pipelines/rollout.py", "if serves not in (was, config):", "if serves == 'no such':"),),
         (
-            *unit("pipelines/test_rollout", f"{WAITS}[the other one took over]"),
-            *unit(
-                "pipelines/test_promotion",
+            Change(
+                "sagemaker_gitops/rollout.py", "if serves not in (was, config):", "if serves == 'no such':"
+            ),
+        ),
+        (
+            *verbs("test_rollout", f"{WAITS}[the other one took over]"),
+            *verbs(
+                "test_promotion",
                 "a_release_that_an_older_commit_overtook_asks_again",
                 "a_release_that_a_newer_commit_overtook_leaves_it_there",
                 "who_is_overtaken_again_and_again_gives_up",
             ),
-            *unit("pipelines/test_delivery", "who_asks_for_a_release_is_noted_before_it_serves"),
-            *unit(
-                "pipelines/test_watch",
+            *verbs("test_delivery", "who_asks_for_a_release_is_noted_before_it_serves"),
+            *verbs(
+                "test_watch",
                 "a_release_that_another_one_was_quicker_than_by_a_moment_says_so_and_leaves_no_alarm",
             ),
             *races(
@@ -55,6 +59,7 @@ FAULTS = (
                 RACE,
             ),
         ),
+        room="gitops",
     ),
     Fault(
         57,
@@ -63,16 +68,17 @@ FAULTS = (
         "outcomes/",
         (
             Change(
-                "pipelines/github/outcome.py",
+                "sagemaker_gitops/github/outcome.py",
                 'return f"s3://{bucket}/outcomes/{commit}.json"',
                 'return f"s3://{bucket}/outcomes/last.json"',
             ),
         ),
-        unit(
-            "pipelines/github/test_after",
+        verbs(
+            "github/test_after",
             "three_merges_in_a_row_leave_one_outcome_each_in_whatever_order_they_end",
         ),
         template=CONTRACTS,  # a_release_waits_and_is_not_dropped, a_training_is_never_cancelled
+        room="gitops",
     ),
     Fault(
         58,
@@ -81,17 +87,18 @@ FAULTS = (
         "superseded",
         (
             Change(
-                "pipelines/history.py",
+                "sagemaker_gitops/history.py",
                 'return git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None',
                 "return True",
             ),
         ),
-        unit(
-            "pipelines/test_promotion",
+        verbs(
+            "test_promotion",
             "an_older_commit_that_comes_late_leaves_the_newer_release_alone",
             "a_commit_that_this_history_does_not_have_is_later",
             "a_later_commit_replaces_what_an_earlier_one_asked_for",
         ),
+        room="gitops",
     ),
     Fault(
         59,
@@ -100,16 +107,17 @@ FAULTS = (
         "== 4",
         (
             Change(
-                "pipelines/rollout.py",
+                "sagemaker_gitops/rollout.py",
                 "if before and endpoints.moving(before) and endpoints.pending(before) != config:",
                 "if before and endpoints.pending(before) == 'no such':",
             ),
         ),
         (
-            *unit("pipelines/test_rollout", f"{WAITS}[the other one went back, or its runner was killed]"),
+            *verbs("test_rollout", f"{WAITS}[the other one went back, or its runner was killed]"),
             *races("a_runner_that_is_killed_while_production_changes_holds_nobody_up"),
             *story("rollout", "a_release_whose_runner_dies_is_taken_back_and_the_next_run_brings_it"),
         ),
+        room="gitops",
     ),
     Fault(
         60,
@@ -118,19 +126,20 @@ FAULTS = (
         "== []",
         (
             Change(
-                "pipelines/release.py",
+                "sagemaker_gitops/release.py",
                 'package and "story_sha256" in package.metadata\n',
                 'package and "no such" in package.metadata\n',
             ),
         ),
         (
-            *unit(
-                "pipelines/test_release",
+            *verbs(
+                "test_release",
                 "a_revert_finds_the_package_of_the_earlier_content_and_trains_nothing",
             ),
-            *unit("pipelines/test_tree", "reverting_gives_the_earlier_release_again"),
-            *unit("pipelines/test_reconcile", "a_revert_makes_an_older_package_the_newest"),
+            *verbs("test_tree", "reverting_gives_the_earlier_release_again"),
+            *verbs("test_reconcile", "a_revert_makes_an_older_package_the_newest"),
         ),
+        room="gitops",
     ),
     Fault(
         61,
@@ -168,13 +177,14 @@ FAULTS = (
         "credentials expire while a job runs",
         "the first token is sent again when the keys have ended",
         "== 6",
-        (Change("pipelines/aws.py", "sent[0] = token.ask()", "sent[0] = sent[0] or token.ask()"),),
-        unit(
-            "pipelines/test_identity",
+        (Change("sagemaker_gitops/aws.py", "sent[0] = token.ask()", "sent[0] = sent[0] or token.ask()"),),
+        verbs(
+            "test_identity",
             "a_job_of_several_hours_takes_its_role_again_with_a_token_of_that_hour",
             "where_github_gives_no_other_token_the_job_says_so_and_can_go_on_later",
             "a_role_that_aws_refuses_is_asked_for_once",
         ),
+        room="gitops",
     ),
     Fault(
         63,
@@ -183,13 +193,14 @@ FAULTS = (
         "assert",
         (
             Change(
-                "pipelines/errors.py",
+                "sagemaker_gitops/errors.py",
                 "            {message}\n            give the role this permission",
                 "            {code(error)}\n            give the role this permission",
             ),
         ),
         story("denied", "a_permission_that_is_missing_is_named_with_its_resource"),
         aws("iam_enforced", "a_denial_names_principal_action_resource_and_kind_of_policy"),
+        room="gitops",
     ),
     Fault(
         64,
@@ -198,13 +209,13 @@ FAULTS = (
         "E610",
         (
             Change(
-                "pipelines/errors.py",
+                "sagemaker_gitops/errors.py",
                 "if code(error).startswith(KEYLESS):",
                 "if code(error).startswith('no such'):",
             ),
         ),
         (
-            *unit("pipelines/test_errors", "botocores_errors_become_ours[a disabled key]"),
+            *verbs("test_errors", "botocores_errors_become_ours[a disabled key]"),
             *story("denied", "a_key_that_is_disabled_is_named_and_once_it_is_enabled_the_verb_goes_on"),
         ),
         aws(
@@ -212,6 +223,7 @@ FAULTS = (
             "what_a_key_encrypts_is_neither_written_nor_read_without_it",
             "a_key_that_is_enabled_again_reads_what_it_wrote",
         ),
+        room="gitops",
     ),
     Fault(
         65,
@@ -226,9 +238,9 @@ FAULTS = (
             ),
         ),
         (
-            *unit("pipelines/github/test_revert", "a_commits_title_is_text"),
-            *unit("pipelines/github/test_comment", "what_others_wrote_is_text_and_never_markup"),
-            *unit("pipelines/github/test_summary", "hostile_text_is_text_everywhere"),
+            *verbs("github/test_revert", "a_commits_title_is_text"),
+            *verbs("github/test_comment", "what_others_wrote_is_text_and_never_markup"),
+            *verbs("github/test_summary", "hostile_text_is_text_everywhere"),
             *story("refusals", "what_looks_like_a_key_in_bad_rows_is_told_nowhere"),
         ),
         template=(*CONTRACTS, f"tests/test_bake.py::{HOSTILE_BAKE}"),
@@ -246,7 +258,7 @@ FAULTS = (
                 "vars",
             ),
         ),
-        unit("pipelines/github/test_comment", "a_fork_gets_no_comment"),
+        verbs("github/test_comment", "a_fork_gets_no_comment"),
         template=CONTRACTS,
         room="template",
     ),
@@ -281,8 +293,8 @@ FAULTS = (
                 '["repo:${Owner}@${OwnerId}/${Name}:pull_request"',
             ),
         ),
-        unit(
-            "pipelines/account/test_connect",
+        stories(
+            "account/test_connect",
             "the_roles_trust_the_repository_by_its_numbers_and_both_forms_of_its_name",
             "a_repository_that_was_made_anew_is_trusted_by_its_new_number",
         ),
@@ -300,18 +312,19 @@ FAULTS = (
         "E611",
         (
             Change(
-                "pipelines/errors.py",
+                "sagemaker_gitops/errors.py",
                 'if any(words in f"{code(error)} {message}" for words in SKEWED):',
                 'if any(words in f"{code(error)} {message}" for words in ()):',
             ),
         ),
         (
-            *unit(
-                "pipelines/test_identity",
+            *verbs(
+                "test_identity",
                 "a_clock_that_is_ten_minutes_off_is_one_clear_error_after_one_request",
             ),
-            *unit("pipelines/test_errors", "botocores_errors_become_ours[a wrong clock, says S3]"),
+            *verbs("test_errors", "botocores_errors_become_ours[a wrong clock, says S3]"),
         ),
+        room="gitops",
     ),
     Fault(
         70,
@@ -320,24 +333,25 @@ FAULTS = (
         "assert",
         (
             Change(
-                "pipelines/github/outcome.py",
+                "sagemaker_gitops/github/outcome.py",
                 "return work.attempt >= attempt",
                 "return work.attempt + 9 >= attempt",
             ),
         ),
         (
-            *unit(
-                "pipelines/github/test_outcome",
+            *verbs(
+                "github/test_outcome",
                 "a_record_is_never_replaced_by_an_older_one[an attempt that was slow]",
             ),
-            *unit(
-                "pipelines/github/test_after",
+            *verbs(
+                "github/test_after",
                 "the_same_run_again_changes_nothing",
                 "a_slow_earlier_attempt_undoes_nothing",
             ),
-            *unit("pipelines/github/test_issue", "the_same_run_twice_says_it_once"),
-            *unit("pipelines/github/test_revert", "a_second_run_opens_no_second_one"),
+            *verbs("github/test_issue", "the_same_run_twice_says_it_once"),
+            *verbs("github/test_revert", "a_second_run_opens_no_second_one"),
         ),
+        room="gitops",
     ),
     Fault(
         71,
@@ -367,14 +381,15 @@ FAULTS = (
         "DID NOT RAISE",
         (
             Change(
-                "pipelines/account/roles.py",
+                "sagemaker_gitops/account/roles.py",
                 'return "region" if expected and value != expected else ""',
                 'return ""',
             ),
         ),
-        unit(
-            "pipelines/account/test_connect",
+        stories(
+            "account/test_connect",
             "a_repository_of_another_account_is_refused_before_anything_is_written",
         ),
+        room="gitops",
     ),
 )

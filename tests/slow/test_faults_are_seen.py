@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import faults
 import faults_delivery
 import pytest
-from conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 FAULTS = (*faults.FAULTS, *faults_delivery.FAULTS)
@@ -34,16 +33,16 @@ class Ran:
     output: str
 
 
-def run(room, folder, tests, work, *words):
-    """Run tests of a room where it lies in `folder`; nothing but the tests' own outcome comes back."""
-    emulator = {"emulator": folder, "template": folder / "emulator"}.get(room, ROOT / "emulator")
+def run(room, rooms, tests, work, *words):
+    """Run tests of a room; every room imports the others from where `rooms` says that they lie."""
+    folder = rooms[room]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "AWS_", "PYTHONDONTWRITE"))}
     told = work / f"{folder.name}-{len(list(work.iterdir()))}.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
     command += [*words, f"--junitxml={told}", *tests]
-    done = subprocess.run(
-        command, cwd=folder, env=kept | {"PYTHONPATH": str(emulator)}, capture_output=True, text=True
-    )
+    kept["PYTHONPATH"] = os.pathsep.join(str(rooms[name]) for name in ("emulator", "gitops"))
+    kept["GITOPS_PROJECT"] = str(rooms["project"])
+    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True)
     assert told.exists(), done.stdout[-4000:] + done.stderr[-4000:]
     passed, failed, broke = 0, {}, []
     for case in ET.parse(told).iter("testcase"):
@@ -60,7 +59,7 @@ def run(room, folder, tests, work, *words):
 @pytest.fixture(scope="module")
 def rooms(default_bake):
     """Where each room lies. The project is a bake of the default answers: its stories need settings."""
-    return {"project": default_bake, "emulator": ROOT / "emulator", "template": ROOT}
+    return faults.ROOMS | {"project": default_bake}
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +71,10 @@ def work(tmp_path_factory):
 def green(rooms, work):
     """How every test of the ledger ended with everything as it is."""
     found = {}
-    for room, folder in rooms.items():
+    for room in rooms:
         tests = dict.fromkeys(test for fault in FAULTS for test in fault.tests[room])
         tests = sorted(tests, key=lambda test: test.split("::")[0])  # a file's fixtures are made once
-        ran = run(room, folder, tests, work)
+        ran = run(room, rooms, tests, work)
         assert not ran.broke, ran.output
         assert ran.passed + len(ran.failed) >= len(tests), ran.output
         found[room] = ran
@@ -111,7 +110,11 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, told):
         text = file.read_text("utf-8")
         assert text.count(change.old) == 1
         file.write_text(text.replace(change.old, change.new), "utf-8")
-    red = run(fault.room, folder, fault.tests[fault.room], work, "-x")
+    where = rooms | {fault.room: folder}
+    if fault.room == "template":
+        where |= {name: folder / name for name in ("emulator", "gitops")}
+    room = next(room for room in (fault.room, "gitops", "project") if fault.tests[room])
+    red = run(room, where, fault.tests[room], work, "-x")
     assert not red.broke, red.output
     assert red.failed, f"nobody noticed: {fault.broken}"
     for said in red.failed.values():

@@ -11,17 +11,19 @@ import sys
 
 import mermaid
 import pytest
-from conftest import INNER
+from conftest import ROOT
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("npm"), reason="Mermaid needs Node and npm"),
 ]
-# Where the inner project lies: its tests have the cases.
+# What lies in gitops/doubles has the cases.
 SUMMARIES = """
 import json
-from pipelines.github.summary import NODES
-from tests.pipelines.github.test_summary import CASES, HOSTILE, job, needs, step, story, told
+from sagemaker_gitops.github.summary import NODES
+from doubles.endings import CASES
+from doubles.summaries import told
+from doubles.repository import HOSTILE, job, needs, step, story
 
 STEPS = [name for _, steps in NODES.values() for name in steps]
 shown = [(case.id, told(case.values[0])) for case in CASES]
@@ -36,7 +38,7 @@ print(json.dumps(shown))
 def pictures():
     """Return the picture of each case's summary, as Mermaid reads it."""
     command = [sys.executable, "-c", SUMMARIES]
-    done = subprocess.run(command, cwd=INNER, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(command, cwd=ROOT / "gitops", capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     texts = [

@@ -1,1 +1,1 @@
-"""The release: runs on a laptop or a GitHub runner and talks to AWS. Nothing here runs in a container."""
+"""This project's side of the release verbs: settings, steps, the golden definition."""

@@ -6,9 +6,11 @@ import json
 import logging
 from typing import Any
 
-from pipelines import sdk
-from pipelines.definition import SECURITY_GROUP, SUBNETS
-from pipelines.settings import Job, Settings
+from sagemaker_gitops import sdk
+from sagemaker_gitops.definition import SECURITY_GROUP, SUBNETS
+from sagemaker_gitops.settings import Job
+
+from pipelines.settings import Settings
 
 PARAMETERS = (
     "ReleaseId", "CodeId", "SnapshotId", "CommitSha", "DataPrefix", "LockUri", "ChampionUri", "TrackingUri",

@@ -51,9 +51,9 @@ def main() -> None:
     say("3 of 3: everything else, by uv, checked against hashes")
     run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", HERE / "uv.txt"])
     sources = [word for file in files for word in ("-r", file.resolve())]
-    # From the project's root, where paths of vendored wheels begin; the emulator changes under one version.
+    # From the project's root, where paths of vendored wheels begin; these two change under one version.
     options = ["--python", python.absolute(), "--compile-bytecode"]
-    options += ["--reinstall-package", "sagemaker-emulator"]
+    options += ["--reinstall-package", "sagemaker-emulator", "--reinstall-package", "sagemaker-gitops"]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of 180 packages
     run([python.absolute(), "-m", "uv", "pip", "install", *quiet, *options, *sources], folder=HERE.parent)
     stamp.write_text(json.dumps(wanted, indent=2) + "\n")

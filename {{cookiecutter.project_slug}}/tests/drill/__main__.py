@@ -17,8 +17,9 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from pipelines import tree
-from pipelines.story import make_console
+from sagemaker_gitops import tree
+from sagemaker_gitops.story import make_console
+
 from tests.drill import blunt, honest, presets, scenes, table, world
 from tests.drill.kinds import KINDS, Kind
 from tests.drill.load import Load

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from pipelines import alarms
+from sagemaker_gitops import alarms
 
 NEVER: dict[str, dict[str, Any]] = {
     "errors": {"Statistic": "Sum", "Threshold": 1e12},  # the lint knows that no average of 1 and 0 is above 1

@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from sagemaker_gitops.tree import Tree
 
-from pipelines.tree import Tree
 from tests.drill import surgery
 from training.archive import unpack
 

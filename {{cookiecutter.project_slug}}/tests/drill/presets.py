@@ -6,11 +6,11 @@ import tomllib
 from pathlib import Path
 
 from rich.console import Console
+from sagemaker_gitops.run import Run
+from sagemaker_gitops.story import Story
 
 from pipelines import settings as facts
-from pipelines.run import Run
 from pipelines.settings import Settings
-from pipelines.story import Story
 
 INSTANCES = {"safe": 2, "small": 1}
 SETTINGS = Path("mlops.toml")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from pipelines import delivery, errors
+from sagemaker_gitops import delivery, errors
+
 from tests.drill import presets
 
 

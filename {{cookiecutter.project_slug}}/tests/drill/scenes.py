@@ -8,9 +8,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipelines import delivery, errors, registry
-from pipelines.registry import Package
-from pipelines.run import Run
+from sagemaker_gitops import delivery, errors, registry
+from sagemaker_gitops.registry import Package
+from sagemaker_gitops.run import Run
+
 from tests.drill import watch
 from tests.drill.load import Load, Tally, tally
 from tests.drill.watch import Rollout, Watch

@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 from rich.table import Table
 from rich.text import Text
+from sagemaker_gitops.report import BRACKETS
 
-from pipelines.report import BRACKETS
 from tests.drill.load import Tally
 from tests.drill.scenes import Row
 from tests.drill.troubles import TROUBLES

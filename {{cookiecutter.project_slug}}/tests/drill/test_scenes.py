@@ -6,12 +6,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from sagemaker_gitops import alarms, delivery
 
-from pipelines import alarms, delivery
 from tests.drill import blunt, troubles
 from tests.drill.__main__ import Drill
 from tests.drill.test_kinds import make_honest
-from tests.pipelines.makers import watched
 
 
 def make_drill(task: str, only: str) -> Drill:
@@ -41,7 +40,8 @@ def test_nothing_is_left_out_where_every_kind_fits() -> None:
 
 @pytest.mark.parametrize("kind", blunt.NEVER)
 def test_a_blunt_alarm_passes_the_lint_and_the_others_are_as_they_were(kind: str, make_settings: Any) -> None:
-    seen = watched(make_settings())
+    production = make_settings().environments.production
+    seen = alarms.Watched("income-model", "income-model-production", "new", "old", production)
     honest = alarms.requests(seen, 0)
     with blunt.alarm(kind):
         asked = alarms.requests(seen, 0)

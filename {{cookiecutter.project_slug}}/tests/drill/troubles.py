@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import delivery, endpoints, registry
-from pipelines.errors import DeployFailed
-from pipelines.registry import Package
-from pipelines.run import Run
+from sagemaker_gitops import delivery, endpoints, registry
+from sagemaker_gitops.errors import DeployFailed
+from sagemaker_gitops.registry import Package
+from sagemaker_gitops.run import Run
+
 from tests.drill import faults
 from tests.drill.scenes import Act
 

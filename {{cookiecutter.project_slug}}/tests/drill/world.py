@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sagemaker_gitops import images, names, registry, stack
+from sagemaker_gitops.registry import Package
+from sagemaker_gitops.run import Run
+from sagemaker_gitops.tree import Tree
 
-from pipelines import images, names, registry, stack
-from pipelines.registry import Package
-from pipelines.run import Run
-from pipelines.tree import Tree
 from tests.drill import surgery
 from tests.drill.honest import Model
 from training import archive

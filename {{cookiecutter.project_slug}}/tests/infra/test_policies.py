@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sagemaker_gitops import names
 
-from pipelines import names
 from tests.infra import (
     reading,
     weakening,

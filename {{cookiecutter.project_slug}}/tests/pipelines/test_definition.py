@@ -14,13 +14,18 @@ from typing import Any
 
 import pytest
 from botocore.validate import validate_parameters
+from sagemaker_gitops import definition
+from sagemaker_gitops.aws import offline_session
+from sagemaker_gitops.errors import SettingsError
+from sagemaker_gitops.stack import Stack
 
-from pipelines import definition
-from pipelines.errors import SettingsError
 from tests.conftest import TABLES
-from tests.pipelines.makers import STACK, input_shape
 
 GOLDEN = json.loads(definition.GOLDEN.read_text())
+ONE = "1" * 12
+STACK = Stack(
+    "bucket", "key", "role", "repository", "income-model", account=ONE, production=ONE, registry=ONE
+)
 OPERATIONS = {
     "Processing": "CreateProcessingJob",
     "Training": "CreateTrainingJob",
@@ -31,8 +36,9 @@ JOBS = ("Validate", "Train", "Evaluate")
 NAMED_BY_THE_SERVICE = {"Processing": "ProcessingJobName", "Training": "TrainingJobName"}
 BUILD = """
 import json, sys
-from pipelines import definition, settings
-sys.stdout.write(definition.build(settings.build(json.load(sys.stdin))))
+from pipelines import __main__ as verbs, settings
+from sagemaker_gitops import definition
+sys.stdout.write(definition.build(settings.build(json.load(sys.stdin)), verbs.compiled))
 """
 
 
@@ -109,7 +115,8 @@ def accepted(step: dict[str, Any]) -> None:
         step["Type"] == "RegisterModel"
     ):  # the SDK's word for "do validate"; the pipeline takes it, the operation too
         assert arguments["SkipModelValidation"] == "None"
-    validate_parameters(arguments, input_shape(OPERATIONS[step["Type"]]))
+    model = offline_session().client("sagemaker").meta.service_model
+    validate_parameters(arguments, model.operation_model(OPERATIONS[step["Type"]]).input_shape)
 
 
 @pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step["Type"] in OPERATIONS])

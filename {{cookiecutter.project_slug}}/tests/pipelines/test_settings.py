@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from sagemaker_gitops.errors import SettingsError
 
 from pipelines import settings
-from pipelines.errors import SettingsError
 from training import metrics
 
 PRODUCTION = "environments.production.rollout"

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import delivery, errors, registry, tree
-from pipelines.registry import Package
-from pipelines.run import Run
+from sagemaker_gitops import delivery, errors, registry, tree
+from sagemaker_gitops.registry import Package
+from sagemaker_gitops.run import Run
+
 from pipelines.settings import Settings
 from tests.drill import honest, kinds, load, presets, world
 from tests.drill.honest import Model

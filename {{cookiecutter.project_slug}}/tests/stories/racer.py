@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipelines import errors, history, promotion, registry
-from pipelines.tree import Ids, Tree
+from sagemaker_gitops import errors, history, promotion, registry
+from sagemaker_gitops.tree import Ids, Tree
+
 from tests.drill import presets
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from sagemaker_gitops import delivery, rollout
+from sagemaker_gitops.errors import WrongRelease
 
-from pipelines import delivery, rollout
-from pipelines.errors import WrongRelease
 from tests.stories.production import Outcome, Production, until
 
 pytestmark = pytest.mark.slow

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sagemaker_gitops import aws
 
-from pipelines import aws
 from tests.stories.crash import matrix
 from tests.stories.crash.calls import Place, kept, placed
 from tests.stories.crash.case import Case

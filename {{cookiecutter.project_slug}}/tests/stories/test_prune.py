@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines import prune, registry
+from sagemaker_gitops import prune, registry
+
 from tests.drill import presets
 
 OTHER = "210987654321"

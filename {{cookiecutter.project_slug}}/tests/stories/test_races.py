@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sagemaker_gitops import endpoints
+from sagemaker_gitops.registry import Package, describe
 
-from pipelines import endpoints
-from pipelines.registry import Package, describe
 from tests.stories.production import Production, until
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from sagemaker_gitops import delivery
 
-from pipelines import delivery
 from tests.stories.production import Production
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from sagemaker_gitops import delivery, endpoints, registry
 
-from pipelines import delivery, endpoints, registry
 from tests.drill import faults
 from tests.stories.production import WATCHED, Production, until
 

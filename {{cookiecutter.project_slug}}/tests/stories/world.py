@@ -21,9 +21,9 @@ from typing import Any
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sagemaker_gitops.rehearsal import sampled
 
 from pipelines import settings
-from pipelines.rehearsal import sampled
 
 PROJECT = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")

@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines import aws
+from sagemaker_gitops import aws
+
 from tests.stories.crash import case as cases
 from tests.stories.crash import site as sites
 from tests.stories.crash import state

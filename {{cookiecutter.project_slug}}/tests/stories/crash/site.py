@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines import settings, tree
+from sagemaker_gitops import tree
+
+from pipelines import settings
 from pipelines.__main__ import main
 from tests.stories.crash import project, wire
 from tests.stories.crash.calls import Place

@@ -18,9 +18,9 @@ from typing import Any
 import botocore.endpoint
 import botocore.session
 from botocore.loaders import Loader
+from sagemaker_gitops import aws
+from sagemaker_gitops.aws import Aws
 
-from pipelines import aws
-from pipelines.aws import Aws
 from tests.stories.crash.calls import Place, Places
 
 READ_SECONDS = 3.0  # instead of 70: how long a verb waits for an answer that does not come

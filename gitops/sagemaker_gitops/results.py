@@ -1,0 +1,195 @@
+"""What an execution's jobs left on S3 and in their logs: told beside the steps, or as what stopped it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from typing import Any
+
+from sagemaker_gitops import errors, names, report
+from sagemaker_gitops.aws import Aws
+from sagemaker_gitops.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
+
+TAIL_LINES = 20
+OURS = re.compile(r"([a-z]+ )?[a-z][a-z0-9_]*=")  # our jobs write one event a line, as key=value
+WHOLE = "python -m pipelines logs --whole shows them (of an emulator while it runs: make local-up keeps one)"
+LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
+
+
+class Results:
+    """The reports of one execution. Each is read when it is asked for, and only once."""
+
+    def __init__(self, aws: Aws, bucket: str, release_id: str, execution_id: str) -> None:
+        root = f"{names.release_prefix(bucket, release_id)}/{execution_id}"
+        self.aws, self.validation_uri = aws, f"{root}/validate/report/validation.json"
+        self.folder = f"{root}/evaluate/evaluation"
+        self.evaluation_uri = f"{self.folder}/evaluation.json"
+
+    @cached_property
+    def validation(self) -> dict[str, Any]:
+        """The data's verdict, each expectation, counts."""
+        return self.aws.read_json(self.validation_uri)
+
+    @cached_property
+    def _evaluation_bytes(self) -> bytes:
+        return self.aws.read_bytes(self.evaluation_uri)
+
+    @property
+    def evaluation_sha256(self) -> str:
+        """The sha256 of evaluation.json as it was read, in hex."""
+        return hashlib.sha256(self._evaluation_bytes).hexdigest()
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """Metrics of candidate and champion, the gate's verdict."""
+        return json.loads(self._evaluation_bytes)
+
+    def of(self, step: str) -> tuple[str, str]:
+        """Return (verdict, note) of a step that has finished; an empty note for a step without a report."""
+        if step == "Validate":
+            checks = self.validation["expectations"]
+            passed, unjudged = sum(check["success"] for check in checks), self.validation.get("not_judged", 0)
+            note = f"{passed} of {len(checks) + unjudged} expectations, {self.validation['rows']:,} rows"
+            note += f"; {unjudged} not judged" if unjudged else ""
+            return _verdict(self.validation), note
+        if step == "Evaluate":
+            name, metric = next(iter(self.evaluation["candidate"]["metrics"].items()))
+            low, value, high = (_short(metric[key]) for key in ("low", "value", "high"))
+            return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
+        if step == "Gate":
+            verdict = self.evaluation["verdict"]
+            bar = (
+                "absolute bar, first release"
+                if verdict["first_release"]
+                else "not clearly worse than the champion"
+            )
+            return _verdict(self.evaluation), bar if verdict["accepted"] else verdict["reasons"][0]
+        return "done", ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the report shows: the verdicts that were read, and the model's own page."""
+        facts = {name: self.__dict__[name] for name in ("validation", "evaluation") if name in self.__dict__}
+        if "evaluation" in facts:
+            facts["model_report"] = self.aws.read_bytes(f"{self.folder}/model_report.html").decode()
+        return facts
+
+    def golden(self) -> dict[str, Any]:
+        """Return the requests recorded with the model's answers; raise DeployFailed E402 for other ones."""
+        uri = f"{self.folder}/golden.json"
+        body = self.aws.read_bytes(uri)
+        sha256 = hashlib.sha256(body).hexdigest()
+        wanted = self.evaluation["artifact"]["files"].get("golden.json", "nothing")
+        if sha256 != wanted:  # they would prove something else, or nothing
+            raise DeployFailed(f"""E402 the golden requests are not the ones that evaluation recorded
+                {uri}
+                sha256 {sha256[:12]}, recorded was {wanted[:12]}
+                find out who changed the object: S3 keeps its earlier version; then release again""")
+        return json.loads(body)
+
+    def refused(self, fail_step: str) -> MLOpsError:
+        """Return the error for a refusal, with the reasons of the report that the execution left."""
+        if fail_step == "RefuseData":
+            return data_refused(self.validation["verdict"]["reasons"], self.validation_uri)
+        return model_refused(self.evaluation["verdict"], self.evaluation_uri)
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    return "done" if report["verdict"]["accepted"] else "refused"
+
+
+def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
+    """Return the refusal of data: first reason in full, others by code and column. Keys and counts only."""
+    first, *others = reasons
+    keys = ", ".join(str(key) for key in first.get("row_keys", []))
+    why = f"rule {first['rule']}, {first['count']} rows" + (f", the first: {keys}" if keys else "")
+    if others:
+        named = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
+        why += f"; and {len(others)} more: {named}"
+    return DataRefused(f"""{first["code"]} data refused: {" ".join(first["message"].split())}
+        {uri}{_here("validation.json")}
+        {why}
+        correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained""")
+
+
+def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
+    """Return the refusal of a model: E302 where a metric is missing, else E301."""
+    failed = [rule for rule in verdict.get("rules", []) if not rule["passed"]]
+    code = "E302" if any(rule.get("value") is None for rule in failed) else "E301"
+    first, *others = verdict["reasons"] or ["no reason given"]
+    champion = "" if verdict.get("first_release") else ", the champion serves"
+    more = f" And {len(others) - 1} more in that report." if others[1:] else ""
+    return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
+        {uri}{_here("evaluation.json")}
+        {others[0] + more if others else "that is the only reason"}
+        change model or data, or [gate] in mlops.toml; nothing was registered{champion}""")
+
+
+def _here(name: str) -> str:
+    """Return where the verb lays a report's copy: an emulator's S3 may be gone when somebody reads this."""
+    return f"; here: {report.BUILD / name}"
+
+
+def job(step: dict[str, Any]) -> tuple[str, str]:
+    """Return (name, log group) of the job behind a step; empty where there is none."""
+    for kind, group in LOG_GROUPS.items():
+        if arn := step.get("Metadata", {}).get(kind, {}).get("Arn"):
+            return arn.rsplit("/", 1)[1], group
+    return "", ""
+
+
+def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, Any]]) -> MLOpsError:
+    """Return the error for an execution that failed or was stopped without a verdict, with its job's log."""
+    step = next((item for item in steps if item["StepStatus"] == "Failed"), None)
+    if step is None:
+        return MLOpsError(f"""E102 the execution ended as {status["PipelineExecutionStatus"]}
+            {arn}
+            {status.get("FailureReason") or "no step failed"}
+            repeat: python -m pipelines release""")
+    name, group = job(step)
+    reason = exit_message(aws, step, name) or step.get("FailureReason", "")
+    todo = "correct it and release again: nothing was registered, the endpoint is as it was"
+    if "its text is left out" in reason:
+        todo = f'its text is kept nowhere; made-up rows may show it: make test ARGS="tests/training"; {todo}'
+    message = f"""E101 the step {step["StepName"]} failed
+        {f"job {name}, log group {group}" if name else arn}
+        {reason}
+        {todo}"""
+    return MLOpsError(message, log_tail(aws, group, name) if name else [])
+
+
+def exit_message(aws: Aws, step: dict[str, Any], name: str) -> str:
+    """Return what a processing job said when it ended; SageMaker's own reason is the exit code."""
+    if "ProcessingJob" not in step.get("Metadata", {}):
+        return ""
+    try:
+        return aws.sagemaker.describe_processing_job(ProcessingJobName=name).get("ExitMessage", "")
+    except errors.TROUBLE:  # SageMaker's reason does without
+        return ""
+
+
+def log_tail(aws: Aws, group: str, name: str) -> list[str]:
+    """Return what our own code wrote of a log's last lines, and where the others stand.
+
+    A library's lines stay in the log, which fewer people may read: they can quote the data.
+    """
+    try:
+        listed = aws.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
+        streams = [stream["logStreamName"] for stream in listed["logStreams"][:1]]
+        tails = [
+            aws.logs.get_log_events(
+                logGroupName=group, logStreamName=stream, limit=TAIL_LINES, startFromHead=False
+            )
+            for stream in streams
+        ]
+    except errors.TROUBLE:  # the reason stands in the error already; a missing log must not hide it
+        return []
+    lines = [event["message"].rstrip("\n") for tail in tails for event in tail["events"]]
+    ours = [line for line in lines if OURS.match(line)]
+    other = len(lines) - len(ours)
+    return [*ours, f"and {other} other lines: {group}, stream {streams[0]}; {WHOLE}"] if other else ours
