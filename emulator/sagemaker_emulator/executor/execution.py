@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator import acting
+from sagemaker_emulator.executor import ahead as load_ahead
 from sagemaker_emulator.executor import calls, conditions, knowledge, plan, steps
 from sagemaker_emulator.executor.calls import Naming, StepFailed, StepStopped
 from sagemaker_emulator.executor.definition import Definition, Step
@@ -18,6 +19,7 @@ from sagemaker_emulator.executor.errors import ResolutionError
 from sagemaker_emulator.executor.knowledge import StepRun
 from sagemaker_emulator.executor.plan import State
 from sagemaker_emulator.executor.values import as_text, resolve
+from sagemaker_emulator.images import ahead
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,7 @@ class Execution:
             self._thread.join(seconds)
 
     def _run(self) -> None:
+        loaded = load_ahead.begin(self.definition)
         try:
             while self._start_what_may_run():
                 # Only this thread ends steps: what `plan` has seen is what is counted as running.
@@ -103,6 +106,8 @@ class Execution:
             log.exception("event=execution_broke arn=%s", self.arn)
             self.failure_reason = "sagemaker-emulator broke; see its log"
             self._set_status("Failed")
+        finally:
+            ahead.drop(loaded)
 
     def _start_what_may_run(self) -> bool:
         """Start and skip until nothing changes; return whether something is running."""

@@ -40,6 +40,7 @@ class Launch:
     command: list[str]
     cwd: Path
     env: dict[str, str]
+    image: str = ""  # digest
 
 
 def launch(
@@ -67,7 +68,12 @@ def launch(
     words = [reroot(word) for word in (*entrypoint, *arguments)]
     if words and PYTHON.fullmatch(posixpath.basename(words[0])):
         words[0] = sys.executable
-    return Launch(words, cwd, env)
+    return Launch(words, cwd, env, image.digest)
+
+
+def environment(image: Image) -> dict[str, str]:
+    """Return what a container of an image finds in its environment, whatever it is started for."""
+    return _machine() | {name: value for name, value in image.env.items() if name != "PATH"}
 
 
 class _Reroot:
@@ -93,6 +99,8 @@ def _unpack(image: Image, root: Path, base: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     if image.files is not None:
         shutil.copytree(image.files, root, symlinks=True, dirs_exist_ok=True)
+    if image.byte_code is not None:
+        shutil.copytree(image.byte_code, root, dirs_exist_ok=True)
     opt_ml = root / "opt" / "ml"
     if opt_ml.is_dir():
         shutil.copytree(opt_ml, base, symlinks=True, dirs_exist_ok=True)
@@ -107,12 +115,16 @@ def _unpack(image: Image, root: Path, base: Path) -> Path:
 
 
 def _host(base: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in FROM_HOST if name in os.environ}
     temporary = base.parent / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
+    return _machine() | {"TMPDIR": str(temporary)}
+
+
+def _machine() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in FROM_HOST if name in os.environ}
     path = os.pathsep.join([str(_python_folder()), os.environ.get("PATH", os.defpath)])
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    return kept | nowhere | {"PATH": path, "TMPDIR": str(temporary), "AWS_EC2_METADATA_DISABLED": "true"}
+    return kept | nowhere | {"PATH": path, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _python_folder() -> Path:

@@ -6,16 +6,21 @@ that.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
+import importlib.util
 import json
 import os
+import py_compile
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+BYTE_CODE = "byte-code"
 
 
 class ImageMissing(Exception):
@@ -37,6 +42,12 @@ class Image:
     digest: str = ""
     files: Path | None = None
 
+    @property
+    def byte_code(self) -> Path | None:
+        """The folder with the compiled Python files, laid out as they are."""
+        folder = self.files.with_name(BYTE_CODE) if self.files else None
+        return folder if folder and folder.is_dir() else None
+
 
 class Store:
     """The images under one state folder. Builds run in other processes, so every change is one rename."""
@@ -55,6 +66,7 @@ class Store:
         else:
             staged = self.staging()
             tree.replace(staged / "files")
+            _compile(staged / "files", staged / BYTE_CODE)
             (staged / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
             _made(folder.parent)
             try:
@@ -117,6 +129,16 @@ class Store:
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as staged:
             staged.write(digest)
         Path(staged.name).replace(folder / _file(uri))
+
+
+def _compile(tree: Path, target: Path) -> None:
+    """Compile an image's Python files once: each container has a copy of them, and would do it again."""
+    for source in tree.rglob("*.py"):
+        found = target / importlib.util.cache_from_source(str(source.relative_to(tree)))
+        # A copy has other times; importing puts the copy's path into tracebacks.
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        with contextlib.suppress(OSError):  # where it was not ours to read, the container says so
+            py_compile.compile(str(source), str(found), quiet=2, invalidation_mode=mode)
 
 
 def _file(uri: str) -> str:

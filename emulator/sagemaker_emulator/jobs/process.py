@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from sagemaker_emulator import children
+from sagemaker_emulator.images import ahead
 from sagemaker_emulator.images.container import Launch
 from sagemaker_emulator.jobs.logs import LogStream
 
@@ -49,7 +50,7 @@ class JobProcess:
     def run(self, max_seconds: float, grace_seconds: float) -> Ended:
         """Run to the end, a stop, or the time limit; nothing of its group is left afterwards."""
         try:
-            child = children.start(self._command(), self._launch.cwd, self._launch.env, subprocess.PIPE)
+            child = self._started()
         except OSError as error:
             self._stream.write([f"exec {self._launch.command[:1]}: {error.strerror}"])
             return Ended(NOT_FOUND)
@@ -69,6 +70,10 @@ class JobProcess:
         pump.join(timeout=DRAIN_SECONDS)
         code = child.returncode if child.returncode >= 0 else 128 - child.returncode
         return Ended(code, stopped=running and self._stop, timed_out=running and not self._stop)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        loaded = ahead.take(self._launch)
+        return loaded or children.start(self._command(), self._launch.cwd, self._launch.env, subprocess.PIPE)
 
     def _command(self) -> list[str]:
         if not self._launch.command:

@@ -1,0 +1,53 @@
+"""What the later steps of an execution will run, loaded while the earlier ones do."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+
+from sagemaker_emulator import seams
+from sagemaker_emulator.executor.definition import Definition, Step
+from sagemaker_emulator.images import ahead
+from sagemaker_emulator.images.ahead import Program
+from sagemaker_emulator.images.store import Image, ImageMissing, Store
+
+
+def begin(definition: Definition) -> list[Program]:
+    """Begin to load what the steps after the first will start; return what is to be dropped at the end.
+
+    What a registered package will serve stays: its endpoint comes after the execution.
+    """
+    found = [(step, *named) for step in definition.steps if (named := _program(step))]
+    later = [(image, item) for step, image, item in found if step is not definition.steps[0]]
+    threading.Thread(target=ahead.load, args=(later,), name="load-ahead", daemon=True).start()
+    return [item for step, _, item in found if step.type != "RegisterModel"]
+
+
+def _program(step: Step) -> tuple[Image, Program] | None:
+    """Return the image and the program that a step starts, where both can be told before it runs."""
+    for uri, words in _named(step):
+        if isinstance(uri, str):
+            with contextlib.suppress(ImageMissing):
+                image = Store(seams.home()).pushed(uri)
+                command = [str(word) for word in words or image.entrypoint]
+                if command[:1] in (["python"], ["python3"]):
+                    command[0] = sys.executable
+                if item := ahead.program(image.digest, command):
+                    return image, item
+    return None
+
+
+def _named(step: Step) -> Iterator[tuple[object, list[object]]]:
+    """Yield the image and the entry point that a step's arguments name."""
+    given = step.arguments
+    if step.type == "Processing":
+        spec = given.get("AppSpecification", {})
+        yield spec.get("ImageUri"), spec.get("ContainerEntrypoint") or []
+    elif step.type == "Training":
+        spec = given.get("AlgorithmSpecification", {})
+        yield spec.get("TrainingImage"), spec.get("ContainerEntrypoint") or []
+    elif step.type == "RegisterModel":
+        for container in given.get("InferenceSpecification", {}).get("Containers", []):
+            yield container.get("Image"), []

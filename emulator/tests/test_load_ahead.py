@@ -1,0 +1,232 @@
+"""A process whose libraries were loaded before its job is, to its program, as any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+import pytest
+from conftest import ended
+from pipelines_by_hand import own_uri
+
+from sagemaker_emulator import children, seams
+from sagemaker_emulator.images import ahead, imports, loading
+from sagemaker_emulator.images.store import Store
+
+GROUP = "/aws/sagemaker/ProcessingJobs"
+DOCKERFILE = "FROM scratch\nWORKDIR /opt/program\nENV PYTHONPATH=/opt/program PYTHONUNBUFFERED=1\nCOPY . .\n"
+# `json.tool` is no library of the image's: numpy is, and a fresh interpreter has it not yet.
+TELLS = """
+import sys
+before = "numpy" in sys.modules
+import numpy
+import json, os
+from near import NAME
+told = {
+    "before": before, "name": __name__, "arguments": sys.argv[1:], "file": __file__, "path": sys.path[0],
+    "cwd": os.getcwd(), "near": NAME, "tmp": os.environ["TMPDIR"], "own": os.environ.get("OWN", ""),
+    "package": __spec__.name, "leader": os.getpgid(0) == os.getpid(), "seed": float(numpy.random.random()),
+}
+print(json.dumps(told))
+"""
+FILES = {"part/__init__.py": "", "part/tells.py": TELLS, "near.py": "NAME = 'near'\n"}
+COMMAND = {"ContainerEntrypoint": ["python", "-m", "part.tells"], "ContainerArguments": ["--in", "/opt/ml/x"]}
+
+
+@pytest.fixture
+def loaded(make_image):
+    """Return a maker of images with one program for which libraries are loaded already."""
+
+    def make(module="part.tells", **files):
+        uri = make_image(dockerfile=DOCKERFILE, files=FILES | files)
+        image = Store(seams.home()).pushed(uri)
+        program = ahead.Program(image.digest, module)
+        ahead.load([(image, program)])
+        return uri, program
+
+    return make
+
+
+def told(log_lines, job):
+    """Return what a job's program says of itself."""
+    (line,) = log_lines(GROUP, job)
+    return json.loads(line)
+
+
+def test_a_program_finds_the_same_as_in_a_fresh_interpreter(process, loaded, log_lines, unique):
+    uri, _ = loaded()
+    spec = {"ImageUri": uri, **COMMAND}
+    for name in (f"{unique}-a", f"{unique}-b"):  # the second one has nothing to take
+        job = process(uri, ProcessingJobName=name, AppSpecification=spec)
+        assert job["ProcessingJobStatus"] == "Completed"
+    first, second = (told(log_lines, name) for name in (f"{unique}-a", f"{unique}-b"))
+    assert (first.pop("before"), second.pop("before")) == (True, False)
+    assert first.pop("seed") != second.pop("seed")
+    own = [
+        {key: str(value).replace(name, "") for key, value in each.items()}
+        for each, name in ((first, f"{unique}-a"), (second, f"{unique}-b"))
+    ]
+    assert own[0] == own[1]
+    assert first["name"] == "__main__"
+    assert first["leader"]
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "PYTHONHASHSEED"])
+def test_what_is_read_outside_of_python_makes_a_fresh_interpreter(process, loaded, log_lines, unique, name):
+    uri, _ = loaded()
+    process(uri, AppSpecification={"ImageUri": uri, **COMMAND}, Environment={name: "1"})
+    assert told(log_lines, unique)["before"] is False
+
+
+def test_any_other_variable_does_not(process, loaded, log_lines, unique):
+    uri, _ = loaded()
+    process(uri, AppSpecification={"ImageUri": uri, **COMMAND}, Environment={"OWN": "1"})
+    assert (told(log_lines, unique)["before"], told(log_lines, unique)["own"]) == (True, "1")
+
+
+def test_a_variable_that_a_library_read_while_it_was_loaded_counts(tmp_path, monkeypatch):
+    (tmp_path / "a_library.py").write_text("import os\nTHEN = os.environ.get('A_SWITCH')\nprint('loud')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(loading, "_read", set())
+    loading.load(["a_library", "no_such_library"])
+    assert loading.differs({}, {"A_SWITCH": "on"})
+    assert not loading.differs({"A_SWITCH": "on"}, {"A_SWITCH": "on", "ANOTHER": "1"})
+
+
+def test_an_exit_code_and_a_traceback_are_the_programs(process, loaded, log_lines, unique):
+    uri, _ = loaded(**{"part/tells.py": "import numpy\nprint('first')\nraise SystemExit(3)\n"})
+    job = process(uri, AppSpecification={"ImageUri": uri, **COMMAND})
+    assert job["FailureReason"].endswith("exit code: 3")
+    uri, _ = loaded(**{"part/tells.py": "import numpy\n\n\ndef fails():\n    1 / 0\n\n\nfails()\n"})
+    job = process(uri, ProcessingJobName=f"{unique}-b", AppSpecification={"ImageUri": uri, **COMMAND})
+    lines = log_lines(GROUP, f"{unique}-b")
+    assert job["FailureReason"].endswith("exit code: 1")
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert any("/opt/program/part/tells.py" in line and "line 5" in line for line in lines)
+
+
+def test_it_is_stopped_as_any_other(aws, process, loaded, unique):
+    uri, _ = loaded(**{"part/tells.py": "import numpy, time\nprint('up')\ntime.sleep(60)\n"})
+    process(uri, wait=False, AppSpecification={"ImageUri": uri, **COMMAND})
+    time.sleep(0.5)
+    aws.sagemaker.stop_processing_job(ProcessingJobName=unique)
+    job = ended(lambda: aws.sagemaker.describe_processing_job(ProcessingJobName=unique))
+    assert job["ProcessingJobStatus"] == "Stopped"
+
+
+def test_processes_that_it_starts_find_its_program(process, loaded, log_lines, unique):
+    text = """
+import multiprocessing
+import numpy
+
+def double(number):
+    return 2 * number
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(double, [1, 2]))
+"""
+    uri, _ = loaded(**{"part/tells.py": text})
+    process(uri, AppSpecification={"ImageUri": uri, **COMMAND})
+    assert log_lines(GROUP, unique) == ["[2, 4]"]
+
+
+def test_what_died_while_it_waited_is_replaced_by_a_fresh_one(process, loaded, log_lines, unique):
+    uri, program = loaded()
+    child = ahead._waiting[program].child
+    child.kill()
+    child.wait()
+    assert process(uri, AppSpecification={"ImageUri": uri, **COMMAND})["ProcessingJobStatus"] == "Completed"
+    assert told(log_lines, unique)["before"] is False
+
+
+def test_while_a_step_runs_the_next_ones_are_loaded_and_nothing_stays(aws, make_image, log_lines, unique):
+    uri = make_image(dockerfile=DOCKERFILE, files=FILES)
+    before = children.living()
+    waits = "import sys, time; time.sleep(2); sys.exit(int(sys.argv[1]))"
+
+    def step(name, command, **more):
+        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        arguments = {
+            "RoleArn": "arn:aws:iam::123456789012:role/any",
+            "AppSpecification": {"ImageUri": uri, "ContainerEntrypoint": command},
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "out",
+                        "S3Output": {
+                            "S3Uri": own_uri(name),
+                            "LocalPath": "/opt/ml/processing/out",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+        }
+        return {"Name": name, "Type": "Processing", "Arguments": arguments, **more}
+
+    for code in ("0", "1"):
+        steps = [
+            step("First", ["python", "-c", waits, code]),
+            step("Second", ["python", "-m", "part.tells"], DependsOn=["First"]),
+        ]
+        name = f"{unique}-{code}"
+        aws.sagemaker.create_pipeline(
+            PipelineName=name,
+            ClientRequestToken=name + "0" * 32,
+            RoleArn="arn:aws:iam::123456789012:role/any",
+            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": steps}),
+        )
+        arn = aws.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            ran = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+            if ran["PipelineExecutionStatus"] != "Executing":
+                break
+            time.sleep(0.05)
+        assert ran["PipelineExecutionStatus"] == ("Succeeded" if code == "0" else "Failed")
+        if code == "0":
+            ran_steps = aws.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
+            (second,) = (each for each in ran_steps["PipelineExecutionSteps"] if each["StepName"] == "Second")
+            job = second["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[1]
+            assert told(log_lines, job)["before"] is True
+    deadline = time.monotonic() + 10
+    while children.living() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children.living() <= before
+
+
+def test_switched_off_nothing_is_loaded_ahead(loaded, monkeypatch):
+    monkeypatch.setenv(ahead.VARIABLE, "0")
+    _, program = loaded()
+    assert program not in ahead._waiting
+
+
+def test_libraries_are_read_from_the_source_in_the_order_of_the_program(tmp_path):
+    files = {
+        "own/__init__.py": "import zlib\nimport yaml\n",
+        "own/first.py": "import boto3\nfrom own import second\nimport requests\n",
+        "own/second.py": "from werkzeug.serving import make_server\nfrom .first import x\n"
+        "def later():\n    import torch\n",
+        "own/main.py": "from __future__ import annotations\nimport os\nimport own.first as it\n",
+        "own/broken.py": "def (:\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    wanted = ["boto3", "yaml", "werkzeug.serving", "werkzeug.serving.make_server", "requests"]
+    found = imports.libraries(tmp_path, "own.main")
+    assert sorted(found) == sorted(wanted)
+    assert found.index("boto3") < found.index("werkzeug.serving") < found.index("requests")
+    assert imports.libraries(tmp_path, "own.broken") == []
+    assert imports.libraries(tmp_path, "no.such") == []
+
+
+def test_a_command_that_is_no_python_module_is_no_program():
+    assert ahead.program("digest", [sys.executable, "-c", "1"]) is None
+    assert ahead.program("digest", ["sh", "-m", "x"]) is None
+    assert ahead.program("", [sys.executable, "-m", "x"]) is None
+    assert os.environ.get(ahead.VARIABLE) != "0"
