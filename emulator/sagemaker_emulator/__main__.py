@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from sagemaker_emulator import command, daemon, server
+    from sagemaker_emulator import command, daemon, listening
 
     words = args.rest[1:] if args.rest[:1] == ["--"] else args.rest
     if not words:
@@ -53,7 +53,7 @@ def _run(args: argparse.Namespace) -> int:
         return 2
     try:
         return command.run(words, args.port, args.home, args.region)
-    except server.PortTaken:
+    except listening.PortTaken:
         return daemon.port_taken(args.port)
 
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 
 # Runs in its own interpreter with next to nothing imported; it starts in 20 ms. A killed process may still
 # write for a moment, hence the second try at a folder.
@@ -162,4 +162,4 @@ def _dismiss_guardian() -> None:
         guardian.wait()
 
 
-seams.at_shutdown(stop_all)
+endings.at_shutdown(stop_all)

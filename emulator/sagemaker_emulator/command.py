@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from sagemaker_emulator import children, environment, server
+from sagemaker_emulator import children, environment, listening
 
 INTERRUPTED = 130
 
@@ -28,13 +29,17 @@ def run(command: list[str], port: int, home: Path | None, region: str | None) ->
 
     Raises PortTaken.
     """
+    listener = listening.bind(port)
     with _folder(home) as folder:
         os.environ["SAGEMAKER_EMULATOR_HOME"] = str(folder)
-        with server.running(port) as url:
-            return _run_child(command, environment.child(url, folder, region))
+        env = environment.child(listening.url(listener), folder, region)
+        return _run_child(command, env, lambda child: _served(child, listener))
 
 
-def _run_child(command: list[str], env: dict[str, str]) -> int:
+def _run_child(
+    command: list[str], env: dict[str, str], wait: Callable[[subprocess.Popen[bytes]], int]
+) -> int:
+    """Start the command and `wait` for it; pass signals on."""
     own_group = not _on_terminal()
     received: list[int] = []
     child: subprocess.Popen[bytes] | None = None
@@ -59,9 +64,11 @@ def _run_child(command: list[str], env: dict[str, str]) -> int:
         children.watch(child.pid)
         for number in received:  # arrived between the handler's birth and the child's
             _signal(child.pid, number)
-    code = child.wait()
-    if own_group:
-        children.unwatch(child.pid)
+    try:
+        code = wait(child)
+    finally:
+        if own_group:
+            children.unwatch(child.pid)
     if received:
         return INTERRUPTED if received[0] == signal.SIGINT else 128 + received[0]
     return code if code >= 0 else 128 - code
@@ -73,6 +80,18 @@ def _on_terminal() -> bool:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False
+
+
+def _served(child: subprocess.Popen[bytes], listener: socket.socket) -> int:
+    """Be the emulator until the child has ended; return how. What it asks while moto is imported waits."""
+    try:
+        from sagemaker_emulator import server  # here: while the child imports its own libraries
+
+        with server.running(listener):
+            return child.wait()
+    except BaseException:
+        child.kill()
+        raise
 
 
 def _signal(group: int, number: int) -> None:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from sagemaker_emulator import environment, server
+from sagemaker_emulator import environment, listening
 
 STOP_SECONDS = 20.0  # shutdown asks jobs and endpoints to end first, and they have their grace
 
@@ -84,13 +84,17 @@ def serve(port: int, home: Path, region: str | None) -> int:
             print("locked", flush=True)
             return 1
         try:
-            with server.running(port) as url:
+            listener = listening.bind(port)
+        except listening.PortTaken:
+            print("taken", flush=True)
+            return port_taken(port)
+        from sagemaker_emulator import server  # and with it moto, which takes a second
+
+        try:
+            with server.running(listener) as url:
                 _write_state(home, url, region)
                 print(f"up at {url}", flush=True)
                 server.wait_for_signal(stop)
-        except server.PortTaken:
-            print("taken", flush=True)
-            return port_taken(port)
         finally:
             for name in ("env", "state.json"):
                 (home / name).unlink(missing_ok=True)
@@ -101,7 +105,7 @@ def port_taken(port: int) -> int:
     """Say that the port is taken and what to do, in four lines; return the exit code 5."""
     print(
         f"✗ E509 port {port} is taken\n"
-        f"  {server.HOST}:{port}\n"
+        f"  {listening.HOST}:{port}\n"
         f"  another program listens there, perhaps an emulator started elsewhere\n"
         f"  stop that program, or choose another port with --port",
         file=sys.stderr,

@@ -18,7 +18,7 @@ How to wrap a method of moto's SageMakerModelBackend (called by moto's own code 
 How to wrap any other function or method of moto: @seams.wrap("moto.s3.models", "FakeBucket.get_permission").
 
 `call.backend` is moto's SageMakerModelBackend of the caller's account and region. A module registers by being
-imported; `MODULES` below names the ones that `install()` imports. `seams.at_shutdown(function)` runs
+imported; `MODULES` below names the ones that `install()` imports. `endings.at_shutdown(function)` runs
 `function()` when the emulator stops, newest first: end your processes and threads there. `seams.home()` is
 the state folder (images/, jobs/, ...; make your own subfolder). `seams.client("sagemaker", region)` is a
 boto3 client of the emulator itself, as whom the thread is `acting`. `seams.url()` is its address. All of it
@@ -117,7 +117,6 @@ _operations: dict[tuple[str, str], Handler] = {}
 _wraps: dict[tuple[str, str], Callable[..., Any]] = {}
 _originals: dict[tuple[str, str], Callable[..., Any]] = {}
 _checks: list[Check] = []
-_shutdown: list[Callable[[], None]] = []
 _where: dict[str, str] = {}
 _client_lock = threading.Lock()
 _thread = threading.local()
@@ -164,12 +163,6 @@ def before_each(check: Check) -> Check:
     """Run `check` before every operation registered here; it raises AwsError to refuse."""
     _checks.append(check)
     return check
-
-
-def at_shutdown(function: Callable[[], None]) -> Callable[[], None]:
-    """Run `function` when the emulator stops, newest first."""
-    _shutdown.append(function)
-    return function
 
 
 def original(call: Call) -> Any:
@@ -309,15 +302,6 @@ def _install_new() -> None:
     for key in [key for key in _wraps if key not in _installed]:
         _install_wrap(*key, _wraps[key])
         _installed.add(key)
-
-
-def shutdown() -> None:
-    """Run what `at_shutdown` collected; one that fails does not keep the others from running."""
-    for step in reversed(_shutdown):
-        try:
-            step()
-        except Exception:
-            log.exception("event=shutdown_step_failed")
 
 
 def _response_class(service: str) -> type[BaseResponse]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,16 +14,11 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from sagemaker_emulator import environment, seams
+from sagemaker_emulator import endings, environment, listening, seams
 from sagemaker_emulator.faults import routes, wire
 
-HOST = "127.0.0.1"
 MOST_HOSTS = 1000  # remembered: services and regions are fewer, but a client may send any Host
 log = logging.getLogger(__name__)
-
-
-class PortTaken(Exception):
-    """Another process listens on the port that was asked for."""
 
 
 class Unserved(Exception):
@@ -42,16 +35,16 @@ class QuietHandler(MotoRequestHandler):
 
 
 class Server(ThreadedMotoServer):
-    """Moto's threaded server on a socket that we bound, so that a taken port is an error we can word."""
+    """Moto's threaded server on a socket that is bound before."""
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(ip_address=HOST, port=port, verbose=False)
-        self._socket = _bind(port)
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(ip_address=listening.HOST, port=0, verbose=False)
+        self._socket = listener
 
     def _server_entry(self) -> None:
         app = Application(_create_app)
         self._server = make_server(
-            HOST, 0, app, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
+            listening.HOST, 0, app, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
         )
         self._server.daemon_threads = True
         self._server_ready_event.set()
@@ -60,7 +53,7 @@ class Server(ThreadedMotoServer):
     @property
     def url(self) -> str:
         """Return where it listens."""
-        return f"http://{HOST}:{self._socket.getsockname()[1]}"
+        return listening.url(self._socket)
 
     def stop(self) -> None:
         """Stop listening and give the port back."""
@@ -131,20 +124,20 @@ class Application(DomainDispatcherApplication):
 
 
 @contextlib.contextmanager
-def running(port: int = 0) -> Iterator[str]:
+def running(listener: socket.socket | None = None) -> Iterator[str]:
     """Run the emulator in this process and yield its URL; everything it started has ended afterwards.
 
-    Raises PortTaken.
+    It listens on `listener`, else on a port of its own.
     """
     with environment.cleared():
         seams.install()
-        server = Server(port)
+        server = Server(listener or listening.bind(0))
         seams.set_url(server.url)
         server.start()
         try:
             yield server.url
         finally:
-            seams.shutdown()
+            endings.shutdown()
             server.stop()
 
 
@@ -157,18 +150,3 @@ def wait_for_signal(stop: threading.Event) -> None:
 def _create_app(service: Any) -> Any:
     seams.prepare(service)
     return create_backend_app(service)
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port) from error
-        raise
-    return listener

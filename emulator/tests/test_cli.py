@@ -148,7 +148,7 @@ def test_a_group_that_has_ended_is_watched_no_more(monkeypatch):
     monkeypatch.setattr(command, "_on_terminal", lambda: False)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        assert command._run_child(["sh", "-c", "true"], dict(os.environ)) == 0
+        assert command._run_child(["sh", "-c", "true"], dict(os.environ), lambda child: child.wait()) == 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 from sagemaker_emulator.policies import Decision, Request
 
 MOST = 100_000
@@ -37,7 +37,7 @@ def listed() -> list[dict[str, Any]]:
         return list(_decisions)
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def clear() -> None:
     """Forget every decision."""
     with _lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 
 MOST = 100_000
 
@@ -52,7 +52,7 @@ def listed() -> list[dict[str, Any]]:
     ]
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def clear() -> None:
     """Forget every call."""
     with _lock:

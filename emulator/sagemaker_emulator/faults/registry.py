@@ -11,7 +11,7 @@ from typing import Any
 from botocore.loaders import Loader
 from moto.core.utils import get_service_model
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 from sagemaker_emulator.faults.identify import know
 
 WIRE = ("throttle", "error", "drop-before", "drop-after", "hang")
@@ -107,7 +107,7 @@ def listed() -> list[dict[str, Any]]:
         return [fault.described() for fault in _faults.values()]
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def clear() -> None:
     """Forget every fault; calls that hang end now."""
     for name in list(_faults):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import acting, clock, seams
+from sagemaker_emulator import acting, clock, endings, seams
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def summary(settings: Settings | None) -> dict[str, Any] | None:
     }
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def finish() -> None:
     """Write what waits and end the thread; the server still answers at this moment."""
     _stop.set()

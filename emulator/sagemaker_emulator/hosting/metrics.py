@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from sagemaker_emulator import clock, seams
+from sagemaker_emulator import clock, endings, seams
 from sagemaker_emulator.monitoring import data
 from sagemaker_emulator.monitoring.data import Metric, Sample
 
@@ -126,7 +126,7 @@ def _hand_over(stop: threading.Event) -> None:
             log.exception("event=metrics_lost")
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def stop() -> None:
     """Stop handing over; the emulator ends."""
     global _stop

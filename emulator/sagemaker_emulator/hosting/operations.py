@@ -6,7 +6,7 @@ import copy
 import threading
 from typing import Any
 
-from sagemaker_emulator import seams, tags
+from sagemaker_emulator import endings, seams, tags
 from sagemaker_emulator.hosting import configs, deployments, names, scaling
 from sagemaker_emulator.hosting.endpoint import AT_REST, Endpoint
 from sagemaker_emulator.listing import page
@@ -127,7 +127,7 @@ def get(call: Call, name: str) -> Endpoint:
 
 def _keep(endpoint: Endpoint) -> None:
     if not _living:
-        seams.at_shutdown(_end_all)
+        endings.at_shutdown(_end_all)
     _living.add(endpoint)
 
 

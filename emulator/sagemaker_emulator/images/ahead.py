@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagemaker_emulator import children, seams
+from sagemaker_emulator import children, endings, seams
 from sagemaker_emulator.images import container, imports, loading
 from sagemaker_emulator.images.container import Launch
 from sagemaker_emulator.images.store import Image
@@ -107,6 +107,6 @@ def _load(image: Image, files: Path, item: Program) -> None:
         ours.recv(1)
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def _drop_all() -> None:
     drop(list(_waiting))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings, seams
 from sagemaker_emulator.jobs.job import Job
 
 _lock = threading.Lock()
@@ -48,7 +48,7 @@ def wait(arn: str, timeout_seconds: float | None = None) -> Job:
     return job
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def stop_all() -> None:
     """Ask every running job to stop; their processes get what grace the shutdown leaves them."""
     with _lock:

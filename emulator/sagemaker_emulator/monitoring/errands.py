@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def _work() -> None:
             log.exception("event=errand_failed")
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def stop() -> None:
     """Do what is waiting, then end the thread."""
     if _thread is not None and _thread.is_alive():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import endings
 from sagemaker_emulator.monitoring import definitions
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def _look(refresh: Refresh) -> None:
             return
 
 
-@seams.at_shutdown
+@endings.at_shutdown
 def stop() -> None:
     """Stop looking; the emulator ends."""
     global _thread
