@@ -94,7 +94,7 @@ def _load(image: Image, files: Path, item: Program) -> None:
     modules = imports.libraries(files / image.workdir.lstrip("/"), item.module)
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, loading.__file__, str(theirs.fileno()), *modules]
+        command = [sys.executable, loading.__file__, str(theirs.fileno()), item.module, *modules]
         env = container.environment(image)
         try:
             child = children.start(command, seams.home(), env, subprocess.PIPE, pass_fds=(theirs.fileno(),))

@@ -1,6 +1,6 @@
 """Run by its own interpreter: load libraries, wait to be told which container to be, then be it.
 
-In:   argv[1] a socket's descriptor, argv[2:] modules; on the socket, later, one JSON object:
+In:   argv[1] a socket's descriptor, argv[2] what it is for (`ps` shows it), argv[3:] modules; on the socket, later, one JSON object:
       {"env": {...}, "cwd": "...", "module": "package.module", "arguments": [...]}, or nothing at its end
 Out:  `python -m module arguments`, with that environment, in that folder
 
@@ -32,7 +32,7 @@ _read: set[str] = set()
 def main() -> None:
     """Load, wait, become."""
     line, before = socket.socket(fileno=int(sys.argv[1])), dict(os.environ)
-    load(sys.argv[2:])
+    load(sys.argv[3:])
     with line, line.makefile("rb") as told:
         with contextlib.suppress(OSError):  # who waits for it may have left
             line.send(b".")
