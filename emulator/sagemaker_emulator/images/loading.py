@@ -1,6 +1,7 @@
 """Run by its own interpreter: load libraries, wait to be told which container to be, then be it.
 
-In:   argv[1] a socket's descriptor, argv[2] what it is for (`ps` shows it), argv[3:] modules; on the socket, later, one JSON object:
+In:   argv[1] a socket's descriptor, argv[2] the program that it is for (`ps` shows it), argv[3:] modules;
+      on the socket, later, one JSON object:
       {"env": {...}, "cwd": "...", "module": "package.module", "arguments": [...]}, or nothing at its end
 Out:  `python -m module arguments`, with that environment, in that folder
 

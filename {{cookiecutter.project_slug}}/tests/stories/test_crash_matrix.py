@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sagemaker_gitops import aws
 
-from tests.stories.crash import matrix
+from tests.stories.crash import kills, matrix
 from tests.stories.crash.calls import Place, kept, placed
 from tests.stories.crash.case import Case
 
@@ -48,6 +48,15 @@ def test_a_dozen_faults_cost_neither_a_release_nor_an_answer() -> None:
 def test_no_call_of_a_release_may_cost_the_release_or_an_answer() -> None:
     outcomes = matrix.run_whole("", matrix.SITES)
     assert len(outcomes) > 300  # else the record was not of a whole release
+    lost = [str(outcome) for outcome in outcomes if outcome.lost]
+    assert not lost, "\n".join(lost)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_runner_that_is_killed_at_any_moment_costs_neither_the_release_nor_an_answer() -> None:
+    outcomes = kills.run_all(kills.TIMES, kills.SEED, kills.SITES)
+    assert len(outcomes) == kills.TIMES
     lost = [str(outcome) for outcome in outcomes if outcome.lost]
     assert not lost, "\n".join(lost)
 

@@ -21,7 +21,7 @@ def processes_of(folder: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it ended, or is not ours
-            if process.pid != os.getpid() and str(folder) in str(process.environ()):
+            if process.pid != os.getpid() and str(folder) in f"{process.environ()} {process.cwd()}":
                 found.append(" ".join(process.cmdline()))
     return found
 

@@ -42,7 +42,7 @@ class Case:
 class Outcome:
     """How a case ended."""
 
-    case: Case
+    case: object  # its text names it
     verdict: str
     code: int = 0
     first: str = ""  # line of the message

@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ KINDS = ("throttle", "error", "drop-before", "drop-after", "hang")
 FOR_GOOD = ("throttle", "error")
 TRIES = 3  # where a loop had fewer looks than when it was recorded
 SITES = 6  # at once: most of a release is waiting
+Attempt = Callable[[Site, Any, dict[str, Any]], Outcome]
 BATCH = 40  # cases after which a site is replaced: lists of what is over grow
 
 
@@ -90,7 +91,7 @@ def attempt(site: Site, case: Case, wanted: dict[str, Any]) -> Outcome:
     return outcome
 
 
-def run_on_one(todo: Any, out: Any) -> None:
+def run_on_one(todo: Any, out: Any, attempt: Attempt) -> None:
     """Run cases on a site of their own, so many that it stays quick, or until something is lost on it."""
     parent = multiprocessing.parent_process()
     assert parent, "a site has a process of its own"
@@ -110,8 +111,8 @@ def run_on_one(todo: Any, out: Any) -> None:
                 return
 
 
-def run_all(chosen: list[Case], at_once: int) -> Iterator[Outcome]:
-    """Yield the outcome of each case as it comes."""
+def run_all(chosen: Sequence[Any], at_once: int, attempt: Attempt = attempt) -> Iterator[Outcome]:
+    """Yield the outcome of each case as it comes; `attempt` runs one on a site."""
     context, running, left = multiprocessing.get_context("spawn"), [], len(chosen)
     with context.Manager() as shared:
         todo, out = shared.Queue(), shared.Queue()
@@ -120,7 +121,7 @@ def run_all(chosen: list[Case], at_once: int) -> Iterator[Outcome]:
         while left:
             running = [process for process in running if process.is_alive()]
             while len(running) < min(at_once, todo.qsize()):
-                process = context.Process(target=run_on_one, args=(todo, out))
+                process = context.Process(target=run_on_one, args=(todo, out, attempt))
                 process.start()
                 running.append(process)
             assert running or not out.empty(), "the sites have ended before their cases"

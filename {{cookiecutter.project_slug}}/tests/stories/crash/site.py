@@ -33,6 +33,7 @@ class Site:
         self.endpoint = f"{world.slug}-production"
         self.client = Client(world.aws("sagemaker-runtime"), self.endpoint)
         self.seen: list[Place] = []  # the calls of the last release
+        self.length = 0.0  # seconds of a release by processes; measured where it is needed
 
     def verb(self, *words: str) -> Ended:
         """Run a verb in this process: what a terminal would show, and its exit code."""
