@@ -49,7 +49,7 @@ def refuse_aws() -> None:
 
 def rehearse(run: Run, base: str = "") -> None:
     """Release the working tree where nothing can be harmed."""
-    run.settings = sampled(run.settings)
+    lock, run.settings = run.settings.data.lock, sampled(run.settings)
     work = tree.read(run.settings)
     if base:
         refuse_unknown(base, work.root)
@@ -59,6 +59,7 @@ def rehearse(run: Run, base: str = "") -> None:
     data.check(work.lock, work.root, Story(Console(quiet=True)))
     if base:
         release_base(run, base, work.root)
+        run.stands_for = stands_for(work.root / BASE, lock)
     with run.story.step("stack") as step:
         network.apply(run, step)
     with run.story.step("image") as step:
@@ -120,6 +121,17 @@ def release_base(run: Run, commit: str, root: Path) -> None:
                 "failed",
                 f"{names.short(parted)} cannot be released itself: {why[:160]}",
             )
+
+
+def stands_for(base: Path, lock: str) -> dict[str, str]:
+    """Return which release of the locked data the base's own stands for: that one a waiver names."""
+    story = base / "build/local-test.json"
+    if not (story.is_file() and (base / lock).is_file()):
+        return {}
+    ids = json.loads(story.read_text("utf-8")).get("ids") or {}
+    if not ids:
+        return {}
+    return {ids["release_id"]: tree.release_id(ids["code_id"], data.read_lock(base / lock).snapshot_id())}
 
 
 def failed(root: Path, *verb: str) -> str:

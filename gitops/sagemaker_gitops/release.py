@@ -207,7 +207,8 @@ def champion(run: Run, prefix: str) -> str:
     """
     best = run.serving() or next(iter(registry.approved(run.aws, run.stack.group)), None)
     uri = f"{prefix}/champion/{best.version if best else 'none'}"
-    facts = {"package": best.arn if best else None, "release_id": best.release_id if best else None}
+    release_id = run.stands_for.get(best.release_id, best.release_id) if best else None
+    facts = {"package": best.arn if best else None, "release_id": release_id}
     if best:
         # A candidate is compared with what was proven, nothing else.
         proof.of_archive(run.aws, best, "have another champion: python -m pipelines rollback")

@@ -60,12 +60,8 @@ class Results:
             return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":
             verdict = self.evaluation["verdict"]
-            bar = (
-                "absolute bar, first release"
-                if verdict["first_release"]
-                else "not clearly worse than the champion"
-            )
-            return _verdict(self.evaluation), bar if verdict["accepted"] else verdict["reasons"][0]
+            note = _passed(verdict) if verdict["accepted"] else verdict["reasons"][0]
+            return _verdict(self.evaluation), note
         return "done", ""
 
     def facts(self) -> dict[str, Any]:
@@ -103,6 +99,14 @@ def _verdict(report: dict[str, Any]) -> str:
     return "done" if report["verdict"]["accepted"] else "refused"
 
 
+def _passed(verdict: dict[str, Any]) -> str:
+    """Return what a model was measured by that the gate has accepted."""
+    if waived := verdict.get("waived"):
+        return f"absolute bar alone, {waived}"
+    first = verdict["first_release"]
+    return "absolute bar, first release" if first else "not clearly worse than the champion"
+
+
 def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
     """Return the refusal of data: first reason in full, others by code and column. Keys and counts only."""
     first, *others = reasons
@@ -124,10 +128,17 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     first, *others = verdict["reasons"] or ["no reason given"]
     champion = "" if verdict.get("first_release") else ", the champion serves"
     more = f" And {len(others) - 1} more in that report." if others[1:] else ""
+    kept = f"nothing was registered{champion}"
+    todo = f"change model or data, or [gate] in mlops.toml; {kept}"
+    if line := verdict.get("waiver_line"):
+        todo = f"""{kept}; bring the data back, or let the absolute bar alone decide: write what follows below
+            [gate] in mlops.toml, as its only waiver, run python -m pipelines definition --write and have both
+            reviewed: {line}"""
+        todo = " ".join(todo.split())
     return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
         {uri}{_here("evaluation.json")}
         {others[0] + more if others else "that is the only reason"}
-        change model or data, or [gate] in mlops.toml; nothing was registered{champion}""")
+        {todo}""")
 
 
 def _here(name: str) -> str:

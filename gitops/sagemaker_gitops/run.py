@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sagemaker_gitops import accounts, errors, names, registry, report, stack
@@ -29,6 +29,7 @@ class Run:
     settings: Settings
     story: Story
     words: tuple[str, ...] = ()  # as the user typed them
+    stands_for: dict[str, str] = field(default_factory=dict)  # a release of a sample: that of the locked data
 
     @cached_property
     def connection(self) -> tuple[Aws, str]:

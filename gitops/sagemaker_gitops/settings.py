@@ -9,10 +9,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
@@ -81,6 +83,41 @@ class Training(Table):
         return self
 
 
+class Waiver(Table):
+    """Which champion a candidate need not be compared with, where the data no longer holds what it needs."""
+
+    LONGEST_DAYS: ClassVar[int] = 90  # ahead: what lasts longer is a rule and no exception
+
+    champion: str  # its release's id, or the beginning of it
+    until: date  # the last day on which it holds, in UTC
+    reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _until_is_a_date(cls, given: Any) -> Any:
+        if isinstance(given, dict) and type(given.get("until", date.min)) is not date:
+            raise ValueError("until|a date without quotation marks, such as 2030-01-31")
+        return given
+
+    @model_validator(mode="after")
+    def _one_champion_and_a_reason(self) -> Waiver:
+        if not re.fullmatch(r"[0-9a-f]{12,64}", self.champion):
+            raise ValueError("champion|a release's id: 12 to 64 of 0-9 and a-f")
+        # It becomes a part of a job's argument, of which SageMaker takes 256 characters on one line.
+        whole = self.reason.strip() and self.reason.isprintable() and not {*'"\\'} & {*self.reason}
+        if not whole or len(self.reason) > 120:
+            raise ValueError("reason|one line of 1 to 120 characters, no quotation mark or backslash in it")
+        return self
+
+    def spent(self, today: date) -> str:
+        """Return why it holds for no champion on this day, whichever serves; nothing where it may hold."""
+        if self.until < today:
+            return f"ended on {self.until}"
+        if self.until > today + timedelta(days=self.LONGEST_DAYS):
+            return f"lasts until {self.until}: {self.LONGEST_DAYS} days ahead is the most"
+        return ""
+
+
 class Gate(Table):
     """What a candidate must reach; evaluation applies it, the pipeline's condition reads the verdict."""
 
@@ -92,6 +129,7 @@ class Gate(Table):
     slice_max_regression: Drop
     slice_min_rows: Amount = 200
     slice_min_positives: Amount = 40
+    waiver: Waiver | None = None
 
 
 class Job(Table):
@@ -255,7 +293,8 @@ def _known(kind: type[Settings], path: list[str]) -> list[str]:
     """Return the keys of the table at `path`."""
     table: Any = kind
     for part in path:
-        table = next(
+        told: Any = next(
             field.annotation for name, field in table.model_fields.items() if part in (name, field.alias)
         )
+        table = next(iter(get_args(told)), told)  # of a table that may be left out: the table
     return [field.alias or name for name, field in table.model_fields.items()]

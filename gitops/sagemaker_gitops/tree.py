@@ -54,7 +54,12 @@ def read(settings: Settings, root: Path = Path()) -> Tree:
 def ids(settings: Settings, lock: Lock, root: Path) -> Ids:
     """Return the ids of the working tree."""
     code, snapshot = code_id(settings, root), lock.snapshot_id()
-    return Ids(code, snapshot, hashlib.sha256(f"{code}:{snapshot}".encode()).hexdigest(), commit_sha(root))
+    return Ids(code, snapshot, release_id(code, snapshot), commit_sha(root))
+
+
+def release_id(code: str, snapshot: str) -> str:
+    """Return the id of the release that this code makes of this data."""
+    return hashlib.sha256(f"{code}:{snapshot}".encode()).hexdigest()
 
 
 def code_id(settings: Settings, root: Path) -> str:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from doubles.aws import make_run, packages
-from sagemaker_gitops import registry, rehearsal
+from sagemaker_gitops import data, registry, rehearsal, tree
 from sagemaker_gitops.errors import SettingsError
 
 
@@ -41,6 +41,24 @@ def test_what_git_has_whole_is_taken_itself(root, make_settings):
 def test_without_a_sample_the_lock_stays_and_its_error_names_the_file(root, make_settings):
     (root / "sample.lock").unlink()
     assert rehearsal.sampled(make_settings(), root).data.lock == "data.lock"
+
+
+def test_a_base_on_the_sample_stands_for_its_release_on_the_locked_data(root, make_settings):
+    """A waiver names the champion that production serves, also on a runner that cannot have its data."""
+    (root / "build").mkdir()
+    ids = {"release_id": "5a" * 32, "code_id": "c0" * 32}
+    (root / "build/local-test.json").write_text(json.dumps({"ids": ids}))
+    real = tree.release_id("c0" * 32, data.read_lock(root / "data.lock").snapshot_id())
+    assert rehearsal.stands_for(root, "data.lock") == {"5a" * 32: real}
+    assert real != tree.release_id("c0" * 32, data.read_lock(root / "sample.lock").snapshot_id())
+
+
+@pytest.mark.parametrize("story", [None, {}, {"ids": None}], ids=["no run", "nothing told", "no ids"])
+def test_a_base_that_was_not_released_stands_for_nothing(root, story):
+    (root / "build").mkdir()
+    if story is not None:
+        (root / "build/local-test.json").write_text(json.dumps(story))
+    assert rehearsal.stands_for(root, "data.lock") == {}
 
 
 def test_a_base_that_git_does_not_know_is_refused(tmp_path):

@@ -284,6 +284,15 @@ def test_the_champions_prefix_exists_also_without_a_champion(make_settings):
     assert json.loads(bucket.objects[uri.removeprefix("s3://bucket/") + "/champion.json"])["package"] is None
 
 
+def test_a_champion_that_stands_for_another_release_is_called_by_that_ones_id(make_settings):
+    bucket = Bucket({"1.tar.gz": ARCHIVE})
+    run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
+    run.stands_for = {"1" * 64: "5e41" * 16}
+    release.champion(run, "s3://bucket/x")
+    told = json.loads(bucket.objects["x/champion/1/champion.json"])
+    assert told["release_id"] == "5e41" * 16
+
+
 def test_the_champions_own_archive_lies_beside_its_name(make_settings):
     bucket = Bucket({"1.tar.gz": ARCHIVE})
     run = make_run(make_settings(), sagemaker=packages("Approved", serving=1), s3=bucket)
@@ -567,6 +576,37 @@ def test_a_refused_model_is_told_by_its_first_reason(value, code):
 def test_where_there_is_no_champion_none_is_said_to_serve(first, ends):
     refused = results.model_refused({"reasons": ["auc is low."], "first_release": first}, "s3://b/e.json")
     assert refused.todo.endswith(ends)
+
+
+LINE = 'waiver = { champion = "5e415e415e41", until = 2030-01-31, reason = "the rows lack the columns age" }'
+
+
+def test_a_refusal_that_a_waiver_would_lift_ends_with_the_line_to_paste():
+    refused = results.model_refused({"reasons": ["It lacks age."], "waiver_line": LINE}, "s3://b/e.json")
+    assert len(refused.lines()) == 4
+    assert refused.todo.startswith("nothing was registered, the champion serves; bring the data back, or ")
+    assert "below [gate] in mlops.toml" in refused.todo
+    assert "python -m pipelines definition --write" in refused.todo
+    assert refused.todo.endswith(f": {LINE}")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "note"),
+    [
+        pytest.param({"first_release": True}, "absolute bar, first release", id="a first release"),
+        pytest.param({"first_release": False}, "not clearly worse than the champion", id="compared"),
+        pytest.param(
+            {"first_release": False, "waived": "waived until 2030-01-31 by mlops.toml: why"},
+            "absolute bar alone, waived until 2030-01-31 by mlops.toml: why",
+            id="waived",
+        ),
+    ],
+)
+def test_the_gates_step_says_what_it_measured_by(verdict, note):
+    judged = json.dumps({"verdict": {"accepted": True} | verdict}).encode()
+    found = results.Results(make_aws(s3=Bucket({"e.json": judged})), "bucket", RELEASE, "e")
+    found.evaluation_uri = "s3://bucket/e.json"
+    assert found.of("Gate") == ("done", note)
 
 
 def test_a_refusal_names_the_copy_that_outlives_an_emulator(make_settings, tmp_path):

@@ -81,6 +81,23 @@ def test_the_page_is_written_with_whatever_was_reached(make_settings, tmp_path, 
     assert "<h2>Steps</h2>" in page(make_settings(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("waived", "words"),
+    [
+        pytest.param(None, "The champion could not be scored.", id="refused"),
+        pytest.param(
+            "waived until 2030-01-31", "absolute bar decides: waived until 2030-01-31.", id="waived"
+        ),
+    ],
+)
+def test_a_champion_without_scores_has_its_place_on_the_page(make_settings, tmp_path, waived, words):
+    verdict = EVALUATION["verdict"] | {"first_release": False, "accepted": bool(waived), "waived": waived}
+    unscored = {"champion": {"package": "p", "error": "no age", "metrics": None}, "verdict": verdict}
+    text = page(make_settings(), tmp_path, **WHOLE | {"evaluation": EVALUATION | unscored})
+    assert words in text
+    assert '<td class="n">–</td>' in text
+
+
 ROLLOUT = {
     "verdict": "rolled back",
     "why": "alarm c-wrong: 1 datapoint <b>",

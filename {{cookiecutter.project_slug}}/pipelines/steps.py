@@ -195,11 +195,13 @@ class Maker:
     def evaluate(self, validate: Any, train: Any) -> Any:
         """Score candidate and champion on the same rows, apply the gate, pack what will be served."""
         policy = self.settings.gate.model_dump(mode="json", exclude_none=True)
+        waiver = policy.pop("waiver", None)  # an argument of its own: SageMaker takes 256 characters of one
+        waived = ["--waiver", as_argument(waiver)] if waiver else []
         return self.processing(
             "Evaluate",
             "training.evaluate",
             self.settings.jobs.evaluate,
-            [*self.columns(), "--policy", json.dumps(policy, separators=(",", ":"))],
+            [*self.columns(), "--policy", as_argument(policy), *waived],
             inputs={
                 "model": train.properties.ModelArtifacts.S3ModelArtifacts,
                 "test": self.output(validate, "test"),
@@ -233,3 +235,8 @@ class Maker:
             customer_metadata_properties=metadata | {"execution_id": self.execution_id},
         )
         return self.sdk.ModelStep(name="Register", step_args=arguments)
+
+
+def as_argument(table: dict[str, Any]) -> str:
+    """Return a table of mlops.toml as one argument of a job: JSON, as short as it goes."""
+    return json.dumps(table, separators=(",", ":"), ensure_ascii=False)

@@ -51,7 +51,8 @@ def assess(
     }
     if champion:
         known = {"package": champion.package, "release_id": champion.release_id}
-        known |= {"error": champion.error or None, "metrics": whole.champion}
+        known |= {"error": champion.error or None, "inputs_missing": champion.inputs_missing}
+        known |= {"metrics": whole.champion}
         document["champion"] = known | ({} if rival is None else _calibrated(task, truth, rival))
     for column in slices if rows.num_rows else ():
         parts, left = read_slices(rows, column, policy.slice_min_rows)

@@ -6,6 +6,7 @@ In:   BASE/processing/input/model/model.tar.gz      the candidate, as training l
 Out:  BASE/processing/output/evaluation/            evaluation.json, golden.json, model_report.html
       BASE/processing/output/artifact/model.tar.gz  what gets registered and served
 Run:  python -m training.evaluate --task binary --label income --key row_id --slices-only sex --policy '{}'
+      [--waiver '{}']
 
 A refused model is an answer, not a failure: the job ends with 0 whenever it could judge. Else it writes one
 message to BASE/output/message and ends with 1. BASE is $SAGEMAKER_BASE_DIR or /opt/ml.
@@ -19,6 +20,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +36,7 @@ from training.golden import golden
 from training.metrics import METRICS, directions
 from training.policy import Policy
 from training.scored import load_candidate, load_champion
+from training.waiver import Waiver
 
 log = logging.getLogger("training.evaluate")
 
@@ -69,7 +72,9 @@ def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
         champion = load_champion(inputs / "champion", Path(scratch) / "champion", rows, candidate.contract)
     truth = read_truth(rows, candidate.contract)
     evaluation = assess(args.policy, rows, args.slices_only, truth, candidate, champion)
-    evaluation["verdict"] = decide(args.policy, evaluation, directions(args.task)).document()
+    today = datetime.now(UTC).date()
+    verdict = decide(args.policy, evaluation, directions(args.task), today, args.waiver)
+    evaluation["verdict"] = verdict.document()
 
     files = {**candidate.files, "golden.json": as_json(golden(candidate.predictor, rows))}
     hashes = {name: archive.sha256(content) for name, content in sorted(files.items())}
@@ -102,9 +107,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--key", required=True)
     parser.add_argument("--slices-only", default="", help="columns with commas between them")
     parser.add_argument("--policy", required=True, help="[gate] of mlops.toml as JSON")
+    parser.add_argument("--waiver", default="", help="[gate.waiver] as JSON")
     args = parser.parse_args(argv)
     args.slices_only = [name for name in args.slices_only.split(",") if name]
-    args.policy = Policy.parse(args.policy)
+    args.policy, args.waiver = Policy.parse(args.policy), Waiver.parse(args.waiver)
     return args
 
 

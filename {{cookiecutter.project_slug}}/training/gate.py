@@ -3,7 +3,8 @@
 The rules, all of which must hold; "at least" and "at most" include the threshold itself:
 
 bar            The metric is at least `minimum` (at most `maximum` where lower is better).
-champion       The champion, if there is one, could be scored on the same rows.
+champion       The champion, if there is one, could be scored on the same rows. Where they do not hold what it
+               needs, a waiver (waiver.py) about this champion, not expired, lets the bar alone decide.
 loss           Refused when the metric lost more than `max_regression` against the champion *and* the 95 %
                interval of the paired difference lies wholly on the worse side. A loss within the tolerance
                is a tie; a larger one that chance explains is not held against the candidate by this rule,
@@ -24,10 +25,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from training.figures import figure, interval, number, spread
 from training.policy import Policy
+from training.waiver import Excuse, Waiver, excuse, unscored
 
 SLACK = 1e-9  # 0.91 - 0.912 is not exactly -0.002 in binary; a threshold must not hang on that
 Document = Mapping[str, Any]  # evaluation.json, or a part of it
@@ -51,6 +54,8 @@ class Verdict:
 
     rules: tuple[Rule, ...]
     first_release: bool
+    waived: str = ""  # until when and why the champion was not compared with
+    waiver_line: str = ""  # of [gate] in mlops.toml: what would let the absolute bar decide
 
     @property
     def accepted(self) -> bool:
@@ -66,12 +71,24 @@ class Verdict:
         """Return the "verdict" of evaluation.json."""
         rules = [asdict(rule) for rule in self.rules]
         known = {"accepted": self.accepted, "first_release": self.first_release}
+        known |= {"waived": self.waived or None, "waiver_line": self.waiver_line or None}
         return known | {"reasons": list(self.reasons), "rules": rules}
 
 
-def decide(policy: Policy, evaluation: Document, directions: Mapping[str, bool]) -> Verdict:
+def decide(
+    policy: Policy,
+    evaluation: Document,
+    directions: Mapping[str, bool],
+    today: date,
+    waiver: Waiver | None = None,
+) -> Verdict:
     """Judge what evaluation.json holds, given each metric's direction (True: higher is better)."""
-    return Verdict(tuple(_rules(policy, evaluation, directions)), evaluation.get("champion") is None)
+    champion = evaluation.get("champion")
+    found = excuse(champion, today, waiver)
+    rules = tuple(_rules(policy, evaluation, directions, found))
+    others = [rule for rule in rules if not rule.passed and rule.rule != "champion"]
+    line = "" if others else found.line  # it would not help
+    return Verdict(rules, champion is None, str(found.waiver or ""), line)
 
 
 def why_not_gated(policy: Policy, rows: int, positives: int | None) -> str:
@@ -83,7 +100,9 @@ def why_not_gated(policy: Policy, rows: int, positives: int | None) -> str:
     return ""
 
 
-def _rules(policy: Policy, evaluation: Document, directions: Mapping[str, bool]) -> Iterator[Rule]:
+def _rules(
+    policy: Policy, evaluation: Document, directions: Mapping[str, bool], excused: Excuse
+) -> Iterator[Rule]:
     metric, champion = policy.metric, evaluation.get("champion")
     if metric not in directions:
         needs = f"one of {', '.join(directions)}"
@@ -96,10 +115,8 @@ def _rules(policy: Policy, evaluation: Document, directions: Mapping[str, bool])
     if champion is None:
         message = "First release: there is no champion to compare with, so the absolute bar alone decides."
         yield Rule("champion", metric, None, "none yet", True, message)
-    elif champion.get("error") or not champion.get("metrics"):
-        why = champion.get("error") or "it has no metrics"
-        message = f"The champion could not be scored on these rows, so nothing can be compared: {why}."
-        yield Rule("champion", metric, None, "a scored champion", False, message)
+    elif why := unscored(champion):
+        yield _champion(metric, why, excused)
     else:
         better = 1.0 if directions[metric] else -1.0
         difference = _entry(evaluation, "difference", metric)
@@ -108,6 +125,17 @@ def _rules(policy: Policy, evaluation: Document, directions: Mapping[str, bool])
         if loss.passed:  # a loss that is clear need not be possible as well
             yield _possible_loss(policy, difference, better)
         yield _slices(policy, evaluation["slices"], better)
+
+
+def _champion(metric: str, why: str, excused: Excuse) -> Rule:
+    """Refuse a champion without scores, unless that is waived."""
+    needs, waiver = "a scored champion", excused.waiver
+    if waiver:
+        message = f"The champion could not be scored on these rows ({why}), so the absolute bar alone decides"
+        needs += f", waived until {waiver.until}"
+        return Rule("champion", metric, None, needs, True, f"{message}: {waiver}.")
+    message = f"The champion could not be scored on these rows, so nothing can be compared: {why}."
+    return Rule("champion", metric, None, needs, False, f"{message}{excused.told}")
 
 
 def _bar(policy: Policy, entry: Document, higher: bool) -> Rule:

@@ -46,6 +46,7 @@ class Champion:
     release_id: str
     predictions: np.ndarray | None = None
     error: str = ""
+    inputs_missing: bool = False  # the archive is sound; the rows do not hold what it needs
 
 
 def load_candidate(model: Path, folder: Path, rows: pa.Table) -> Candidate:
@@ -79,9 +80,12 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
         unpack(source / "model.tar.gz", folder)
         predictor = Predictor.load(folder, required=SERVED)
         check_comparable(predictor.contract, candidate)
-        predictions = score(predictor, rows)
     except UNUSABLE as error:
         return Champion(package, release, error=str(error))
+    try:
+        predictions = score(predictor, rows)
+    except (DataError, EncodeError) as error:
+        return Champion(package, release, error=str(error), inputs_missing=True)
     if predictions.ndim == 2:  # in the candidate's order of classes
         predictions = predictions[:, [predictor.contract.classes.index(name) for name in candidate.classes]]
     return Champion(package, release, predictions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 
 from packaging.markers import Marker
 
-from sagemaker_gitops import errors, network, stack
+from sagemaker_gitops import errors, names, network, stack
 from sagemaker_gitops.account import apart, findings, gh, githubs, quotas, roles, trust
 from sagemaker_gitops.account.findings import Finding, bad, ok, warn
 from sagemaker_gitops.account.gh import GitHub, Identity
@@ -166,6 +167,21 @@ def machines(run: Run) -> Iterator[Finding]:
     yield from quotas.check(run.aws, run.settings, where.environments)
 
 
+def waived(run: Run) -> Iterator[Finding]:
+    """Yield the waiver of mlops.toml; one that holds for no champion any more is left over."""
+    waiver = run.settings.gate.waiver
+    if waiver is None:
+        return
+    champion = names.short(waiver.champion)
+    if spent := waiver.spent(datetime.now(UTC).date()):
+        why = f"the waiver {spent}; it was for: {waiver.reason}"
+        fix = "with the next change take it out of mlops.toml, then python -m pipelines definition --write"
+        yield warn("gate", f"the waiver of champion {champion} does not hold", why, fix=fix)
+    else:
+        words = f"champion {champion} need not be compared with until {waiver.until}: {waiver.reason}"
+        yield ok("gate", words)
+
+
 def here(run: Run) -> Iterator[Finding]:
     """Yield what is installed and how git stands."""
     pins = {name: version for file in PINS for name, version in pinned(_read(file))}
@@ -244,6 +260,7 @@ CHECKS: dict[str, Check] = {
     "trust": trusted,
     "github": githubs.check,
     "quotas": machines,
+    "gate": waived,
     "here": here,
 }
 NEED_AWS = ("stacks", "trust", "github", "quotas")

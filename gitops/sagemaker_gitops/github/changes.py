@@ -17,10 +17,12 @@ from typing import Any
 from sagemaker_gitops.github.plan_leaves import (
     Change,
     Document,
+    Leaves,
     compared,
     leaves,
     paired,
     text,
+    within,
 )
 from sagemaker_gitops.settings import names_user
 
@@ -71,9 +73,17 @@ def settings(before: Document, after: Document) -> list[Change]:
     """Return how mlops.toml changes, key by key."""
     found = []
     for table in dict.fromkeys([*before, *after]):
-        old, new = (leaves(side[table]) if table in side else {} for side in (before, after))
+        old, new = (_told(side[table]) if table in side else {} for side in (before, after))
         found += compared(f"[{table}]", old, new)
     return [replace(change, before=_hidden(change.before), after=_hidden(change.after)) for change in found]
+
+
+def waiver(gate: Document) -> str:
+    """Return the waiver of [gate] as a reader would say it; nothing where there is none."""
+    told = within(gate, "waiver")
+    champion, until, reason = (text(told.get(key, "missing")) for key in ("champion", "until", "reason"))
+    until = until.strip('"')
+    return f"champion {champion} need not be compared with until {until}: {reason}" if told else ""
 
 
 def pins(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
@@ -143,6 +153,13 @@ def _rules(listed: Sequence[Document]) -> list[tuple[str, Document]]:
 
 def _without(document: Document, *names: str) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in names}
+
+
+def _told(table: Any) -> Leaves:
+    """Return a table's keys; a waiver is one thing, whichever way TOML writes it."""
+    if not isinstance(table, Mapping) or not (words := waiver(table)):
+        return leaves(table)
+    return leaves(_without(table, "waiver")) | {"waiver": words}
 
 
 def _hidden(value: str | None) -> str | None:

@@ -91,7 +91,7 @@ def body(
         f"{MARKER}\n### {outcome.heading}",
         _list(outcome.reasons),
         f"**A merge would** {outcome.would}",
-        _warnings(base, compared),
+        _warnings(base, compared, _waivers(head, before, after)),
         table(base, head) if outcome.action in ("train", "stop") else "",
         f"**Data** {_data(base, head)}",
         f"**Cost** {'; '.join(costs) if costs else 'unchanged: the same machines'}",
@@ -178,9 +178,16 @@ def _data(base: Side, head: Side) -> str:
     return f"{mark} {passed} of {every} expectations, {count(rows)} rows{was}{other}{more}"
 
 
-def _warnings(base: Side, compared: Sequence[Compared]) -> str:
-    """Return what a reader must not miss: wider rights, what could not be compared, a base without a run."""
-    found = []
+def _waivers(head: Side, before: Document, after: Document) -> list[str]:
+    """Return what a waiver changes: what mlops.toml says now, and what it did on this run."""
+    old, new = (changes.waiver(within(side, "gate")) for side in (before, after))
+    waived = verdict(head.evaluation).get("waived")
+    found = [f"⚠️ **The gate is waived**: {plain(new)}"] if new and new != old else []
+    return found + ([f"⚠️ **The absolute bar alone decided**: {plain(waived)}"] if waived else [])
+
+
+def _warnings(base: Side, compared: Sequence[Compared], found: list[str]) -> str:
+    """Return what a reader must not miss: what was `found`, wider rights, what could not be compared."""
     if wider := sum(map(_wider, compared)):
         found.append(f"⚠️ **Somebody may do more than before**: marked (wider) below, {wider} in all")
     found += [

@@ -20,6 +20,7 @@ RULES = {
     "possible_loss": "{metric} may be worse by {value}, needs {needs}",
     "slice_loss": "{metric} {change} in a slice, needs {needs}",
 }
+UNSCORED = "the base's model cannot be scored on these rows"  # the rule "champion"; it has no value
 APPROVALS = {
     "gate": "serve it: the gate decides",
     "pull-request": "leave production to a pull request",
@@ -86,7 +87,7 @@ def stopped(head: Side) -> Outcome:
         return Outcome("stop", heading, would, tuple(map(data_reason, reasons)))
     if number.startswith("E3") and (rules := broken(head.evaluation)):
         would = f"stop at the gate ({told}): nothing would be registered, what serves goes on."
-        told_why = tuple(plain(rule.get("message", "")) for rule in rules)
+        told_why = (*(plain(rule.get("message", "")) for rule in rules), *waiving(head.evaluation))
         return Outcome("stop", f"❌ The gate would refuse it: {rule_in_words(rules[0])}", would, told_why)
     if not head.story:
         heading, would = "❌ Not known: the run left no `build/local-test.json`", "do what nobody has tried."
@@ -106,8 +107,17 @@ def broken(evaluation: Document) -> list[dict[str, Any]]:
     return [rule for rule in verdict(evaluation).get("rules", []) if not rule.get("passed")]
 
 
+def waiving(evaluation: Document) -> list[str]:
+    """Return how the absolute bar alone is let decide, where that is for a reviewer to say."""
+    line = verdict(evaluation).get("waiver_line")
+    how = "To let the absolute bar alone decide, put this as the only waiver below `[gate]` in `mlops.toml`"
+    return [f"{how}, then `python -m pipelines definition --write`: {code(line)}"] if line else []
+
+
 def rule_in_words(rule: Document) -> str:
     """Return a broken rule in a few words."""
+    if rule.get("rule") == "champion":
+        return UNSCORED
     metric, value, needs = (rule.get(key) for key in ("metric", "value", "needs"))
     if rule.get("rule") not in RULES or not isinstance(value, int | float):
         return plain(str(rule.get("message", "")).rstrip("."))

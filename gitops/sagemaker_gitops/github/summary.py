@@ -99,7 +99,7 @@ def reasons(outcome: Outcome, seen: Look) -> str:
         ("Why", text(why, 1000)),
         ("Alarm", text(alarms, 1000)),
         ("Now", text(seen.now())),
-        ("Next", text(todo)),
+        ("Next", text(todo, 1000)),
     ]
     return table(["", ""], [row for row in rows if row[1]])
 

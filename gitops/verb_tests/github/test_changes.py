@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -177,6 +178,38 @@ def test_settings_are_told_key_by_key_and_a_password_is_not():
         "  [gate]",
         "-   minimum: 0.88",
     ]
+
+
+WAIVER = {"champion": "5e415e415e41", "until": date(2030, 1, 31), "reason": "age is no longer recorded"}
+WORDS = "champion 5e415e415e41 need not be compared with until"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        pytest.param(None, WAIVER, [f"+   waiver: {WORDS} 2030-01-31: age is no longer recorded"], id="new"),
+        pytest.param(WAIVER, None, [f"-   waiver: {WORDS} 2030-01-31: age is no longer recorded"], id="gone"),
+        pytest.param(
+            WAIVER,
+            WAIVER | {"until": date(2030, 3, 1)},
+            [
+                f"-   waiver: {WORDS} 2030-01-31: age is no longer recorded",
+                f"+   waiver: {WORDS} 2030-03-01: age is no longer recorded",
+            ],
+            id="longer",
+        ),
+        pytest.param(None, "soon", ["+   waiver: soon"], id="no table at all"),
+        pytest.param(
+            None,
+            {"until": 7},
+            ["+   waiver: champion missing need not be compared with until 7: missing"],
+            id="half of one",
+        ),
+    ],
+)
+def test_a_waiver_is_a_change_of_the_gate_in_words(before, after, wanted):
+    old, new = ({"gate": {"minimum": 0.88} | ({"waiver": it} if it else {})} for it in (before, after))
+    assert lines(changes.settings(old, new)) == ["  [gate]", *wanted]
 
 
 PINS = """a==1.0 \\

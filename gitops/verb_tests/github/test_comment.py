@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,46 @@ def test_a_base_that_waits_for_approval_is_shown_by_its_own_measures():
     assert "Judged as a first release: the base's model did not serve" in text
 
 
+WAIVER = {"champion": "5e415e415e41", "until": date(2030, 1, 31), "reason": "age is @gone"}
+WAIVED = SETTINGS | {"gate": {"waiver": WAIVER}}
+LINE = 'waiver = { champion = "8a5b8a5b8a5b", until = 2030-01-31, reason = "the rows lack the columns age" }'
+LACKS = {"metrics": None, "error": "the rows lack the columns age"}
+
+
+def test_a_new_waiver_is_a_change_of_the_gate_that_no_reader_misses():
+    words = "champion 5e415e415e41 need not be compared with until 2030-01-31: age is @&#8203;gone"
+    assert f"- ⚠️ **The gate is waived**: {words}\n" in body(after=WAIVED)
+    assert "waived" not in comment.body(side(BASE), side(HEAD), (), WAIVED, WAIVED)
+
+
+def test_where_the_bar_alone_decided_the_plan_says_until_when_and_why():
+    waiving = rule("champion", None, "a scored champion, waived until 2030-01-31")
+    judged = evaluation(BAR, waiving, champion=LACKS, difference=None, slices=[])
+    judged["verdict"]["waived"] = "waived until 2030-01-31 by mlops.toml: age is gone"
+    text = body(side(HEAD, evaluation=judged))
+    assert (
+        "- ⚠️ **The absolute bar alone decided**: waived until 2030-01-31 by mlops.toml: age is gone" in text
+    )
+    assert "✅ a scored champion, waived until 2030-01-31 |" in text
+    assert "The base's model could not be scored (the rows lack the columns age)" in text
+
+
+def test_where_the_base_cannot_be_scored_the_plan_shows_the_line_that_a_reviewer_may_let_in():
+    why = "The champion could not be scored on these rows."
+    refusing = rule("champion", None, "a scored champion", passed=False, message=why)
+    judged = evaluation(BAR, refusing, champion=LACKS, difference=None, slices=[])
+    judged["verdict"]["waiver_line"] = LINE
+    text = body(side(HEAD, "E302", evaluation=judged))
+    assert text.splitlines()[1] == (
+        "### ❌ The gate would refuse it: the base's model cannot be scored on these rows"
+    )
+    assert f"- {why}\n" in text
+    assert (
+        f"only waiver below `[gate]` in `mlops.toml`, then `python -m pipelines definition --write`: `{LINE}`"
+        in text
+    )
+
+
 LARGER = SETTINGS | {"environments": {"production": {"instance_type": "ml.m5.xlarge", "instance_count": 2}}}
 
 
@@ -332,10 +373,16 @@ def test_what_others_wrote_is_text_and_never_markup(hostile):
         rule("bar", 0.1, hostile, passed=False, metric=hostile, message=hostile), champion=None
     )
     judged["candidate"]["metrics"] = {hostile: entry(0.1)}
+    judged["verdict"] |= {"waived": hostile, "waiver_line": hostile}
     judged["slices"] = [part(hostile, 300, 0.8, 0.9) | {"metrics": {hostile: entry(0.1)}}]
     told = Change(hostile, hostile, hostile, hostile)
     compared = [Compared("Permissions (infra/)", [told]), Compared("Settings (mlops.toml)", problem=hostile)]
-    after = {"project": {"approval": hostile}, "environments": {"production": {"instance_type": hostile}}}
+    waived = {"waiver": {"champion": hostile, "until": hostile, "reason": hostile}}
+    after = {
+        "project": {"approval": hostile},
+        "gate": waived,
+        "environments": {"production": {"instance_type": hostile}},
+    }
     for head in (
         side(HEAD, "E203", validation=bad, evaluation=judged),
         side(HEAD, "E301", evaluation=judged),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -58,6 +59,14 @@ def test_a_rollback_says_why_what_is_now_and_what_next():
     assert "| 7 | `777777777777` | auc=0.906 | **in production** |" in text
     assert "| 8 | `abababababab` | auc=0.907 | Rejected \\(production: taken back\\) |" in text
     assert text.rstrip().endswith("[run](https://x)")
+
+
+def test_what_to_do_next_is_told_whole_however_long():
+    todo = "write below [gate] " + "x" * 400 + ' waiver = { champion = "5e415e415e41" }'
+    refused = json.loads(story("pipeline", step("gate", "refused"), code="E302"))
+    refused["error"]["lines"][3] = todo
+    text = told(needs(pipeline=job("failure", json.dumps(refused))))
+    assert "x" * 400 + ' waiver = \\{ champion = "5e415e415e41" \\} |' in text
 
 
 def test_a_release_that_was_reused_shows_what_was_done_before():

@@ -20,6 +20,7 @@ from sagemaker_gitops.errors import SettingsError
 from sagemaker_gitops.stack import Stack
 
 from tests.conftest import TABLES
+from training.waiver import Waiver
 
 GOLDEN = json.loads(definition.GOLDEN.read_text())
 ONE = "1" * 12
@@ -36,9 +37,13 @@ JOBS = ("Validate", "Train", "Evaluate")
 NAMED_BY_THE_SERVICE = {"Processing": "ProcessingJobName", "Training": "TrainingJobName"}
 BUILD = """
 import json, sys
+from datetime import date
 from pipelines import __main__ as verbs, settings
 from sagemaker_gitops import definition
-sys.stdout.write(definition.build(settings.build(json.load(sys.stdin)), verbs.compiled))
+tables = json.load(sys.stdin)
+for waiver in filter(None, [tables["gate"].get("waiver")]):
+    waiver["until"] = date.fromisoformat(waiver["until"])
+sys.stdout.write(definition.build(settings.build(tables), verbs.compiled))
 """
 
 
@@ -149,6 +154,20 @@ def test_every_argument_and_hyperparameter_is_short_enough_for_sagemaker():
         specification = step["Arguments"].get("AppSpecification", {})
         assert all(len(word) <= 256 for word in specification.get("ContainerArguments", []))
         assert all(len(str(value)) <= 2500 for value in step["Arguments"].get("HyperParameters", {}).values())
+
+
+def test_a_waiver_reaches_the_gate_as_an_argument_of_its_own_that_sagemaker_takes():
+    longest = {"champion": "5e41" * 16, "until": "2030-01-31", "reason": "ä" * 120}
+    tables = {**TABLES, "gate": {**TABLES["gate"], "waiver": longest}}
+    arguments = by_name(json.loads(build(tables, dict(os.environ))))["Evaluate"]["Arguments"]
+    words = arguments["AppSpecification"]["ContainerArguments"]
+    assert all(len(word) <= 256 for word in words)
+    told = dict(zip(words[::2], words[1::2], strict=True))
+    assert told["--waiver"] == json.dumps(longest, separators=(",", ":"), ensure_ascii=False)
+    assert Waiver.parse(told["--waiver"])
+    assert "waiver" not in json.loads(told["--policy"])
+    without = STEPS["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"]
+    assert "--waiver" not in without
 
 
 def test_the_steps_are_the_ones_that_the_release_follows():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from sagemaker_gitops.errors import SettingsError
+from sagemaker_gitops.settings import Waiver
 
 from pipelines import settings
-from training import metrics
+from training import metrics, waiver
 
 PRODUCTION = "environments.production.rollout"
 ANSWERS = {"approval": "gate", "github_repository": "owner/name", "project_slug": "income-model"}
@@ -162,6 +164,58 @@ def test_an_mlflow_server_needs_containers_that_can_reach_it(make_settings, uri)
         make_settings(**{"training.tracking_uri": uri})
     assert "isolation = false in [network]" in refused.value.why
     assert make_settings(**{"training.tracking_uri": uri, "network.isolation": False})
+
+
+WAIVER = {"champion": "5e415e415e41", "until": date(2030, 1, 31), "reason": "age is no longer recorded"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "wanted"),
+    [
+        pytest.param({"champion": "5e41"}, "champion", "12 to 64 of 0-9 and a-f", id="too short an id"),
+        pytest.param({"champion": "5E415E415E41"}, "champion", "12 to 64 of", id="an id in capitals"),
+        pytest.param(
+            {"until": "2030-01-31"}, "until", "without quotation marks", id="a date in quotation marks"
+        ),
+        pytest.param(
+            {"until": datetime(2030, 1, 31)}, "until", "such as 2030-01-31", id="a date with a time"
+        ),
+        pytest.param({"reason": " "}, "reason", "1 to 120 characters", id="no reason"),
+        pytest.param({"reason": "a\nb"}, "reason", "one line", id="a reason of two lines"),
+        pytest.param({"reason": 'the "age"'}, "reason", "no quotation mark", id="quotation marks in it"),
+        pytest.param({"reason": "x" * 121}, "reason", "1 to 120 characters", id="longer than a job takes"),
+        pytest.param({"reason": None}, "reason", "a value", id="a reason forgotten"),
+        pytest.param({"untill": date(2030, 1, 31)}, "untill", "did you mean 'until'", id="a misspelt key"),
+    ],
+)
+def test_a_waiver_is_refused_by_the_key_that_is_wrong(make_settings, changes, key, wanted):
+    table = {name: value for name, value in (WAIVER | changes).items() if value is not None}
+    with pytest.raises(SettingsError, match=f"gate.waiver.{key} is ") as refused:
+        make_settings(**{"gate.waiver": table})
+    assert (refused.value.code, len(refused.value.lines())) == ("E501", 4)
+    assert wanted in refused.value.why
+
+
+def test_a_waiver_is_a_part_of_what_steers_the_jobs(make_settings):
+    made = make_settings(**{"gate.waiver": WAIVER})
+    assert made.steering()["gate"]["waiver"] == WAIVER | {"until": "2030-01-31"}
+    assert made.digest() != make_settings().digest()
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        pytest.param(date(2030, 1, 31), "", id="on its last day"),
+        pytest.param(date(2030, 2, 1), "ended on 2030-01-31", id="the day after"),
+        pytest.param(date(2029, 11, 2), "", id="as far ahead as any may be"),
+        pytest.param(date(2029, 11, 1), "90 days ahead is the most", id="a day further"),
+    ],
+)
+def test_the_library_and_the_gate_agree_when_a_waiver_is_spent(today, words):
+    known, judge = Waiver.model_validate(WAIVER), waiver.Waiver(**WAIVER)
+    said = (known.spent(today), judge.objection(WAIVER["champion"], today))
+    assert [bool(each) for each in said] == [bool(words)] * 2
+    assert all(words in each for each in said)
 
 
 def test_the_gate_knows_the_same_metrics_as_training():

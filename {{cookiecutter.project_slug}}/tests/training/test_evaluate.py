@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from inference.predictor import Predictor, prove
 from tests.tiny_models import AGE, GAIN, JOB, make_model
-from tests.training.evaluations import ROWS, WORSE, make_table, read, run_job, write_archive
+from tests.training.evaluations import ROWS, SERVING, WORSE, make_table, read, run_job, write_archive
 from training import evaluate
 from training.archive import unpack
 
@@ -109,7 +110,7 @@ def test_an_identical_champion_is_a_tie_and_passes(tmp_path):
     assert not evaluation["verdict"]["first_release"]
     assert evaluation["difference"]["auc"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": ROWS}
     assert evaluation["champion"]["package"] == "arn:package/3"
-    assert evaluation["champion"]["release_id"] == "r0"
+    assert evaluation["champion"]["release_id"] == SERVING
 
 
 def test_a_better_candidate_is_accepted_with_an_interval_above_zero(tmp_path):
@@ -158,21 +159,41 @@ def lose(inputs: Path) -> None:
     (inputs / "champion" / "model.tar.gz").unlink()
 
 
-@pytest.mark.parametrize(
-    ("before", "words"),
-    [
-        pytest.param(damage, "model.tar.gz cannot be read", id="a damaged archive"),
-        pytest.param(swap, "model.onnx is not the file that was evaluated", id="a swapped graph"),
-        pytest.param(strip, "hashes.json is missing", id="no hashes"),
-        pytest.param(lose, "model.tar.gz is missing", id="no archive"),
-    ],
-)
+DAMAGED = [
+    pytest.param(damage, "model.tar.gz cannot be read", id="a damaged archive"),
+    pytest.param(swap, "model.onnx is not the file that was evaluated", id="a swapped graph"),
+    pytest.param(strip, "hashes.json is missing", id="no hashes"),
+    pytest.param(lose, "model.tar.gz is missing", id="no archive"),
+]
+
+
+def waiver(days: int = 10) -> dict[str, str]:
+    """Return a waiver about the champion that ends in so many days."""
+    until = datetime.now(UTC).date() + timedelta(days)
+    return {"champion": SERVING[:12], "until": until.isoformat(), "reason": "height is recorded no more"}
+
+
+@pytest.mark.parametrize(("before", "words"), DAMAGED)
 def test_a_champion_that_cannot_be_trusted_refuses_the_candidate(tmp_path, before, words):
     assert run_job(tmp_path, champion={}, before=before) == 0
     assert not verdict(tmp_path)["accepted"]
     assert not verdict(tmp_path)["first_release"]
     assert any(words in reason for reason in verdict(tmp_path)["reasons"])
     assert read(tmp_path)["champion"]["metrics"] is None
+
+
+@pytest.mark.parametrize(("before", "words"), DAMAGED)
+def test_no_waiver_covers_an_archive_that_cannot_be_trusted(tmp_path, before, words):
+    assert run_job(tmp_path, champion={}, before=before, waiver=waiver()) == 0
+    found = verdict(tmp_path)
+    assert (found["accepted"], found["waived"], found["waiver_line"]) == (False, None, None)
+    assert any(words in reason for reason in found["reasons"])
+
+
+def test_nor_a_champion_that_predicts_something_else(tmp_path):
+    assert run_job(tmp_path, champion={"classes": ["yes", "no"]}, waiver=waiver()) == 0
+    found = verdict(tmp_path)
+    assert (found["accepted"], found["waived"], found["waiver_line"]) == (False, None, None)
 
 
 def test_a_champion_of_other_features_is_scored_by_its_own_contract(tmp_path):
@@ -186,6 +207,42 @@ def test_a_champion_whose_column_is_gone_refuses_and_names_the_column(tmp_path):
     assert run_job(tmp_path, champion={"features": [AGE, height], "weights": (0.08, 0.1)}) == 0
     assert not verdict(tmp_path)["accepted"]
     assert any("height" in reason for reason in verdict(tmp_path)["reasons"])
+    assert verdict(tmp_path)["waiver_line"].endswith('reason = "the rows lack the columns height" }')
+
+
+def test_a_champion_whose_column_holds_something_else_may_be_waived_too(tmp_path):
+    text = {"name": "job", "kind": "number", "type": "number", "nullable": True}
+    changed = {"features": [AGE, text], "weights": (0.08, 0.1)}
+    assert run_job(tmp_path, champion=changed) == 0
+    assert not verdict(tmp_path)["accepted"]
+    assert run_job(tmp_path, champion=changed, waiver=waiver()) == 0
+    assert verdict(tmp_path)["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("days", "accepted"),
+    [
+        pytest.param(0, True, id="on its last day"),
+        pytest.param(-1, False, id="the day after"),
+    ],
+)
+def test_a_waiver_lets_the_bar_decide_until_its_day_is_over(tmp_path, days, accepted):
+    gone = {"features": [AGE, GAIN | {"name": "height"}], "weights": (0.08, 0.1)}
+    assert run_job(tmp_path, champion=gone, waiver=waiver(days)) == 0
+    found = verdict(tmp_path)
+    assert (found["accepted"], bool(found["waived"]), bool(found["waiver_line"])) == (
+        accepted,
+        accepted,
+        not accepted,
+    )
+    assert "height is recorded no more" in " ".join(found["reasons"]) or not accepted
+
+
+def test_under_a_waiver_the_bar_still_stands(tmp_path):
+    gone = {"features": [AGE, GAIN | {"name": "height"}], "weights": (0.08, 0.1)}
+    assert run_job(tmp_path, champion=gone, waiver=waiver(), minimum=0.99) == 0
+    found = verdict(tmp_path)
+    assert [rule["rule"] for rule in found["rules"] if not rule["passed"]] == ["bar"]
 
 
 def test_a_champion_that_predicts_other_classes_cannot_be_compared(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.training.test_policy import parse
 from training.gate import decide, why_not_gated
 
+TODAY = date(2030, 1, 20)
 DIRECTIONS = {"auc": True, "log_loss": False}
 
 
@@ -41,7 +43,7 @@ def make_evaluation(
 
 def refused_by(evaluation: dict[str, Any], **policy: Any) -> list[str]:
     """Return the rules that objected."""
-    verdict = decide(parse(**policy), evaluation, DIRECTIONS)
+    verdict = decide(parse(**policy), evaluation, DIRECTIONS, TODAY)
     refused = [rule.rule for rule in verdict.rules if not rule.passed]
     assert verdict.accepted == (not refused)
     assert all(reason.endswith(".") for reason in verdict.reasons)
@@ -155,7 +157,7 @@ def test_where_lower_is_better_signs_turn_round(difference, rules):
 
 
 def test_a_refusal_reads_like_a_sentence_of_a_pull_request_comment():
-    verdict = decide(parse(), make_evaluation(auc=0.87, difference=-0.004, half=0.003), DIRECTIONS)
+    verdict = decide(parse(), make_evaluation(auc=0.87, difference=-0.004, half=0.003), DIRECTIONS, TODAY)
     assert verdict.reasons == (
         "auc is 0.8700 (95% interval 0.8690 to 0.8710, 5,000 rows); at least 0.88 is needed.",
         "auc differs from the champion's by \N{MINUS SIGN}0.0040 (95% interval \N{MINUS SIGN}0.0070 "
@@ -164,13 +166,13 @@ def test_a_refusal_reads_like_a_sentence_of_a_pull_request_comment():
 
 
 def test_a_value_just_under_the_bar_is_printed_in_enough_digits_to_see_it():
-    verdict = decide(parse(), make_evaluation(auc=0.879999), DIRECTIONS)
+    verdict = decide(parse(), make_evaluation(auc=0.879999), DIRECTIONS, TODAY)
     assert "auc is 0.879999 (" in verdict.reasons[0]
 
 
 def test_the_worst_slice_is_the_one_that_is_told():
     parts = [make_slice(0.01, value="Male"), make_slice(-0.01), make_slice(-0.5, value="tiny", n=20)]
-    verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS)
+    verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS, TODAY)
     assert [rule.message for rule in verdict.rules if rule.rule == "slice_loss"] == [
         "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0100 (95% "
         "interval "
@@ -184,7 +186,7 @@ def test_of_several_bad_slices_the_worst_is_told_and_the_others_counted():
         make_slice(-0.05, value="Male"),
         make_slice(-0.04, column="race", value="White"),
     ]
-    verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS)
+    verdict = decide(parse(), make_evaluation(slices=parts), DIRECTIONS, TODAY)
     assert len(verdict.reasons) == 1
     assert verdict.reasons[0].startswith(
         "auc in the slice of sex with 900 rows differs from the champion's by \N{MINUS SIGN}0.0500"
@@ -193,13 +195,13 @@ def test_of_several_bad_slices_the_worst_is_told_and_the_others_counted():
 
 
 def test_a_first_release_says_that_it_is_one():
-    verdict = decide(parse(), make_evaluation(champion=None, difference=None), DIRECTIONS)
+    verdict = decide(parse(), make_evaluation(champion=None, difference=None), DIRECTIONS, TODAY)
     assert verdict.document()["first_release"] is True
     assert any(reason.startswith("First release: there is no champion") for reason in verdict.reasons)
 
 
 def test_the_document_holds_every_rule_also_when_it_passed():
-    document = decide(parse(), make_evaluation(), DIRECTIONS).document()
+    document = decide(parse(), make_evaluation(), DIRECTIONS, TODAY).document()
     assert document["accepted"] is True
     assert [rule["rule"] for rule in document["rules"]] == ["bar", "loss", "possible_loss", "slice_loss"]
     assert document["rules"][0].keys() == {"rule", "metric", "value", "needs", "passed", "message"}
