@@ -70,6 +70,7 @@ def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
     truth = read_truth(rows, candidate.contract)
     evaluation = assess(args.policy, rows, args.slices_only, truth, candidate, champion)
     evaluation["verdict"] = decide(args.policy, evaluation, directions(args.task)).document()
+    evaluation["tracking"] = candidate.tracking
 
     files = {**candidate.files, "golden.json": as_json(golden(candidate.predictor, rows))}
     hashes = {name: archive.sha256(content) for name, content in sorted(files.items())}
