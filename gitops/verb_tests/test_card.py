@@ -19,8 +19,8 @@ HUGE = make_story(
         "data": {"label": LONG, "slices_only": ["s" * 300] * 50},
         "training": {f"{'p' * 300}{number}": LONG for number in range(300)},
     },
-    metrics={f"{'m' * 300}{number}": ENTRY for number in range(90)} | {"none": {"value": None}},
-    champion_metrics={f"{number}": ENTRY for number in range(90)},
+    metrics={"none": {"value": None}} | {f"{'m' * 300}{number}": ENTRY for number in range(900)},
+    champion_metrics={f"{number}": ENTRY for number in range(900)},
     gate={"verdict": {"accepted": True, "reasons": [LONG] * 9}},
     data={"lock": {"prefix": "d", "rows": 9, "files": [FILE] * 500}, "versions": {}},
     tracking={"state": "lost", "uri": LONG, "experiment": "", "run": ""},
@@ -82,6 +82,11 @@ def test_the_card_tells_the_same_as_the_story():
     assert evaluation["evaluation_observation"] == "accepted auc is 0.9200."
     assert [group["name"] for group in evaluation["metric_groups"]] == ["candidate", "champion", "difference"]
     assert evaluation["metric_groups"][0]["metric_data"][0]["value"] == 0.92
+
+
+def test_what_is_too_long_is_cut_on_one_line_and_says_so():
+    assert card.cut("as long\nas allowed", 18) == "as long as allowed"
+    assert card.cut("as long\nas allowed", 17) == "as long as allow…"
 
 
 @pytest.mark.parametrize(

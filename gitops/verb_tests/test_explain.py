@@ -36,7 +36,7 @@ def told(make_settings, client: Client | None = None, bucket: Bucket | None = No
 def printed(document, **console) -> str:
     """Return what a person sees."""
     stream = io.StringIO()
-    explained.show(Console(file=stream, **console), document)
+    explained.show(Console(file=stream, width=160, **console), document)
     return stream.getvalue()
 
 
@@ -197,6 +197,14 @@ def test_with_production_apart_the_registry_says_what_serves_there(make_settings
     run.__dict__["stack"] = replace(STACK, production="210987654321")
     assert explain.explain(run, "")["became"]["is"] == "serves"
     assert "describe_endpoint" not in client.operations()
+
+
+def test_on_a_terminal_a_document_that_was_changed_is_red(make_settings):
+    client, bucket = registered()
+    bucket.objects["2.tar.gz"] = b"another"
+    text = printed(told(make_settings, client, bucket), force_terminal=True, color_system="standard")
+    [line] = [line for line in text.splitlines() if "✗" in line]
+    assert "\x1b[1;31m✗ 2.tar.gz is" in line
 
 
 def test_it_changes_nothing(make_settings):
