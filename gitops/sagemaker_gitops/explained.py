@@ -19,7 +19,7 @@ from sagemaker_gitops.execution import SHOWN
 PLAIN, WIDEST = 80, 120  # columns: elsewhere than on a terminal, and on the widest one
 FILES, MOMENTS = 6, 6  # of the data, and of one rollout, that are shown; --json has all
 DECIMALS = 4  # of a metric
-COUNTED = ("new", "old", "wrong", "failed")  # of a prober
+COUNTED = {"new": "by the new", "old": "by the old", "wrong": "wrong", "failed": "failed"}  # of a prober
 Document = dict[str, Any]
 Row = tuple[str, str, str]  # label, text, style
 
@@ -176,7 +176,7 @@ def rollouts(told: list[Document]) -> Iterator[str]:
 def answers(item: Document) -> str:
     """Return how often golden requests were answered: by the new release, by the old one, wrongly, not."""
     probes = item.get("probes", {})
-    return ", ".join(f"{probes[key]} {key}" for key in COUNTED if key in probes) or "none"
+    return ", ".join(f"{probes[key]} {word}" for key, word in COUNTED.items() if key in probes) or "none"
 
 
 def moments(events: list[Document]) -> Iterator[str]:

@@ -140,7 +140,10 @@ def test_each_rollout_is_told_with_its_alarms_and_its_moments(make_settings):
     assert [item["version_id"] for item in found["rollouts"]] == ["one", "two"]
     assert found["documents"]["last rollout"] == f"s3://bucket/{key}"
     text = " ".join(printed(found).split())
-    assert "2026-11-23 15:40 rolled back (canary); answers: 5 new, 7 old, 2 wrong, 0 failed" in text
+    assert (
+        "2026-11-23 15:40 rolled back (canary); answers: 5 by the new, 7 by the old, 2 wrong, 0 failed"
+        in text
+    )
     assert "alarms watched: 2, fired: x" in text
     assert "... 14 more: --json" in text
 
