@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -42,6 +43,61 @@ def test_a_package_keeps_its_metadata_and_metrics(aws, register):
     assert package["ModelMetrics"] == metrics
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
     assert package["InferenceSpecification"] == SPECIFICATION
+
+
+CARD = {"model_overview": {"model_creator": "us"}, "intended_uses": {"risk_rating": "Low"}}
+
+
+def test_a_model_card_is_given_back_and_changed_by_an_update(aws, register):
+    arn = register()
+    assert "ModelCard" not in describe(aws, arn)
+    card = {"ModelCardContent": json.dumps(CARD), "ModelCardStatus": "PendingReview"}
+    aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelCard=card)
+    assert describe(aws, arn)["ModelCard"] == card
+    aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Approved"})
+    assert describe(aws, arn)["ModelCard"] == card | {"ModelCardStatus": "Approved"}
+
+
+def test_a_model_card_that_is_archived_is_changed_no_more(aws, register):
+    card = {"ModelCardContent": json.dumps(CARD), "ModelCardStatus": "Archived"}
+    arn = register(ModelCard=card)
+    with pytest.raises(ClientError, match="Model Card is in Archived state"):
+        aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Draft"})
+    assert describe(aws, arn)["ModelCard"] == card
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param("{", "is not JSON", id="no JSON"),
+        pytest.param("[]", "must be an object", id="no object"),
+        pytest.param('{"model_package_details": {}}', "has no property model_package_details", id="unknown"),
+        pytest.param(
+            '{"model_overview": {"model_owner": "us"}}',
+            r"model_overview has no property model_owner",
+            id="of a card that is no package's",
+        ),
+        pytest.param(
+            json.dumps({"intended_uses": {"purpose_of_model": "x" * 2049}}),
+            r"purpose_of_model must be a string of at most 2048 characters",
+            id="too long",
+        ),
+        pytest.param(
+            '{"intended_uses": {"risk_rating": "None"}}', "must be one of High", id="no such rating"
+        ),
+        pytest.param(
+            json.dumps({"evaluation_details": [{"name": "a"}, {"name": "x" * 64}]}),
+            r"evaluation_details\[1\]\.name must be",
+            id="in a list",
+        ),
+    ],
+)
+def test_a_model_card_that_the_schema_refuses_is_refused(aws, register, content, why):
+    arn = register()
+    with pytest.raises(ClientError, match=why):
+        aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": content})
+    assert "ModelCard" not in describe(aws, arn)
 
 
 def test_an_update_changes_what_it_names_and_nothing_else(aws, register):

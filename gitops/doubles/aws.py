@@ -107,7 +107,7 @@ class Bucket(Client):
             "VersionId": "v1",
         }
 
-    def _get(self, Bucket: str, Key: str) -> Any:
+    def _get(self, Bucket: str, Key: str, VersionId: str = "") -> Any:
         if Key not in self.objects:
             return error("NoSuchKey", "no such key", "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}

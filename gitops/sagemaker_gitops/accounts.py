@@ -15,7 +15,7 @@ ENVIRONMENTS = {"staging": REGISTRY, "production": PRODUCTION}
 HOLDS = {REGISTRY: "the registry, with data, training and staging,", PRODUCTION: "production"}
 # Verbs, as a user says them, that one of two accounts can do. Any other looks at what lies where it runs.
 OF_REGISTRY = (
-    "connect --production-account", "data propose", "data push", "image", "infra", "logs",
+    "connect --production-account", "data propose", "data push", "explain", "image", "infra", "logs",
     "pipeline", "plan", "release", "report", "stack", "stage",
 )  # fmt: skip
 VERBS = (

@@ -43,6 +43,7 @@ class Aws:
     def __init__(self, region: str) -> None:
         """Nobody is asked: a client is made when it is first needed."""
         self.region = region
+        self.caller = ""  # the ARN that AWS knows us by, once it has told
         self._credentials = _github_role(region)  # of the job's role; None for what boto3 finds
 
     def __getattr__(self, name: str) -> Any:
@@ -68,7 +69,9 @@ class Aws:
 
     def account(self) -> str:
         """Return the account we are let into; the first call of every verb, so it gives up soon."""
-        return self._client("sts", attempts=3).get_caller_identity()["Account"]
+        told = self._client("sts", attempts=3).get_caller_identity()
+        self.caller = told.get("Arn", "")
+        return told["Account"]
 
     def read_json(self, uri: str) -> Any:
         """Return the JSON at an s3:// address."""

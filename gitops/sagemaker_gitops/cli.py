@@ -21,6 +21,7 @@ from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import (
     delivery,
     errors,
+    explained,
     images,
     live,
     network,
@@ -33,6 +34,7 @@ from sagemaker_gitops import (
     status,
     tree,
 )
+from sagemaker_gitops import explain as explaining
 from sagemaker_gitops import release as releases
 from sagemaker_gitops import settings as facts
 from sagemaker_gitops.account import connect, destroy, doctor, infra, logs
@@ -55,6 +57,8 @@ Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejec
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
+Release = Annotated[str, typer.Argument(help="id or its first 12 digits, version; else what serves")]
+Json = Annotated[bool, typer.Option("--json", help="the same as JSON")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
 Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
@@ -259,6 +263,19 @@ def show_status(context: typer.Context) -> None:
     run.story.console.print(status.status(run))
     for line in [*standing.next_step(run), *status.running(run)]:
         run.story.say(line)
+
+
+@app.command("explain")
+def explain_release(context: typer.Context, release: Release = "", as_json: Json = False) -> None:
+    """Show one release's whole story: code, data, training, verdict, proof, rollouts, what became of it."""
+    run: Run = context.obj
+    run.only_here("explain")
+    told = explaining.explain(run, release)
+    if as_json:
+        text = json.dumps(told, indent=2, sort_keys=True)
+        print(inert(text) if in_actions() else text)  # noqa: T201 - what was asked for
+    else:
+        explained.show(run.story.console, told)
 
 
 @app.command("report")

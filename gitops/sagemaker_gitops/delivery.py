@@ -54,7 +54,7 @@ def prove_on_staging(run: Run, package: Package, keep: bool = False) -> Package:
             raise
         if not keep:
             endpoints.delete(run.aws, endpoint)
-        return registry.annotate(run.aws, package, {"staging": "proven"})
+        return registry.annotate(run.aws, package, standing.noted(standing.PROVEN))
 
 
 def approve(run: Run, package: Package, why: str) -> Package:

@@ -10,13 +10,13 @@ import json
 import math
 import os
 from contextlib import suppress
-from typing import Any
 
 from sagemaker_gitops import (
     accounts,
     data,
     definition,
     delivery,
+    dossier,
     errors,
     execution,
     images,
@@ -87,7 +87,7 @@ def _note(run: Run, package: Package, error: DeployFailed) -> None:
         return
     with suppress(*errors.TROUBLE):  # it must not hide what stopped the release
         note = standing.REFUSED if wrong else standing.FAILED
-        registry.annotate(run.aws, package, {"staging": note})
+        registry.annotate(run.aws, package, standing.noted(note))
 
 
 def of(run: Run, work: Tree) -> Package:
@@ -137,14 +137,9 @@ def produce(
         raise results.refused(fail["StepName"])
     package = registry.describe(aws, execution.package_arn(steps))
     story.facts["registered"] = package.facts()
-    told = tell(work, results.evaluation) | {
-        "package": package.arn,
-        "execution": running.arn,
-        "evaluation_sha256": results.evaluation_sha256,
-        "images": digests,
-        "data": {"lock": json.loads(work.lock.text), "versions": versions},
-    }
-    return registry.complete(aws, package, made.bucket, told)
+    more = {"execution": running.arn, "images": digests, "versions": versions}
+    told = dossier.tell(run, work, results, steps, package, **more)
+    return registry.complete(aws, package, made.bucket, told, dossier.by(run))
 
 
 def definition_of(run: Run, work: Tree) -> str:
@@ -217,20 +212,6 @@ def champion(run: Run, prefix: str) -> str:
         run.aws.s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": source, "Key": source_key})
     run.aws.write_bytes(f"{uri}/champion.json", json.dumps(facts).encode())
     return uri
-
-
-def tell(work: Tree, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return what release.json, the whole story of a release, says of code, settings and verdict."""
-    metric, metrics = work.settings.gate.metric, evaluation["candidate"]["metrics"]
-    return {
-        "schema_version": 1,
-        **work.ids.__dict__,
-        "settings": work.settings.steering(),
-        "metrics": metrics,
-        "champion": (evaluation.get("champion") or {}).get("package"),
-        "gate": {"metric": metric, "value": metrics[metric]["value"], "verdict": evaluation["verdict"]},
-        "artifact": evaluation["artifact"],
-    }
 
 
 def retell(run: Run, work: Tree) -> None:

@@ -146,6 +146,16 @@ def _here(name: str) -> str:
     return f"; here: {report.BUILD / name}"
 
 
+def job_arns(listed: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the ARN of the job behind each step that has one."""
+    return {
+        step["StepName"]: arn
+        for step in listed
+        for kind in LOG_GROUPS
+        if (arn := step.get("Metadata", {}).get(kind, {}).get("Arn"))
+    }
+
+
 def job(step: dict[str, Any]) -> tuple[str, str]:
     """Return (name, log group) of the job behind a step; empty where there is none."""
     for kind, group in LOG_GROUPS.items():

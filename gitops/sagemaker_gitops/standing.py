@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sagemaker_gitops import accounts, names, registry
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.run import Run
@@ -9,6 +11,11 @@ from sagemaker_gitops.stack import Stack
 
 # What is noted of a proof; failed: staging did not come so far, which need not be the release's fault.
 PROVEN, REFUSED, FAILED = "proven", "refused", "failed"
+
+
+def noted(proof: str) -> dict[str, str]:
+    """Return the metadata that notes how staging's proof has ended, and when."""
+    return {"staging": proof, "staging_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def stands(package: Package) -> str:

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from doubles.aws import GROUP as PACKAGES
-from doubles.aws import RELEASE, STACK, Client, error, make_package, make_run, packages
+from doubles.aws import RELEASE, STACK, Client, error, make_aws, make_package, make_run, packages
+from pipelines.__main__ import main
 from sagemaker_gitops import (  # fmt: skip
     accounts,
     delivery,
@@ -93,6 +94,16 @@ def test_a_verb_that_is_refused_asks_for_nothing_else(make_settings):
     ):
         raise AssertionError
     assert client.asked == []
+
+
+def test_a_release_is_explained_where_its_story_lies(make_settings, monkeypatch, capsys):
+    there = described("ProductionAccount", HERE, "RegistryAccount", OTHER)
+    monkeypatch.setattr("sagemaker_gitops.settings.load", lambda *_: make_settings())
+    monkeypatch.setattr("sagemaker_gitops.aws.connect", lambda _: (make_aws(cloudformation=there), HERE))
+    assert main(["explain", "2", "--json"]) == 5
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"✗ E516 the registry, with data, training and staging, is in account {OTHER}"
+    assert told[3].endswith("-m pipelines explain 2 --json")
 
 
 def asked_by(caller: str) -> Client:

@@ -20,6 +20,7 @@ VERBS = (
     "rollback",
     "prune",
     "status",
+    "explain",
     "report",
     "request",
     "definition",
@@ -28,7 +29,7 @@ VERBS = (
 )
 
 
-@pytest.mark.parametrize("verb", ["status", "stack", "rollback", "prune", "request"])
+@pytest.mark.parametrize("verb", ["status", "explain", "stack", "rollback", "prune", "request"])
 def test_without_credentials_a_verb_says_so_and_ends_with_6(run, verb):
     code, err, _ = run(verb)
     assert code == 6

@@ -75,6 +75,7 @@ def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
     today = datetime.now(UTC).date()
     verdict = decide(args.policy, evaluation, directions(args.task), today, args.waiver)
     evaluation["verdict"] = verdict.document()
+    evaluation["tracking"] = candidate.tracking
 
     files = {**candidate.files, "golden.json": as_json(golden(candidate.predictor, rows))}
     hashes = {name: archive.sha256(content) for name, content in sorted(files.items())}

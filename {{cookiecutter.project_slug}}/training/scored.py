@@ -19,6 +19,7 @@ from inference.predictor import ModelError, Predictor
 from training.archive import ArchiveError, unpack
 from training.errors import DataError, JobError
 from training.features import encode_table
+from training.tracking import TOLD, told
 
 SERVED = ("model.json", "model.onnx")  # what is taken from the candidate and goes into the served archive
 UNUSABLE = (ArchiveError, ModelError, DataError, EncodeError)
@@ -31,6 +32,7 @@ class Candidate:
     predictor: Predictor
     predictions: np.ndarray
     files: dict[str, bytes]
+    tracking: dict[str, str]  # what became of the training's MLflow run
 
     @property
     def contract(self) -> Contract:
@@ -52,12 +54,14 @@ class Champion:
 def load_candidate(model: Path, folder: Path, rows: pa.Table) -> Candidate:
     """Score the candidate. Raises JobError when its archive is unusable: then there is nothing to judge."""
     try:
-        unpack(model, folder, members=SERVED)
+        unpack(model, folder, members=(*SERVED, TOLD))
         predictor = Predictor.load(folder)
         predictions = score(predictor, rows)
     except UNUSABLE as error:
         raise JobError(f"the candidate cannot be scored: {error}") from error
-    return Candidate(predictor, predictions, {name: (folder / name).read_bytes() for name in SERVED})
+    said = told((folder / TOLD).read_bytes() if (folder / TOLD).exists() else b"")
+    files = {name: (folder / name).read_bytes() for name in SERVED}
+    return Candidate(predictor, predictions, files, said)
 
 
 def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contract) -> Champion | None:

@@ -1,7 +1,8 @@
 """Record the training as an MLflow run, beside the training and never in its way.
 
 In:   tracking-uri of the hyperparameters: a server, a SQLite file, a SageMaker ARN; empty for none
-Out:  one run: parameters, the figures of each epoch, tags release_id and commit
+Out:  one run: parameters, the figures of each epoch, tags release_id and commit; BASE/model/tracking.json,
+      which tells evaluation what became of the run and is no part of what is served
 
 MLflow takes seconds to import and minutes to give up a lost server. So it runs in a process of its own
 (recording.py), which is told of each epoch through a pipe. What fails there costs one warning.
@@ -12,13 +13,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
+TOLD = "tracking.json"
+OFF, LOST, DONE = "off", "lost", "done"  # what became of the run
 # How long a training waits at its end for the run to be written. MLflow's first import and a new SQLite
 # file take up to 15 seconds, most of them while the training runs; a lost server is given up long before.
 PATIENCE_SECONDS = 30
@@ -35,10 +40,14 @@ QUICK = {
 
 
 class Tracker:
-    """The training's end of the pipe. No method raises, and only `finish` waits."""
+    """The training's end of the pipe. No method that records raises, and only `finish` waits."""
 
-    def __init__(self, process: subprocess.Popen[str] | None = None) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str] | None = None, uri: str = "", experiment: str = ""
+    ) -> None:
         self._process = process
+        state = LOST if process else OFF  # until the other end has said that the run is written
+        self.told = {"state": state, "uri": address(uri), "experiment": experiment, "run": ""}
 
     @classmethod
     def start(cls, uri: str, experiment: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Tracker:
@@ -54,7 +63,7 @@ class Tracker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # MLflow writes pages about its database there
         )
-        tracker = cls(process)
+        tracker = cls(process, uri, experiment)
         tracker._send({"uri": uri, "experiment": experiment, "params": dict(params), "tags": dict(tags)})
         return tracker
 
@@ -76,8 +85,13 @@ class Tracker:
             return
         if said.startswith("run="):
             log.info("tracking=done %s", said.strip())
+            self.told |= {"state": DONE, "run": said.strip().removeprefix("run=")}
         else:
             self._give_up(said)
+
+    def leave(self, folder: Path) -> None:
+        """Write what became of the run where evaluation finds it."""
+        (folder / TOLD).write_text(json.dumps(self.told), encoding="utf-8")
 
     def close(self) -> None:
         """End the recording; a run that was not finished is marked as failed."""
@@ -102,6 +116,22 @@ class Tracker:
         process, self._process = self._process, None
         if process is not None:
             _end(process, wait_seconds=0)
+
+
+def address(uri: str) -> str:
+    """Return a server's address as everybody may read it: without user, password or query."""
+    return re.sub(r"//.*@", "//", uri).split("?", 1)[0]
+
+
+def told(text: bytes) -> dict[str, str]:
+    """Return what tracking.json says, as short text; "off" where it is missing or is none of ours."""
+    try:
+        found = json.loads(text)
+    except ValueError:  # no JSON, or no text at all
+        found = {}
+    names = ("state", "uri", "experiment", "run")
+    said = {name: str(found.get(name, ""))[:1024] for name in names} if isinstance(found, dict) else {}
+    return said if said.get("state") in (LOST, DONE) else dict.fromkeys(names, "") | {"state": OFF}
 
 
 def _end(process: subprocess.Popen[str], wait_seconds: float) -> None:

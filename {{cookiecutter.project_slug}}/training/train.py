@@ -1,7 +1,8 @@
 """Train one model from two splits and leave it where SageMaker looks for it.
 
 In:   BASE/input/config/hyperparameters.json, BASE/input/data/{train,validation}/*.parquet
-Out:  BASE/model/{model.onnx,model.safetensors,model.json}, BASE/checkpoints/; or BASE/output/failure
+Out:  BASE/model/{model.onnx,model.safetensors,model.json,tracking.json}, BASE/checkpoints/;
+      or BASE/output/failure
 Run:  SAGEMAKER_BASE_DIR=/tmp/job python -m training.train
 
 BASE is SAGEMAKER_BASE_DIR, or /opt/ml in the container. Progress is one event a line, key=value.
@@ -93,6 +94,7 @@ def train(base: Path, settings: Hyperparameters, columns: Sequence[Column]) -> l
         graph = to_onnx(model, validation_rows, drawing.take())
         write_model(base / "model", graph, model, contract, settings.network())
         tracker.finish(best)
+        tracker.leave(base / "model")
     finally:
         drawing.close()
         tracker.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagemaker_emulator import seams, tags
 from sagemaker_emulator.listing import page
+from sagemaker_emulator.registry import cards
 from sagemaker_emulator.registry.state import State
 
 MOST_PROPERTIES = 50  # CustomerMetadataMap's maximum, also after an update has merged
@@ -17,7 +18,6 @@ REPLACED = (
     "ApprovalDescription",
     "InferenceSpecification",
     "SourceUri",
-    "ModelCard",
     "ModelLifeCycle",
 )
 SUMMARY = (
@@ -37,6 +37,7 @@ SUMMARY = (
 def create_model_package(call: seams.Call) -> dict[str, Any]:
     """Register a package; the same ClientToken gives the same package. Raises AwsError."""
     token = call.params.get("ClientToken")
+    card = cards.kept({}, call.params.get("ModelCard", {}))
     with State.of(call) as state:
         if token and token in state.tokens:
             return {"ModelPackageArn": state.tokens[token]}
@@ -51,6 +52,8 @@ def create_model_package(call: seams.Call) -> dict[str, Any]:
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": statuses, "ImageScanStatuses": []},
         }
+        if card:
+            record["ModelCard"] = {"ModelCardStatus": "Draft"} | card
         state.packages[arn] = record
         tags.keep(arn, call.params.get("Tags"))
         if token:
@@ -94,6 +97,8 @@ def update_model_package(call: seams.Call) -> dict[str, Any]:
         if len(metadata) > MOST_PROPERTIES:
             limit = f"at most {MOST_PROPERTIES} entries, would have {len(metadata)}"
             raise seams.AwsError("ValidationException", f"CustomerMetadataProperties must have {limit}")
+        if "ModelCard" in params:
+            record["ModelCard"] = cards.kept(record.get("ModelCard", {}), params["ModelCard"])
         record.update({key: params[key] for key in REPLACED if key in params})
         if metadata:
             record["CustomerMetadataProperties"] = metadata

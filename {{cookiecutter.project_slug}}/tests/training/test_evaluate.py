@@ -17,7 +17,7 @@ from inference.predictor import Predictor, prove
 from tests.tiny_models import AGE, GAIN, JOB, make_model
 from tests.training.evaluations import ROWS, SERVING, WORSE, make_table, read, run_job, write_archive
 from training import evaluate
-from training.archive import unpack
+from training.archive import pack, unpack
 
 
 def verdict(base: Path) -> dict[str, Any]:
@@ -78,6 +78,22 @@ def test_the_artifact_is_what_the_server_takes_and_proves(tmp_path):
     assert json.loads((model / "hashes.json").read_text()) == read(tmp_path)["artifact"]["files"]
     evaluated = tmp_path / "processing/output/evaluation/golden.json"
     assert (model / "golden.json").read_bytes() == evaluated.read_bytes()
+
+
+def test_the_run_that_recorded_the_training_is_told_and_not_served(tmp_path):
+    told = {"state": "done", "uri": "sqlite:///runs.db", "experiment": "training", "run": "r" * 32}
+
+    def recorded(inputs: Path) -> None:
+        archive = inputs / "model" / "model.tar.gz"
+        files = {path.name: path.read_bytes() for path in unpack(archive, tmp_path / "as-trained").iterdir()}
+        pack(files | {"tracking.json": json.dumps(told).encode()}, archive)
+
+    assert run_job(tmp_path) == 0
+    plain = read(tmp_path)
+    assert plain["tracking"] == {"state": "off", "uri": "", "experiment": "", "run": ""}
+    assert run_job(tmp_path, before=recorded) == 0
+    assert read(tmp_path)["tracking"] == told
+    assert read(tmp_path)["artifact"] == plain["artifact"]
 
 
 def test_the_same_models_and_rows_give_the_same_bytes(tmp_path):

@@ -1,5 +1,6 @@
 """Recording to MLflow: what arrives there, and that a lost server costs one warning."""
 
+import json
 import socket
 import sqlite3
 import time
@@ -36,15 +37,22 @@ def rows(database, query):
 
 def test_without_an_address_nothing_is_recorded_and_it_says_so(caplog):
     caplog.set_level("INFO")
-    record("").close()
+    tracker = record("")
+    tracker.close()
     assert caplog.messages == ["tracking=none note='tracking-uri is empty'"]
+    assert tracker.told == {"state": "off", "uri": "", "experiment": "", "run": ""}
 
 
 def test_a_run_holds_parameters_tags_and_the_figures_of_each_epoch(tmp_path, caplog):
     caplog.set_level("INFO")
-    record(f"sqlite:///{tmp_path}/runs.db").close()
+    address = f"sqlite:///{tmp_path}/runs.db"
+    tracker = record(address)
+    tracker.close()
     database = tmp_path / "runs.db"
     (run,) = rows(database, "select run_uuid, status from runs")
+    tracker.leave(tmp_path)
+    told = {"state": "done", "uri": address, "experiment": "training", "run": run[0]}
+    assert tracking.told((tmp_path / "tracking.json").read_bytes()) == told
     assert run[1] == "FINISHED"
     assert caplog.messages == [f"tracking=done run={run[0]}"]
     metrics = rows(database, "select step, value from metrics where key = 'validation_auc' order by step")
@@ -90,6 +98,31 @@ def test_a_recording_process_that_is_gone_costs_one_warning(caplog):
     tracker.finish(EPOCHS[-1])
     tracker.close()
     assert [line.split(" ")[0] for line in caplog.messages] == ["tracking=lost"]
+
+
+def test_a_run_that_was_lost_is_told_as_one(tmp_path):
+    tracker = record("sqlite://", finish=False)
+    tracker.close()
+    tracker.leave(tmp_path)
+    assert json.loads((tmp_path / "tracking.json").read_text())["state"] == "lost"
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://me:hunter2@mlflow.example.com/base", "https://mlflow.example.com/base"),
+        ("https://me:a/b@c@mlflow.example.com", "https://mlflow.example.com"),
+        ("https://mlflow.example.com?token=hunter2", "https://mlflow.example.com"),
+        ("arn:aws:sagemaker:eu-west-1:1:mlflow-app/a", "arn:aws:sagemaker:eu-west-1:1:mlflow-app/a"),
+    ],
+)
+def test_an_address_is_told_without_what_could_be_a_password(uri, shown):
+    assert tracking.address(uri) == shown
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"state": "else"}', b"\xff"])
+def test_what_is_no_record_of_a_run_is_told_as_none(text):
+    assert tracking.told(text) == {"state": "off", "uri": "", "experiment": "", "run": ""}
 
 
 def test_a_training_that_ends_early_leaves_no_process_and_no_half_made_store(tmp_path):

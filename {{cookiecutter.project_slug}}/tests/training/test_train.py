@@ -18,9 +18,9 @@ from training.train import run
 CLEAN = re.compile(r"[a-z_]+=\S+( [a-z_]+=(\S+|'[^']*'))*")
 
 
-def test_a_job_leaves_the_models_three_files_and_nothing_else(trained):
+def test_a_job_leaves_the_models_three_files_and_what_became_of_its_run(trained):
     names = sorted(path.name for path in trained.model.iterdir())
-    assert names == ["model.json", "model.onnx", "model.safetensors"]
+    assert names == ["model.json", "model.onnx", "model.safetensors", "tracking.json"]
     assert not (trained.base / "output" / "failure").exists()
 
 
