@@ -51,7 +51,7 @@ def assess(
     }
     if champion:
         known = {"package": champion.package, "release_id": champion.release_id}
-        known |= {"error": champion.error or None, "inputs_missing": champion.inputs_missing}
+        known |= {"error": champion.error or None, "incomparable": champion.incomparable}
         known |= {"metrics": whole.champion}
         document["champion"] = known | ({} if rival is None else _calibrated(task, truth, rival))
     for column in slices if rows.num_rows else ():

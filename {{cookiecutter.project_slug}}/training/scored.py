@@ -25,6 +25,10 @@ SERVED = ("model.json", "model.onnx")  # what is taken from the candidate and go
 UNUSABLE = (ArchiveError, ModelError, DataError, EncodeError)
 
 
+class OtherAnswer(JobError):
+    """The champion predicts something else than the candidate: its answers cannot be held against these."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """The model that training left, with its predictions on the test rows."""
@@ -48,7 +52,9 @@ class Champion:
     release_id: str
     predictions: np.ndarray | None = None
     error: str = ""
-    inputs_missing: bool = False  # the archive is sound; the rows do not hold what it needs
+    incomparable: bool = (
+        False  # the archive is sound, but these rows do not suffice, or it answers something else
+    )
 
 
 def load_candidate(model: Path, folder: Path, rows: pa.Table) -> Candidate:
@@ -83,13 +89,13 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
     try:
         unpack(source / "model.tar.gz", folder)
         predictor = Predictor.load(folder, required=SERVED)
-        check_comparable(predictor.contract, candidate)
     except UNUSABLE as error:
         return Champion(package, release, error=str(error))
     try:
+        check_comparable(predictor.contract, candidate)
         predictions = score(predictor, rows)
-    except (DataError, EncodeError) as error:
-        return Champion(package, release, error=str(error), inputs_missing=True)
+    except (OtherAnswer, DataError, EncodeError) as error:
+        return Champion(package, release, error=str(error), incomparable=True)
     if predictions.ndim == 2:  # in the candidate's order of classes
         predictions = predictions[:, [predictor.contract.classes.index(name) for name in candidate.classes]]
     return Champion(package, release, predictions)
@@ -103,10 +109,10 @@ def score(predictor: Predictor, rows: pa.Table) -> np.ndarray:
 
 
 def check_comparable(champion: Contract, candidate: Contract) -> None:
-    """Raise ModelError when the champion predicts something else than the candidate."""
+    """Raise OtherAnswer when the champion predicts something else than the candidate."""
     for what in ("task", "label"):
         if getattr(champion, what) != getattr(candidate, what):
-            raise ModelError(f"its {what} is another one")
+            raise OtherAnswer(f"its {what} is another one")
     in_order = tuple if champion.task == "binary" else sorted
     if in_order(champion.classes) != in_order(candidate.classes):
-        raise ModelError("its classes are others")
+        raise OtherAnswer("its classes are others")

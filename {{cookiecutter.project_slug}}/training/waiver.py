@@ -1,9 +1,10 @@
-"""A reviewed exception: where the rows lack what the champion needs, the absolute bar alone decides.
+"""A reviewed exception: where candidate and champion cannot be compared, the absolute bar alone decides.
 
 In:   `[gate.waiver]` of mlops.toml as JSON: one champion, a last day, a reason; a champion without scores
 Out:  whether that is excused today, or why not, and the line of mlops.toml that would excuse it
 
-It covers nothing else: neither a champion whose archive is damaged, nor one that predicts something else.
+It covers rows that lack what the champion needs, and a champion that predicts something else: other classes,
+another label. It does not cover one whose archive is damaged.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def unscored(champion: Mapping[str, Any]) -> str:
 
 
 def excuse(champion: Mapping[str, Any] | None, today: date, waiver: Waiver | None) -> Excuse:
-    """Hold the waiver against a champion that these rows do not suffice for; no other can be excused."""
-    if champion is None or not champion.get("inputs_missing"):
+    """Hold the waiver against a champion that cannot be compared; no other can be excused."""
+    if champion is None or not champion.get("incomparable"):
         return Excuse()
     release = champion.get("release_id") or ""
     objection = waiver.objection(release, today) if waiver else ""

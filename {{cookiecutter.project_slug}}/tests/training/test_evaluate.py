@@ -206,12 +206,6 @@ def test_no_waiver_covers_an_archive_that_cannot_be_trusted(tmp_path, before, wo
     assert any(words in reason for reason in found["reasons"])
 
 
-def test_nor_a_champion_that_predicts_something_else(tmp_path):
-    assert run_job(tmp_path, champion={"classes": ["yes", "no"]}, waiver=waiver()) == 0
-    found = verdict(tmp_path)
-    assert (found["accepted"], found["waived"], found["waiver_line"]) == (False, None, None)
-
-
 def test_a_champion_of_other_features_is_scored_by_its_own_contract(tmp_path):
     assert run_job(tmp_path, champion={"features": [JOB, AGE], "weights": (0.5, 0.08)}) == 0
     assert verdict(tmp_path)["accepted"]
@@ -261,9 +255,14 @@ def test_under_a_waiver_the_bar_still_stands(tmp_path):
     assert [rule["rule"] for rule in found["rules"] if not rule["passed"]] == ["bar"]
 
 
-def test_a_champion_that_predicts_other_classes_cannot_be_compared(tmp_path):
-    assert run_job(tmp_path, champion={"classes": ["yes", "no"]}) == 0
-    assert any("its classes are others" in reason for reason in verdict(tmp_path)["reasons"])
+def test_a_champion_that_predicts_other_classes_cannot_be_compared_and_a_waiver_lets_the_bar_decide(tmp_path):
+    others = {"classes": ["yes", "no"]}
+    assert run_job(tmp_path / "without", champion=others) == 0
+    found = verdict(tmp_path / "without")
+    assert any("its classes are others" in reason for reason in found["reasons"])
+    assert not found["accepted"]
+    assert run_job(tmp_path / "with", champion=others, waiver=waiver()) == 0
+    assert verdict(tmp_path / "with")["accepted"]
 
 
 def test_a_multiclass_champion_may_list_its_classes_in_another_order(tmp_path):

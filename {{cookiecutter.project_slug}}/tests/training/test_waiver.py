@@ -28,7 +28,7 @@ def judged(
     waiver: Waiver | None = None, champion: dict[str, Any] | None = None, auc: float = 0.91
 ) -> Verdict:
     """Return the verdict where the rows do not suffice for the champion, except for what you name."""
-    lacking = {"package": "p", "release_id": SERVING, "error": LACKS, "inputs_missing": True, "metrics": None}
+    lacking = {"package": "p", "release_id": SERVING, "error": LACKS, "incomparable": True, "metrics": None}
     evaluation = make_evaluation(auc=auc, champion=lacking | (champion or {}), difference=None)
     return decide(parse(), evaluation, DIRECTIONS, TODAY, waiver)
 
@@ -60,8 +60,8 @@ def test_a_champion_that_the_rows_do_not_suffice_for_is_waived(changes, words):
 @pytest.mark.parametrize(
     "champion",
     [
-        pytest.param({"inputs_missing": False}, id="damaged or foreign"),
-        pytest.param({"inputs_missing": None}, id="of a time before waivers"),
+        pytest.param({"incomparable": False}, id="damaged"),
+        pytest.param({"incomparable": None}, id="of a time before waivers"),
         pytest.param({"release_id": None}, id="a package made by hand, without an id"),
         pytest.param({"release_id": ""}, id="with an empty id"),
     ],
