@@ -56,7 +56,7 @@ def key(world: World) -> str:
 @pytest.mark.parametrize(
     ("action", "verb", "resource"),
     [
-        ("s3:PutObject", PUSH, "arn:aws:s3:::{slug}-{account}-{region}/data/adult/"),
+        ("s3:PutObject", PUSH, "arn:aws:s3:::{slug}-{account}-{region}/data/sample/"),
         ("kms:GenerateDataKey", PUSH, "arn:aws:kms:{region}:{account}:key/"),
         ("cloudformation:DescribeStacks", PUSH, "arn:aws:cloudformation:{region}:{account}:stack/{slug}/"),
         ("sagemaker:DescribeEndpoint", STATUS, "arn:aws:sagemaker:{region}:{account}:endpoint/{slug}-"),

@@ -117,6 +117,8 @@ def run_all(chosen: list[Case], at_once: int) -> Iterator[Outcome]:
         for case in chosen:
             todo.put(case)
         while left:
+            # Another one would fare no better: its process has said why, on stderr.
+            assert not any(process.exitcode for process in running), "a site could not be opened"
             running = [process for process in running if process.is_alive()]
             while len(running) < min(at_once, todo.qsize()):
                 process = context.Process(target=run_on_one, args=(todo, out))
