@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stories.world import World, copy_project, started
+from tests.stories.world import World, copy_with_sample, started
 
 ACCOUNT = "123456789012"
 PUSH, STATUS = ("data", "push"), ("status",)
@@ -18,7 +18,7 @@ def enforced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Return a world with the project's stack, in which IAM decides."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
-        with started(copy_project(tmp_path_factory.mktemp("enforced"))) as world:
+        with started(copy_with_sample(tmp_path_factory.mktemp("enforced"))) as world:
             made = world.run("pipelines", "stack")
             assert made.code == 0, made.output
             yield world

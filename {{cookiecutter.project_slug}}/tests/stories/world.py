@@ -22,6 +22,8 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines import settings
+from pipelines.rehearsal import sampled
 from tests.stories import sample
 from tests.stories.sample import PROJECT
 
@@ -146,16 +148,22 @@ class World:
             sample.write(self.root, table)
 
 
-def copy_project(folder: Path) -> Path:
+def copy_with_sample(folder: Path) -> Path:
     """Copy the project's code, with facts and data that stories know, and return the copy's root."""
-    root = copy_as_it_is(folder)
+    root = copy_project(folder)
     sample.put(root)
     return root
 
 
-def copy_as_it_is(folder: Path) -> Path:
-    """Copy the project without what its runs left, and return the copy's root."""
-    return shutil.copytree(PROJECT, folder / "project", ignore=shutil.ignore_patterns(*LEFT_OUT))
+def copy_project(folder: Path) -> Path:
+    """Copy the project without what its runs left, with data that git has, and return the copy's root."""
+    root = folder / "project"
+    shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    own = settings.load(root / "mlops.toml")
+    named = sampled(own, root).data.lock
+    if named != own.data.lock:  # that names files which lie in the team's bucket only
+        shutil.copyfile(root / named, root / own.data.lock)
+    return root
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from tests.stories.world import copy_as_it_is
+from tests.stories.world import copy_project
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 FILES = ["batch=1/part-0.parquet", "batch=2/part-0.parquet"]
@@ -21,7 +21,7 @@ ROOMS = ("data_checks", "training", "inference")
 
 def make(folder: Path) -> Path:
     """Make the copy and return its root."""
-    root = copy_as_it_is(folder)  # verbs run in this process, which has this project's own definition
+    root = copy_project(folder)  # verbs run in this process, which has this project's own definition
     for room in ROOMS:
         shutil.rmtree(root / room)
         shutil.copytree(STAND_INS / room, root / room, ignore=shutil.ignore_patterns("__pycache__"))
