@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from data_checks.contract import Column, expect, label_balance, no_rows_where
+from data_checks.files import CANONICAL
 from tests.data_checks.makers import OWN, ROOT, ROWS, TABLE, World, as_words
 
 BROKEN = [
@@ -322,6 +323,17 @@ class TestTheSuite:
             ("E204", "pivot"),
             ("E207", "pivot"),
         ]
+
+
+@pytest.mark.parametrize("values", [("0", "1"), None], ids=["named", "found"])
+@pytest.mark.parametrize("kind", ["integer", "number", "boolean"])
+def test_the_positives_of_a_label_of_any_type_are_counted(judged, world, kind, values):
+    if kind == "boolean" and values:
+        values = ("false", "true")
+    label = Column("bought", kind, values=values)
+    world.columns = tuple(label if column.name == "bought" else column for column in world.columns)
+    assert judged(f"ALTER TABLE t ALTER bought TYPE {CANONICAL[kind]} USING (bought = 'yes')::INT") == []
+    assert sum(world.report()["positives"].values()) == ROWS / 3
 
 
 class TestWhatCannotBeJudged:
