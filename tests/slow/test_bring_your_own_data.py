@@ -27,7 +27,7 @@ SHUTTLE = "1ed4bfa77233d95bff2c8ab2482725d2d800410daedf5919ad80ec6faf60ff59"
 USER = {
     f"GIT_{who}_{what}": "user@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
 }
-TESTS = "tests/data_checks tests/training tests/inference tests/drill tests/stories/test_crash_matrix.py"
+TESTS = "tests/data_checks tests/drill tests/stories/test_crash_matrix.py"  # they read what the project has
 
 
 @dataclass(frozen=True)
