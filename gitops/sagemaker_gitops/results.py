@@ -55,7 +55,10 @@ class Results:
             note += f"; {unjudged} not judged" if unjudged else ""
             return _verdict(self.validation), note
         if step == "Evaluate":
-            name, metric = next(iter(self.evaluation["candidate"]["metrics"].items()))
+            metrics, rules = self.evaluation["candidate"]["metrics"], self.evaluation["verdict"]["rules"]
+            judged = next((rule["metric"] for rule in rules if rule["metric"] in metrics), "")
+            name = judged or next(iter(metrics))
+            metric = metrics[name]
             low, value, high = (_short(metric[key]) for key in ("low", "value", "high"))
             return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":

@@ -46,7 +46,7 @@ class Tree:
 
 def read(settings: Settings, root: Path = Path()) -> Tree:
     """Read the working tree; raise SettingsError where it does not hold together."""
-    golden = definition.golden(settings)
+    golden = definition.golden(settings, root / definition.GOLDEN)
     lock = data.read_lock(root / settings.data.lock)
     return Tree(settings, lock, ids(settings, lock, root), golden, root)
 

@@ -74,7 +74,10 @@ def disagreements(found: Mapping[str, files.Found], columns: Sequence[Column]) -
         yield bad_column(COLUMN_SET, column, f"is in {count} {of_all} but not in the suite")
     for column, kinds in sorted(wrong.items()):
         held = " and ".join(f"{kind} in {count} {of_all}" for kind, count in kinds.items())
-        yield bad_column(COLUMN_TYPE, column, f"is {held}; the suite says {declared[column]}")
+        wanted = declared[column]
+        if kinds.keys() - files.CANONICAL.keys():  # a timestamp, a list: no suite can say that
+            wanted += f", and no column may be other than {', '.join(files.CANONICAL)}"
+        yield bad_column(COLUMN_TYPE, column, f"is {held}; the suite says {wanted}")
 
 
 def layout_types(key: str, declared: Mapping[str, str]) -> dict[str, str]:

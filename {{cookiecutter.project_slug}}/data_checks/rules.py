@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from data_checks.contract import Column, Expectation, Outcome, Reason
+from data_checks.files import CANONICAL
 
 TASKS = ("binary", "multiclass", "regression")
 NOT_OF_THE_TABLE = ("no_row_in_two_splits",)
@@ -20,13 +21,17 @@ def check_suite(columns: Sequence[Column], key: str, label: str, slices: Sequenc
     """Hold the job's arguments against the suite.
 
     Raises:
-        SuiteError: an unknown task, a column named twice, or a key, label or slice that the suite lacks.
+        SuiteError: an unknown task or type, a column named twice, or a key, label or slice that is no column.
     """
     if task not in TASKS:
         raise SuiteError(f"task is {task!r}; expected one of {', '.join(TASKS)}")
     known = {column.name: column for column in columns}
     if len({column.name.lower() for column in columns}) != len(columns):
         raise SuiteError("suite.py names a column twice (upper and lower case are the same)")
+    for column in columns:
+        if column.type not in CANONICAL:
+            kinds = ", ".join(CANONICAL)
+            raise SuiteError(f"suite.py: {column.name} is a {column.type!r}; expected one of {kinds}")
     for role, name in [("key", key), ("label", label), *(("slice", name) for name in slices)]:
         if name not in known:
             raise SuiteError(f"the {role} {name!r} is not among COLUMNS in data_checks/suite.py")

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from data_checks.contract import Column, Expectation, Outcome
-from data_checks.files import VIEW, name, text
+from data_checks.files import CANONICAL, VIEW, name, text
 
 NAMES = ("train", "validation", "test")
 FILE = "part-0.parquet"
@@ -124,8 +124,10 @@ def leaks(
 
 def positives(connection: duckdb.DuckDBPyConnection, folder: Path, label: Column) -> dict[str, int]:
     """Count the rows of the positive class, which is the last one, in each split."""
-    column = f"CAST({name(label.name)} AS VARCHAR)"
-    last = text(label.values[-1]) if label.values else f"(SELECT max({column}) FROM {VIEW})"
+    column = name(label.name)
+    last = f"(SELECT max({column}) FROM {VIEW})"
+    if label.values:  # as the column's own type: the class "1" of numbers is 1.0
+        last = f"CAST({text(label.values[-1])} AS {CANONICAL[label.type]})"
     return {
         split: ask(connection, f"SELECT count(*) FROM {table(folder, split)} WHERE {column} = {last}")
         for split in NAMES

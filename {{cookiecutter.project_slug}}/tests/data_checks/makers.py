@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ from data_checks.contract import (
     no_rows_where,
 )
 
+ROOT = Path(validate.__file__).parents[1]
+FACTS = tomllib.loads((ROOT / "mlops.toml").read_text("utf-8"))
+OWN = {  # the arguments with which the pipeline of this very project runs the job
+    "key": FACTS["data"]["key"],
+    "label": FACTS["data"]["label"],
+    "task": FACTS["training"]["task"],
+    "slices-only": ",".join(FACTS["data"].get("slices_only", [])),
+    "splits": ",".join(map(str, FACTS["data"].get("splits", [0.7, 0.15, 0.15]))),
+}
 ROWS = 300
 COLUMNS = (
     Column("id", "integer"),
@@ -99,8 +109,7 @@ class World:
         monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(self.base))
         monkeypatch.setattr("data_checks.suite.COLUMNS", self.columns)
         monkeypatch.setattr("data_checks.suite.EXPECTATIONS", self.expectations)
-        given = self.arguments | arguments
-        return validate.main([word for name, value in given.items() for word in (f"--{name}", value)])
+        return validate.main(as_words(self.arguments | arguments))
 
     def report(self) -> dict[str, Any]:
         """Return validation.json."""
@@ -114,3 +123,8 @@ class World:
         """Return the rows of one split."""
         with duckdb.connect() as connection:
             return connection.read_parquet(str(self.output / name / "part-0.parquet")).fetchall()
+
+
+def as_words(arguments: dict[str, str]) -> list[str]:
+    """Return arguments as a command line has them."""
+    return [word for name, value in arguments.items() for word in (f"--{name}", value)]

@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from data_checks import validate
 from data_checks.contract import Column, expect, label_balance, no_rows_where
-from tests.data_checks.makers import ROWS, TABLE, World
+from data_checks.files import CANONICAL
+from tests.data_checks.makers import OWN, ROOT, ROWS, TABLE, World, as_words
 
 BROKEN = [
     pytest.param("ALTER TABLE t DROP pay", ("E202", "pay"), id="a missing column"),
@@ -198,6 +198,15 @@ class TestFiles:
         message = "Column age is string in 1 of 1 files; the suite says integer."
         assert self.message(world, monkeypatch, "E202") == message
 
+    def test_a_type_that_no_suite_can_name_says_so(self, world, monkeypatch):
+        world.write("ALTER TABLE t ALTER age TYPE TIMESTAMP USING TIMESTAMP '2024-01-01'")
+        world.write_lock()
+        message = (
+            "Column age is timestamp in 1 of 1 files; the suite says integer, and no column may be "
+            "other than integer, number, string, boolean."
+        )
+        assert self.message(world, monkeypatch, "E202") == message
+
     def test_names_that_look_like_patterns_are_only_names(self, tmp_path, monkeypatch):
         world = World(tmp_path / "it's [a] *?")
         world.write(name="odd [1]*.parquet")
@@ -316,6 +325,17 @@ class TestTheSuite:
         ]
 
 
+@pytest.mark.parametrize("values", [("0", "1"), None], ids=["named", "found"])
+@pytest.mark.parametrize("kind", ["integer", "number", "boolean"])
+def test_the_positives_of_a_label_of_any_type_are_counted(judged, world, kind, values):
+    if kind == "boolean" and values:
+        values = ("false", "true")
+    label = Column("bought", kind, values=values)
+    world.columns = tuple(label if column.name == "bought" else column for column in world.columns)
+    assert judged(f"ALTER TABLE t ALTER bought TYPE {CANONICAL[kind]} USING (bought = 'yes')::INT") == []
+    assert sum(world.report()["positives"].values()) == ROWS / 3
+
+
 class TestWhatCannotBeJudged:
     """Exit code 1 and a message where SageMaker reads it."""
 
@@ -338,6 +358,13 @@ class TestWhatCannotBeJudged:
         world.write()
         world.write_lock()
         assert words in self.message(world, monkeypatch, **arguments)
+
+    def test_a_column_of_a_type_that_there_is_not(self, world, monkeypatch):
+        world.columns = tuple(replace(c, type="timestamp") if c.name == "age" else c for c in world.columns)
+        world.write("ALTER TABLE t ALTER age TYPE TIMESTAMP USING TIMESTAMP '2024-01-01'")
+        world.write_lock()
+        words = "suite.py: age is a 'timestamp'; expected one of integer, number, string, boolean"
+        assert words in self.message(world, monkeypatch)
 
     @pytest.mark.parametrize(
         ("rule", "words"),
@@ -394,11 +421,10 @@ class TestWhatCannotBeJudged:
 
 
 def test_the_command_writes_report_and_message_and_ends_with_its_code(world, monkeypatch):
-    root = Path(validate.__file__).parents[1]
-    world.arguments = {"key": "row_id", "label": "income", "task": "binary"}
-    world.write("UPDATE t SET age = 999")
-    arguments = [word for name, value in world.arguments.items() for word in (f"--{name}", value)]
-    command = [sys.executable, "-m", "data_checks.validate", *arguments]
+    root = ROOT
+    world.arguments = OWN  # the command reads the project's own suite, whose columns these are not
+    world.write("ALTER TABLE t ADD COLUMN no_such_column INTEGER")
+    command = [sys.executable, "-m", "data_checks.validate", *as_words(OWN)]
     environment = {"SAGEMAKER_BASE_DIR": str(world.base), "PATH": "/usr/bin:/bin"}
     for code in (1, 0):  # without a lock, then with one
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)

@@ -20,6 +20,7 @@ from sagemaker_gitops.errors import SettingsError
 from sagemaker_gitops.stack import Stack
 
 from tests.conftest import TABLES
+from training.tasks import TASKS
 from training.waiver import Waiver
 
 GOLDEN = json.loads(definition.GOLDEN.read_text())
@@ -224,10 +225,12 @@ def test_what_jobs_write_and_their_volumes_are_encrypted():
 
 
 def test_the_metrics_are_found_in_a_line_that_training_logs():
-    line = "epoch=3 train_loss=0.31 validation_loss=0.32 validation_auc=9.1e-1"
-    metrics = STEPS["Train"]["Arguments"]["AlgorithmSpecification"]["MetricDefinitions"]
+    train = STEPS["Train"]["Arguments"]
+    watched = f"validation_{TASKS[train['HyperParameters']['task']].metric}"
+    line = f"epoch=3 train_loss=0.31 validation_loss=0.32 {watched}=9.1e-1"
+    metrics = train["AlgorithmSpecification"]["MetricDefinitions"]
     found = {metric["Name"]: re.search(metric["Regex"], line)[1] for metric in metrics}
-    assert found == {"train_loss": "0.31", "validation_loss": "0.32", "validation_auc": "9.1e-1"}
+    assert found == {"train_loss": "0.31", "validation_loss": "0.32", watched: "9.1e-1"}
 
 
 def test_a_release_sends_real_names_and_no_sentinel():

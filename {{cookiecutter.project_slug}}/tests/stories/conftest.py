@@ -10,13 +10,13 @@ import pytest
 
 from tests.drill import faults
 from tests.stories.production import WATCHED, Production, opened, until
-from tests.stories.world import World, copy_project, started
+from tests.stories.world import World, copy_with_sample, started
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Return a world in which one whole release has been made."""
-    root = copy_project(tmp_path_factory.mktemp("world"))
+    root = copy_with_sample(tmp_path_factory.mktemp("world"))
     with started(root) as world:
         released = world.run("pipelines", "local-test")
         assert released.code == 0, released.output

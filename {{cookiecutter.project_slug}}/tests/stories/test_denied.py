@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stories.world import World, copy_project, started
+from tests.stories.world import World, copy_with_sample, started
 
 ACCOUNT = "123456789012"
 PUSH, STATUS = ("data", "push"), ("status",)
@@ -18,7 +18,7 @@ def enforced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Return a world with the project's stack, in which IAM decides."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGEMAKER_EMULATOR_IAM", "enforce")
-        with started(copy_project(tmp_path_factory.mktemp("enforced"))) as world:
+        with started(copy_with_sample(tmp_path_factory.mktemp("enforced"))) as world:
             made = world.run("pipelines", "stack")
             assert made.code == 0, made.output
             yield world
@@ -56,7 +56,7 @@ def key(world: World) -> str:
 @pytest.mark.parametrize(
     ("action", "verb", "resource"),
     [
-        ("s3:PutObject", PUSH, "arn:aws:s3:::{slug}-{account}-{region}/data/adult/"),
+        ("s3:PutObject", PUSH, "arn:aws:s3:::{slug}-{account}-{region}/data/sample/"),
         ("kms:GenerateDataKey", PUSH, "arn:aws:kms:{region}:{account}:key/"),
         ("cloudformation:DescribeStacks", PUSH, "arn:aws:cloudformation:{region}:{account}:stack/{slug}/"),
         ("sagemaker:DescribeEndpoint", STATUS, "arn:aws:sagemaker:{region}:{account}:endpoint/{slug}-"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.stories.world import LOCAL, OWN_AWS, copy_project
+from tests.stories.world import LOCAL, OWN_AWS, copy_with_sample
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -36,7 +36,7 @@ def wait_for_training(folder: Path, seconds: float = 60) -> None:
 
 
 def test_ctrl_c_while_training_ends_with_130_and_leaves_nothing_running(tmp_path: Path) -> None:
-    root, home = copy_project(tmp_path), tmp_path / "state"
+    root, home = copy_with_sample(tmp_path), tmp_path / "state"
     environment = {name: value for name, value in os.environ.items() if name not in OWN_AWS} | LOCAL
     command = [sys.executable, "-m", "sagemaker_emulator", "run", "--home", str(home), "--"]
     command += [sys.executable, "-m", "pipelines", "local-test"]

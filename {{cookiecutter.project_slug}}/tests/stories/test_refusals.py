@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from tests.stories.sample import FOLDER, KEY, LABEL, SLICE
 from tests.stories.world import Ended, World
 
 MARKER = "zq-planted-7731"  # stands for a value that must never leave the data
@@ -45,11 +46,11 @@ def no_rows(table: pa.Table) -> pa.Table:
 
 
 def one_class(table: pa.Table) -> pa.Table:
-    return put(table, "income", pa.array(["<=50K"] * table.num_rows))
+    return put(table, LABEL, pa.array(["no"] * table.num_rows))
 
 
 def nan_and_infinities(table: pa.Table) -> pa.Table:
-    return with_first(table, "capital_gain", [math.nan, math.inf, -math.inf, NUMBER], pa.float64())
+    return with_first(table, "gain", [math.nan, math.inf, -math.inf, NUMBER], pa.float64())
 
 
 def duplicate_keys(table: pa.Table) -> pa.Table:
@@ -57,15 +58,15 @@ def duplicate_keys(table: pa.Table) -> pa.Table:
 
 
 def unknown_values(table: pa.Table) -> pa.Table:
-    return with_first(table, "occupation", [MARKER, MARKER])
+    return with_first(table, "job", [MARKER, MARKER])
 
 
 def unknown_slices(table: pa.Table) -> pa.Table:
-    return with_first(table, "race", [MARKER] * 300)
+    return with_first(table, SLICE, [MARKER] * 300)
 
 
 def nulls(table: pa.Table) -> pa.Table:
-    return put(table, "education", pc.if_else(pc.less(table["row_id"], 40), None, table["education"]))
+    return put(table, "age", pc.if_else(pc.less(table[KEY], 40), None, table["age"]))
 
 
 BAD_DATA = [
@@ -103,7 +104,7 @@ def test_bad_data_is_refused_before_anything_is_trained(world: World, change: Ch
 
 
 def with_a_secret(table: pa.Table) -> pa.Table:
-    return with_first(table, "workclass", [SECRET] * 50)
+    return with_first(table, "job", [SECRET] * 50)
 
 
 def test_what_looks_like_a_key_in_bad_rows_is_told_nowhere(world: World, tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def objects(world: World) -> Iterator[tuple[str, str]]:
 
 def test_a_file_cut_short_after_it_was_locked_is_refused(world: World) -> None:
     before = world.live()
-    file = next((world.root / "data" / "adult").rglob("*.parquet"))
+    file = next((world.root / FOLDER).rglob("*.parquet"))
     content = file.read_bytes()
     try:
         file.write_bytes(b"")
@@ -165,24 +166,39 @@ def test_a_file_cut_short_after_it_was_locked_is_refused(world: World) -> None:
     assert world.live() == before
 
 
-def raises_in_training(source: str) -> str:
-    return source.replace("bins = self.spread(numbers)", 'raise RuntimeError("zq-planted-7731")')
+# Appended, for what stands above it in these files is the user's to edit.
+RAISES = """
+
+def _raises(self, numbers=None, categories=None):
+    raise RuntimeError("zq-planted-7731")
 
 
-def without_perceptron(source: str) -> str:
-    """The linear part alone: above the absolute bar, and clearly worse than the champion."""
-    return source.replace("sum(linear) + self.perceptron", "sum(linear) + 0 * self.perceptron")
+TabularNet.forward = _raises
+"""
+SEES_NO_NUMBER = """
+
+_right = TabularNet.forward
 
 
-def with_nan_auc(source: str) -> str:
-    return source.replace(
-        'Metric("auc", resampled.aucs, at_once=True)', 'Metric("auc", lambda *_: float("nan"))'
-    )
+def _sees_no_number(self, numbers=None, categories=None):
+    return _right(self, torch.full_like(numbers, torch.nan), categories)
+
+
+TabularNet.forward = _sees_no_number
+"""
+NAN_AUC = """
+
+METRICS["binary"] = (Metric("auc", lambda *_: float("nan")), *METRICS["binary"][1:])
+"""
+
+
+def appended(text: str) -> Callable[[str], str]:
+    return lambda source: source + text
 
 
 def test_a_training_that_raises_ends_red_and_says_where(world: World) -> None:
     before = world.live()
-    with world.edited("training/model.py", raises_in_training):
+    with world.edited("training/model.py", appended(RAISES)):
         ended = world.release()
     assert_message(ended, 1, "E101")
     assert "RuntimeError" in ended.output
@@ -193,16 +209,17 @@ def test_a_training_that_raises_ends_red_and_says_where(world: World) -> None:
 
 def test_a_worse_model_is_refused_by_the_gate_and_the_champion_serves_on(world: World) -> None:
     before = world.live()
-    with world.edited("training/model.py", without_perceptron):
+    with world.edited("training/model.py", appended(SEES_NO_NUMBER)):
         ended = world.release()
     assert_message(ended, 3, "E301")
+    assert "clearly worse" in ended.output
     assert world.live() == before
     assert world.run("pipelines", "request").code == 0
 
 
 def test_a_metric_that_is_nan_is_refused_by_the_gate(world: World) -> None:
     before = world.live()
-    with world.edited("training/metrics.py", with_nan_auc):
+    with world.edited("training/metrics.py", appended(NAN_AUC)):
         ended = world.release()
     assert_message(ended, 3, "E302")
     assert world.live() == before

@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 from sagemaker_gitops.rehearsal import sampled
 
 from pipelines import settings
+from tests.stories import sample
+from tests.stories.sample import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")
 OWN_AWS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PYTHONDONTWRITEBYTECODE")
 LOCAL = {"MLFLOW_DISABLE_TELEMETRY": "true", "GX_ANALYTICS_ENABLED": "false", "COLUMNS": "300"}
@@ -137,21 +138,21 @@ class World:
 
     @contextmanager
     def data(self, change: Callable[[pa.Table], pa.Table]) -> Iterator[None]:
-        """Replace the sample by a changed one in one file, and lock that, for the length of a block."""
-        folder, lock = self.root / "data" / "adult", self.root / "data.lock"
+        """Replace the rows by changed ones, and lock those, for the length of a block."""
+        folder = self.root / sample.FOLDER
         table = pa.concat_tables([pq.ParquetFile(path).read() for path in sorted(folder.rglob("*.parquet"))])
-        kept, kept_lock = self.root / "data" / "adult-kept", lock.read_bytes()
-        folder.rename(kept)
         try:
-            folder.mkdir()
-            pq.write_table(change(table), folder / "part-0.parquet")
-            locked = self.run("data_checks.lock", "data/adult", "--key", "row_id")
-            assert locked.code == 0, locked.output
+            sample.write(self.root, change(table))
             yield
         finally:
-            shutil.rmtree(folder)
-            kept.rename(folder)
-            lock.write_bytes(kept_lock)
+            sample.write(self.root, table)
+
+
+def copy_with_sample(folder: Path) -> Path:
+    """Copy the project's code, with facts and data that stories know, and return the copy's root."""
+    root = copy_project(folder)
+    sample.put(root)
+    return root
 
 
 def copy_project(folder: Path) -> Path:
@@ -159,9 +160,9 @@ def copy_project(folder: Path) -> Path:
     root = folder / "project"
     shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
     own = settings.load(root / "mlops.toml")
-    sample = sampled(own, root).data.lock
-    if sample != own.data.lock:  # that names files which lie in the team's bucket only
-        shutil.copyfile(root / sample, root / own.data.lock)
+    named = sampled(own, root).data.lock
+    if named != own.data.lock:  # that names files which lie in the team's bucket only
+        shutil.copyfile(root / named, root / own.data.lock)
     return root
 
 

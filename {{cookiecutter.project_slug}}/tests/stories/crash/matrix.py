@@ -119,6 +119,8 @@ def run_all(chosen: Sequence[Any], at_once: int, attempt: Attempt = attempt) -> 
         for case in chosen:
             todo.put(case)
         while left:
+            # Another one would fare no better: its process has said why, on stderr.
+            assert not any(process.exitcode for process in running), "a site could not be opened"
             running = [process for process in running if process.is_alive()]
             while len(running) < min(at_once, todo.qsize()):
                 process = context.Process(target=run_on_one, args=(todo, out, attempt))

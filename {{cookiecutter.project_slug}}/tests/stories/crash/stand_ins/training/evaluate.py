@@ -1,5 +1,6 @@
 """Accepts the candidate, records golden requests and packs what is served: the real job's files, no work."""
 
+import argparse
 import hashlib
 import json
 import os
@@ -14,6 +15,10 @@ CASES = ([[1.0]], [[2.0], [3.0]])  # the rows of each golden request
 
 def main() -> None:
     """Write the artifact and the evaluation."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--task")
+    parser.add_argument("--policy", type=json.loads)
+    args, _ = parser.parse_known_args()
     model = archive.unpack(BASE / "input/model/model.tar.gz")["model.json"]
     facts = json.loads(model)
     champion = json.loads((BASE / "input/champion/champion.json").read_text("utf-8"))
@@ -24,7 +29,9 @@ def main() -> None:
     packed = archive.pack(
         files | {"hashes.json": json.dumps(hashes).encode()}, BASE / "output/artifact/model.tar.gz"
     )
-    evaluation = judged(facts["release_id"], champion) | {"artifact": {"sha256": packed, "files": hashes}}
+    evaluation = judged(facts["release_id"], champion, args.task, args.policy["metric"]) | {
+        "artifact": {"sha256": packed, "files": hashes}
+    }
     folder = BASE / "output/evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(json.dumps(evaluation), "utf-8")
@@ -38,16 +45,16 @@ def golden(bias: float) -> dict:
     return {"schema_version": 1, "content_type": "application/json", "tolerance": 1e-6, "cases": cases}
 
 
-def judged(release_id: str, champion: dict) -> dict:
+def judged(release_id: str, champion: dict, task: str, metric: str) -> dict:
     """Return what evaluation.json says of candidate, champion and verdict."""
     first = champion["package"] is None
     return {
         "schema_version": 1,
-        "task": "binary",
+        "task": task,
         "rows": 100,
-        "candidate": {"release_id": release_id, "metrics": {"auc": METRIC}, "calibration": []},
-        "champion": None if first else {**champion, "metrics": {"auc": METRIC}, "calibration": []},
-        "difference": {"auc": {"value": 0.0, "low": -0.01, "high": 0.01}},
+        "candidate": {"release_id": release_id, "metrics": {metric: METRIC}, "calibration": []},
+        "champion": None if first else {**champion, "metrics": {metric: METRIC}, "calibration": []},
+        "difference": {metric: {"value": 0.0, "low": -0.01, "high": 0.01}},
         "slices": [],
         "verdict": {"accepted": True, "first_release": first, "reasons": [], "rules": []},
     }
