@@ -32,6 +32,7 @@ KNOWN = (
     split.SharesError,
     reference.ChampionError,
 )
+NO_MEMORY = "the data needs more memory than there is: a larger [jobs.validate] instance_type in mlops.toml"
 MESSAGE_CHARACTERS = 1000  # SageMaker shows the first KB as ExitMessage
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = run(job_of(base / "processing", parse(argv)))
     except KNOWN as error:
         return fail(base, str(error))
+    except (MemoryError, duckdb.OutOfMemoryException):
+        return fail(base, NO_MEMORY)
     except Exception as error:  # texts from below may quote values: say where it broke, not what was said
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
