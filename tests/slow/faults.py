@@ -43,7 +43,7 @@ class Fault:
         return {"project": self.project, "emulator": self.emulator, "template": self.template}
 
     def __str__(self) -> str:
-        return f"F{self.number} {self.says}"
+        return f"F{self.number:02d} {self.says}"
 
 
 def rollout(*names: str) -> tuple[str, ...]:

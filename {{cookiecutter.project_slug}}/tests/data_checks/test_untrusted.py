@@ -159,6 +159,28 @@ def test_a_csv_under_another_name_is_no_parquet_file(tmp_path, capsys):
     assert "people.parquet is not a whole Parquet file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("at", [5, 1000, -5], ids=["in the head", "in a page", "in the footer"])
+def test_a_flipped_bit_is_refused_by_the_locked_sha256(world, monkeypatch, at):
+    path = world.write()
+    world.write_lock()
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert world.run(monkeypatch) == 0
+    (reason,) = world.report()["verdict"]["reasons"]
+    assert reason["code"] == "E201"
+    assert reason["message"].endswith("has another sha256 than data.lock says.")
+
+
+def test_the_order_of_the_columns_does_not_matter(world, monkeypatch):
+    world.table = f"SELECT bought, member, city, pay, age, id FROM ({world.table})"
+    world.write()
+    world.write_lock()
+    assert world.run(monkeypatch) == 0
+    assert world.reasons() == []
+    assert {row[-1] for row in world.split("train")} == {"no", "yes"}
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_next_to_no_rows_are_refused_with_a_reason(judged, rows):
     reasons = judged(f"DELETE FROM t WHERE id >= {rows}")

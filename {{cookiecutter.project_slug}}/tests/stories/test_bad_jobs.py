@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stories.crash import project
-from tests.stories.world import World, started
+from tests.stories.world import PROJECT, World, started
 
 START = '    """Write model.json where training leaves its model."""\n'
 
@@ -140,8 +140,8 @@ def test_data_replaced_while_a_model_is_trained_changes_nothing(quick: World) ->
     assert again.code == 0, again.output  # what was replaced is put back from here
 
 
-def test_a_job_reads_the_splits_and_never_the_data_itself(quick: World) -> None:
-    told = json.loads((quick.root / "pipelines" / "definition.json").read_text("utf-8"))
+def test_a_job_reads_the_splits_and_never_the_data_itself() -> None:
+    told = json.loads((PROJECT / "pipelines" / "definition.json").read_text("utf-8"))
     found = json.dumps([step for step in told["Steps"] if step["Name"] != "Validate"])
     assert "Parameters.DataPrefix" not in found
     for split in ("train", "validation", "test"):
