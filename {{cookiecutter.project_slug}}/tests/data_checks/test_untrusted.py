@@ -225,6 +225,7 @@ HOSTILE = [
 TEXTS = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 
 
+KEYS = [text for text in HOSTILE if "\x00" not in text]  # DuckDB's SQL takes no NUL
 NAMES = {column.name for column in COLUMNS}
 
 
@@ -247,10 +248,8 @@ def test_a_columns_name_is_told_in_harmless_words(tmp_path_factory, name):
         assert harmless(reason["column"] or "")
 
 
-@pytest.mark.parametrize("key", HOSTILE, ids=[str(n) for n in range(len(HOSTILE))])
+@pytest.mark.parametrize("key", KEYS, ids=[str(n) for n in range(len(KEYS))])
 def test_a_rows_key_is_told_in_harmless_words(world, monkeypatch, key):
-    if "\x00" in key:
-        pytest.skip("DuckDB's SQL takes no NUL")
     world.columns = (Column("id", "string"), *COLUMNS[1:])
     world.write(
         "ALTER TABLE t ALTER id TYPE VARCHAR",
