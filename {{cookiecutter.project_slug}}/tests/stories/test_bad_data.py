@@ -22,7 +22,7 @@ def rows_under_new_keys(table: pa.Table) -> pa.Table:
     """Repeat a tenth of the rows under keys of their own: they fall into other splits."""
     again = table.slice(0, table.num_rows // 10)
     keys = pc.cast(pc.add(again["row_id"], 1_000_000), table.schema.field("row_id").type)
-    return pa.concat_tables([table, put(again, "row_id", keys)])
+    return pa.concat_tables([table, put(again, "row_id", keys).cast(table.schema)])
 
 
 @pytest.mark.parametrize(
