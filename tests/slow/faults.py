@@ -56,7 +56,7 @@ class Fault:
         }
 
     def __str__(self) -> str:
-        return f"F{self.number} {self.says}"
+        return f"F{self.number:02d} {self.says}"
 
 
 def rollout(*names: str) -> tuple[str, ...]:

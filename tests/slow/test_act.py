@@ -233,7 +233,7 @@ def test_a_pull_request_gets_one_comment_that_is_updated(github):
         "learning_rate: 0.004",  # how the pipeline's definition changes
         "| **auc** |",  # head against base
         "✅ at least 0.88",  # the gate, rule by rule
-        "**Data** ✅ 50 of 50 expectations",
+        "**Data** ✅ 86 of 86 expectations",
         "A merge would",
         "**Cost** unchanged",
     ):

@@ -1,7 +1,8 @@
 """Each fault of the ledgers is injected and its outcome asserted; with the feature broken its tests turn red.
 
-Every test of the ledgers runs once as things are. Then each fault in turn: a copy of the room, the change
-that breaks the feature, and the same tests, which must fail by an assertion and say what the ledger expects.
+Every test of the faults that are asked for runs once as things are. Then each fault in turn: a copy of the
+room, the change that breaks the feature, and the same tests, which must fail by an assertion and say what the
+ledger expects.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 import faults
+import faults_data
 import faults_delivery
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-FAULTS = (*faults.FAULTS, *faults_delivery.FAULTS)
+FAULTS = (*faults_data.FAULTS, *faults.FAULTS, *faults_delivery.FAULTS)
 LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")
 ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 
@@ -68,13 +70,16 @@ def work(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def green(rooms, work):
-    """How every test of the ledger ended with everything as it is."""
+def green(request, rooms, work):
+    """How every test ended, with everything as it is, of the faults that are asked for."""
+    asked = [
+        item.callspec.params["fault"] for item in request.session.items if item.module.__name__ == __name__
+    ]
     found = {}
     for room in rooms:
-        tests = dict.fromkeys(test for fault in FAULTS for test in fault.tests[room])
+        tests = dict.fromkeys(test for fault in asked for test in fault.tests[room])
         tests = sorted(tests, key=lambda test: test.split("::")[0])  # a file's fixtures are made once
-        ran = run(room, rooms, tests, work)
+        ran = run(room, rooms, tests, work) if tests else Ran(0, {}, [], "")
         assert not ran.broke, ran.output
         assert ran.passed + len(ran.failed) >= len(tests), ran.output
         found[room] = ran
@@ -86,8 +91,8 @@ def seen(told):
     """The numbers that were shown; how many they are of each ledger is said at the end."""
     shown = []
     yield shown
-    for numbers in (faults.NUMBERS, faults_delivery.NUMBERS):
-        told(f"\nF{numbers[0]} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
+    for numbers in (faults_data.NUMBERS, faults.NUMBERS, faults_delivery.NUMBERS):
+        told(f"\nF{numbers[0]:02d} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
 
 
 def copy(room, folder, name):
@@ -121,4 +126,4 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, told):
         assert said.startswith(ASSERTED), said
         assert fault.seen in said, said
     seen.append(fault.number)
-    told(f"\nF{fault.number} {fault.says}: green, red with: {fault.broken}")
+    told(f"\n{fault}: green, red with: {fault.broken}")

@@ -5,7 +5,7 @@ Nothing here imports Great Expectations, so training and inference read a suite 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ CODES: Mapping[str, str] = {
     "label_balance": "E209",
     "every_split_has_two_classes": "E209",
     "no_row_in_two_splits": "E210",
+    "no_feature_tells_label": "E211",
+    "no_drift": "E212",
 }
 OTHER_CODE = "E299"
 
@@ -96,6 +98,7 @@ class Outcome:
     success: bool
     count: int = 0  # rows concerned; 0 where the rule is about a column or the table as a whole
     row_keys: tuple[Any, ...] = ()  # the first of them
+    measured: float | None = None  # what a rule about a feature found; told also where it passed
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,26 @@ def no_row_in_two_splits(maximum_share: float = 0.0, *, severity: Severity = "cr
     Rows are the same when they agree in everything but the key.
     """
     return Expectation("no_row_in_two_splits", None, {"maximum_share": maximum_share}, severity)
+
+
+def no_feature_tells_label(
+    maximum: float = 0.95, *, allowed: Sequence[str] = (), severity: Severity = "critical"
+) -> Expectation:
+    """Refuse a feature that alone tells more than this share (0..1) of the label: a copy of it, most likely.
+
+    The share is of what is not told by the most frequent class (of the variance, for a regression): 0 is no
+    better than knowing nothing, 1 knows every label. A column that honestly knows so much is `allowed`.
+    """
+    return Expectation("no_feature_tells_label", None, {"maximum": maximum, "allowed": allowed}, severity)
+
+
+def no_drift(
+    maximum_psi: float = 0.25, *, allowed: Sequence[str] = (), severity: Severity = "critical"
+) -> Expectation:
+    """Refuse a feature whose distribution moved since the champion was trained, by more than chance explains.
+
+    Measured as PSI, the population stability index: below 0.1 is little, from 0.25 on is much, above 1 is
+    another column in all but name. A first release has nothing to be compared with. What moved on purpose
+    is `allowed` for the one release that learns it.
+    """
+    return Expectation("no_drift", None, {"maximum": maximum_psi, "allowed": allowed}, severity)

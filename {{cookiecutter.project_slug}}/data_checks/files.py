@@ -20,6 +20,8 @@ CANONICAL: Mapping[str, str] = {
     "string": "VARCHAR",
     "boolean": "BOOLEAN",
 }
+# Bytes, unpacked, that have to be in memory at once: a file of kilobytes can hold a value of gigabytes.
+LARGEST_CHUNK = 512 << 20
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
@@ -32,7 +34,7 @@ class Found:
 
 
 class UnreadableError(Exception):
-    """A file is not whole, or is not Parquet at all."""
+    """A file is not whole, not Parquet at all, or of a form that no machine should be asked to open."""
 
 
 def inspect(path: Path) -> Found:
@@ -44,11 +46,19 @@ def inspect(path: Path) -> Found:
     try:
         with duckdb.connect() as connection:
             rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()
+            largest = connection.execute(
+                "SELECT max(total_uncompressed_size) FROM parquet_metadata(?)", [str(path)]
+            ).fetchall()[0][0]
             types = connection.execute(
                 "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
             ).fetchall()
     except duckdb.Error:  # its text may quote the file's content
         raise UnreadableError("is not a whole Parquet file") from None
+    if (largest or 0) > LARGEST_CHUNK:
+        megabytes = f"{largest >> 20:,} MiB of one column in one row group, {LARGEST_CHUNK >> 20} at most"
+        raise UnreadableError(
+            f"holds {megabytes}: write smaller row groups, or find the value that is so long"
+        )
     return Found(rows[0][0], {row[0]: logical(row[1]) for row in types})
 
 
@@ -79,7 +89,7 @@ def open_view(
     """
     declared = {column.name for column in columns}
     partitioned = any(declared & set(layout(key)) for key in paths)
-    selected = ", ".join(f"CAST({name(c.name)} AS {CANONICAL[c.type]}) AS {name(c.name)}" for c in columns)
+    selected = ", ".join(f"{canonical(c)} AS {name(c.name)}" for c in columns)
     listed = ", ".join(text(str(path)) for path in paths.values())
     connection = duckdb.connect(config={"temp_directory": str(scratch)})
     connection.execute(
@@ -89,8 +99,24 @@ def open_view(
     return connection
 
 
+def canonical(column: Column) -> str:
+    """Return a column in the one type that the checks and the splits see.
+
+    NaN is named: pandas and Arrow leave it out of a file's minimum and maximum, and from those DuckDB would
+    conclude of a plain column that no row is above a limit.
+    """
+    value = f"CAST({name(column.name)} AS {CANONICAL[column.type]})"
+    return (
+        f"CASE WHEN isnan({value}) THEN 'nan'::DOUBLE ELSE {value} END" if column.type == "number" else value
+    )
+
+
 def torn(paths: Mapping[str, Path]) -> Iterator[str]:
-    """Yield the keys of files whose pages cannot be read although their footers can."""
+    """Yield the keys of files whose pages cannot be read although their footers can.
+
+    Raises:
+        duckdb.OutOfMemoryException: reading needs more memory than there is, which says nothing of the file.
+    """
     for key, path in paths.items():
         try:
             with duckdb.connect() as connection:
@@ -98,6 +124,8 @@ def torn(paths: Mapping[str, Path]) -> Iterator[str]:
                 relation.aggregate(
                     ", ".join(f"max(hash({name(column)}))" for column in relation.columns)
                 ).fetchall()
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error:
             yield key
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from data_checks import files, lock
 from data_checks.contract import CODES, Column, Reason
+from data_checks.rules import harmless
 
 COLUMN_SET = "expect_table_columns_to_match_set"
 COLUMN_TYPE = "expect_column_values_to_be_of_type"
 RULES = ("data_lock", COLUMN_SET, COLUMN_TYPE)
+MANY = 20  # columns that are named one by one
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,27 @@ def disagreements(found: Mapping[str, files.Found], columns: Sequence[Column]) -
             if declared.get(column, kind) != kind:
                 wrong.setdefault(column, Counter())[kind] += 1
     of_all = f"of {len(found)} files"
-    for column, count in sorted(missing.items()):
-        yield bad_column(COLUMN_SET, column, f"is missing in {count} {of_all}")
-    for column, count in sorted(extra.items()):
-        yield bad_column(COLUMN_SET, column, f"is in {count} {of_all} but not in the suite")
+    yield from bad_columns(missing, f"missing in {{}} {of_all}", "missing in some file")
+    yield from bad_columns(
+        extra, f"in {{}} {of_all} but not in the suite", "in some file but not in the suite"
+    )
     for column, kinds in sorted(wrong.items()):
         held = " and ".join(f"{kind} in {count} {of_all}" for kind, count in kinds.items())
         wanted = declared[column]
         if kinds.keys() - files.CANONICAL.keys():  # a timestamp, a list: no suite can say that
             wanted += f", and no column may be other than {', '.join(files.CANONICAL)}"
         yield bad_column(COLUMN_TYPE, column, f"is {held}; the suite says {wanted}")
+
+
+def bad_columns(columns: Counter[str], each: str, many: str) -> Iterator[Reason]:
+    """Yield a reason for each column, one for all of them where nobody would read so many."""
+    if len(columns) <= MANY:
+        for column, count in sorted(columns.items()):
+            yield bad_column(COLUMN_SET, column, f"is {each.format(count)}")
+        return
+    first = ", ".join(harmless(column) for column in sorted(columns)[:3])
+    message = f"{len(columns):,} columns are {many}, the first: {first}."
+    yield Reason(CODES[COLUMN_SET], None, COLUMN_SET, 0, (), message)
 
 
 def layout_types(key: str, declared: Mapping[str, str]) -> dict[str, str]:
@@ -101,4 +114,5 @@ def layout_types(key: str, declared: Mapping[str, str]) -> dict[str, str]:
 
 def bad_column(rule: str, column: str, complaint: str) -> Reason:
     """Return a reason about a column as a whole."""
-    return Reason(CODES[rule], column, rule, 0, (), f"Column {column} {complaint}.")
+    shown = harmless(column)
+    return Reason(CODES[rule], shown, rule, 0, (), f"Column {shown} {complaint}.")

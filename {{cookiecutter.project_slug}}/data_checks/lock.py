@@ -18,6 +18,7 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 CHUNK_BYTES = 1 << 20
+OTHER_TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".xlsx", ".feather", ".arrow", ".gz", ".zip")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -136,11 +137,13 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
     `known` is the lock so far: object versions are kept for files whose bytes are the same.
 
     Raises:
-        LockError: no files, an unreadable one, files that disagree on their columns, or no key column.
+        LockError: no Parquet files, an unreadable one, other columns in one of them, or no key column.
     """
     from data_checks import files  # here: reading a lock must not cost an import of DuckDB
 
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.parquet"))}
+    if not paths:
+        raise LockError(f"{folder} holds no Parquet files{what_else(folder)}")
     versions = {(file.key, file.sha256): file.version_id for file in (known.files if known else ())}
     locked, types = [], {}
     for name, path in paths.items():
@@ -156,9 +159,21 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
         digest = sha256(path)
         locked.append(LockFile(name, path.stat().st_size, found.rows, digest, versions.get((name, digest))))
     if key not in types:
-        raise LockError(f"{folder} holds no Parquet files with the key column {key!r}")
+        raise LockError(f"the files in {folder} have no column {key!r}, the key")
     schema = tuple({"name": column, "type": kind} for column, kind in types.items())
     return Lock(prefix, key, sum(file.rows for file in locked), schema, tuple(locked))
+
+
+def what_else(folder: Path) -> str:
+    """Return what to do about tables of another format, in words; nothing where there are none."""
+    others = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in OTHER_TABLES)
+    if not others:
+        return ""
+    how = "COPY (FROM read_csv('a.csv')) TO 'a.parquet'"
+    more = f" and {len(others) - 1} more" if others[1:] else ""
+    return (
+        f" but {others[0]!r}{more}: no other format is read, since text has no types; DuckDB converts: {how}"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from data_checks import intake, rules, split
 from data_checks.contract import Expectation, Outcome, Reason
+from data_checks.reference import Reference
 
 SCHEMA_VERSION = 1
 
@@ -25,6 +26,7 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[Reason] = field(default_factory=list)
+    champion: dict[str, str] | None = None  # what drift was measured against
     expected: int = 0  # rules that there are: what is refused early leaves some of them unjudged
 
     @property
@@ -48,6 +50,11 @@ class Report:
                 critical = outcome.rule.severity == "critical"
                 (self.reasons if critical else self.warnings).append(rules.reason(outcome))
 
+    def compared_with(self, champion: Reference | None) -> None:
+        """Note whose training rows the data was compared with."""
+        if champion:
+            self.champion = {"package": champion.package, "release_id": champion.release_id}
+
     def refuse_files(self, keys: Sequence[str]) -> None:
         """Note files that broke off while they were read."""
         self.reasons += [intake.bad_file(key, "cannot be read to its end") for key in keys]
@@ -65,6 +72,7 @@ class Report:
             "columns": [{"name": name, "type": kind} for name, kind in self.types.items()],
             "splits": self.splits,
             "positives": self.positives,
+            "compared_with": self.champion,
             "expectations": [
                 {
                     "rule": outcome.rule.rule,
@@ -73,6 +81,7 @@ class Report:
                     "unexpected_count": outcome.count,
                     "severity": outcome.rule.severity,
                 }
+                | ({} if outcome.measured is None else {"measured": round(outcome.measured, 6)})
                 for outcome in self.outcomes
             ],
             "not_judged": max(0, self.expected - len(self.outcomes)),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from data_checks.contract import Column, Expectation, Outcome, Reason
 from data_checks.files import CANONICAL
 
 TASKS = ("binary", "multiclass", "regression")
-NOT_OF_THE_TABLE = ("no_row_in_two_splits",)
-LARGEST = sys.float_info.max
+LONGEST_NAME = 100  # characters of a name or a key in a message
+OF_SPLITS = ("no_row_in_two_splits",)
+OF_FEATURES = ("no_feature_tells_label", "no_drift")
+NOT_OF_THE_TABLE = (*OF_SPLITS, *OF_FEATURES)
+LARGEST = 3.4028234663852886e38  # a float32's: beyond it a number is infinite to the network and the server
 
 
 class SuiteError(Exception):
@@ -81,7 +85,7 @@ def limits_in_words(column: Column) -> str:
     """Return the limits of a column as a reader wants them: `finite, at least 0 dollars`."""
     ends = [("at least", column.minimum), ("at most", column.maximum)]
     limits = " and ".join(f"{word} {end:,.12g}" for word, end in ends if end is not None)
-    finite = "finite" if column.type == "number" else ""
+    finite = "finite (in 32 bits)" if column.type == "number" else ""
     return ", ".join(part for part in (finite, f"{limits} {column.unit}".strip() if limits else "") if part)
 
 
@@ -104,7 +108,22 @@ def of_splits(expectations: Sequence[Expectation], label: str, task: str) -> Ite
     yield Expectation("every_split_has_rows", None, {"min_value": 1})
     if task != "regression":
         yield Expectation("every_split_has_two_classes", label, {"min_value": 2})
-    yield from (rule for rule in expectations if rule.rule in NOT_OF_THE_TABLE)
+    yield from (rule for rule in expectations if rule.rule in OF_SPLITS)
+
+
+def of_features(expectations: Sequence[Expectation], features: Sequence[str]) -> Iterator[Expectation]:
+    """Yield the rules about what the model may see: one for each column that is not allowed to break it.
+
+    Raises:
+        SuiteError: a column is allowed that is none of the features (a typo would allow nothing).
+    """
+    for rule in expectations:
+        if rule.rule in OF_FEATURES:
+            allowed = rule.settings["allowed"]
+            if foreign := sorted(set(allowed) - set(features)):
+                raise SuiteError(f"suite.py: {rule.rule} allows {', '.join(foreign)}, which is no feature")
+            settings = {"maximum": rule.settings["maximum"]}
+            yield from (replace(rule, column=c, settings=settings) for c in features if c not in allowed)
 
 
 def reason(outcome: Outcome) -> Reason:
@@ -128,9 +147,25 @@ def reason(outcome: Outcome) -> Reason:
         "every_split_has_rows": "a split would be empty: there are too few rows",
         "every_split_has_two_classes": f"a split would hold fewer than two classes of {column}",
         "no_row_in_two_splits": f"{rows} of the held-out splits stand in another split as well",
+        "no_feature_tells_label": f"{column} alone tells {limit(outcome, '.1%')} of the label is allowed",
+        "no_drift": f"{column} moved since the champion was trained: PSI {limit(outcome, '.2f')} is allowed",
     }
     other = f"{column} breaks {rule.rule}" + (f" in {rows}" if count else "")
     sentence = sentences.get(rule.rule, other)
-    return Reason(
-        rule.code, rule.column, rule.rule, count, outcome.row_keys, f"{sentence[0].upper()}{sentence[1:]}."
+    keys = tuple(harmless(key) for key in outcome.row_keys)
+    return Reason(rule.code, rule.column, rule.rule, count, keys, f"{sentence[0].upper()}{sentence[1:]}.")
+
+
+def limit(outcome: Outcome, form: str) -> str:
+    """Return what was measured and the bound in words: `99.9%; at most 95.0%`."""
+    return f"{outcome.measured or 0.0:{form}}; at most {outcome.rule.settings.get('maximum', 0.0):{form}}"
+
+
+def harmless(value: Any) -> Any:
+    """Return a name or a key of the data as a terminal and a page can bear it: printable, and no book."""
+    if not isinstance(value, str):
+        return value
+    shown = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in value
     )
+    return shown if len(shown) <= LONGEST_NAME else shown[:LONGEST_NAME] + "…"

@@ -1,6 +1,7 @@
 """The validation job: is this the locked data, does it look as the suite says, and which row goes where?
 
-In:   BASE/processing/input/lock/data.lock, and BASE/processing/input/data/ with the files that it names
+In:   BASE/processing/input/lock/data.lock, and BASE/processing/input/data/ with the files that it names;
+      BASE/processing/input/champion/ as evaluation gets it: what the data is compared with, if it is there
 Out:  BASE/processing/output/{train,validation,test}/part-0.parquet and .../output/report/validation.json
 Exit: 0 whenever the data could be judged, refused or not; else 1, and BASE/output/message says why
 Run:  python -m data_checks.validate --key row_id --label income --task binary --slices-only sex,race
@@ -20,11 +21,18 @@ from typing import NoReturn
 
 import duckdb
 
-from data_checks import engine, files, intake, lock, rules, split
+from data_checks import drift, engine, files, intake, lock, reference, rules, split, telling
 from data_checks.contract import Column, Expectation
 from data_checks.report import Report
 
-KNOWN = (lock.LockError, rules.SuiteError, engine.RuleError, split.SharesError)
+KNOWN = (
+    lock.LockError,
+    rules.SuiteError,
+    engine.RuleError,
+    split.SharesError,
+    reference.ChampionError,
+)
+NO_MEMORY = "the data needs more memory than there is: a larger [jobs.validate] instance_type in mlops.toml"
 MESSAGE_CHARACTERS = 1000  # SageMaker shows the first KB as ExitMessage
 
 log = logging.getLogger(__name__)
@@ -41,6 +49,25 @@ class Job:
     splitter: split.Splitter
     columns: Sequence[Column]
     expectations: Sequence[Expectation]
+    slices: Sequence[str] = ()  # never given to the model
+
+    @property
+    def features(self) -> list[str]:
+        """Return the columns that the model may see."""
+        others = (self.key, self.label, *self.slices)
+        return [column.name for column in self.columns if column.name not in others]
+
+    def table_rules(self) -> list[Expectation]:
+        """Return the rules that Great Expectations judges."""
+        return rules.expand(self.columns, self.expectations, self.key, self.label, self.task)
+
+    def feature_rules(self) -> list[Expectation]:
+        """Return the rules about what the model may see."""
+        return list(rules.of_features(self.expectations, self.features))
+
+    def split_rules(self) -> list[Expectation]:
+        """Return the rules about the splits."""
+        return list(rules.of_splits(self.expectations, self.label, self.task))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = run(job_of(base / "processing", parse(argv)))
     except KNOWN as error:
         return fail(base, str(error))
+    except (MemoryError, duckdb.OutOfMemoryException):
+        return fail(base, NO_MEMORY)
     except Exception as error:  # texts from below may quote values: say where it broke, not what was said
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
@@ -91,7 +120,7 @@ def job_of(base: Path, args: argparse.Namespace) -> Job:
     slices = [name for name in args.slices_only.split(",") if name]
     rules.check_suite(suite.COLUMNS, args.key, args.label, slices, args.task)
     splitter = split.Splitter.parse(args.key, args.splits, args.split_salt)
-    return Job(base, args.key, args.label, args.task, splitter, suite.COLUMNS, suite.EXPECTATIONS)
+    return Job(base, args.key, args.label, args.task, splitter, suite.COLUMNS, suite.EXPECTATIONS, slices)
 
 
 def run(job: Job) -> Report:
@@ -121,26 +150,36 @@ def run(job: Job) -> Report:
 
 
 def expected(job: Job) -> int:
-    """Return how many rules there are: about the files, the table and the splits."""
-    table = rules.expand(job.columns, job.expectations, job.key, job.label, job.task)
-    of_splits = list(rules.of_splits(job.expectations, job.label, job.task))
-    return len(intake.RULES) + len(table) + len(of_splits)
+    """Return how many rules there are: about the files, the table, the features and the splits."""
+    return len(intake.RULES) + len(job.table_rules()) + len(job.feature_rules()) + len(job.split_rules())
 
 
 def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
-    """Check the table; when it is accepted, write the splits and check them, too."""
-    table = rules.expand(job.columns, job.expectations, job.key, job.label, job.task)
-    report.note(engine.judge(data, table, job.key, job.label))
+    """Check the table; when it is accepted the features, and then the splits: each is written and checked."""
+    report.note(engine.judge(data, job.table_rules(), job.key, job.label))
+    if not report.accepted:
+        return
+    judge_features(job, data, report)
     if not report.accepted:
         return
     output = job.base / "output"
     report.splits = split.write(data, output, job.splitter)
-    wanted = list(rules.of_splits(job.expectations, job.label, job.task))
     names = [column.name for column in job.columns]
-    report.note(split.judge(data, output, wanted, job.key, names))
+    report.note(split.judge(data, output, job.split_rules(), job.key, names))
     if job.task == "binary":
         label = next(column for column in job.columns if column.name == job.label)
         report.positives = split.positives(data, output, label)
+
+
+def judge_features(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
+    """Hold the features against the label, and against what the champion was trained with."""
+    asked = job.feature_rules()
+    telltale = [rule for rule in asked if rule.rule == "no_feature_tells_label"]
+    report.note(telling.judge(data, telltale, job.columns, job.label, job.task))
+    champion = reference.read(job.base / "input" / "champion")
+    report.compared_with(champion)
+    moved = [rule for rule in asked if rule.rule == "no_drift"]
+    report.note(drift.judge(data, moved, job.columns, champion))
 
 
 def fail(base: Path, message: str) -> int:

@@ -52,11 +52,11 @@ class Predictor:
                 raise ModelError(f"{name} is missing")
         try:
             contract = Contract.read(model_dir / "model.json")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"model.json is not a contract of this version ({type(error).__name__})"
             ) from error
-        predictor = cls(contract, _session(model_dir / "model.onnx"))
+        predictor = cls(contract, _session(model_dir / "model.onnx", contract))
         predictor._check_inputs()
         predictor._warm_up()
         return predictor
@@ -94,7 +94,8 @@ class Predictor:
             try:
                 shape = self.predict(inputs).shape
             except Exception as error:  # ONNX Runtime's errors have no common type
-                raise ModelError(f"model.onnx cannot be run ({type(error).__name__})") from error
+                why = f"({type(error).__name__}){_made_with(self.contract)}"
+                raise ModelError(f"model.onnx cannot be run {why}") from error
             if shape != (rows, *tail):
                 raise ModelError(
                     f"model.onnx answers in shape {shape} for {rows} rows; expected {(rows, *tail)}"
@@ -169,7 +170,13 @@ def matches(answer: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
     )
 
 
-def _session(path: Path) -> Any:
+def _made_with(contract: Contract) -> str:
+    """Return that the model was made with another ONNX Runtime than is here, in words; nothing where not."""
+    made, here = str(contract.versions.get("onnxruntime", "")), onnxruntime.__version__
+    return f"; it was made with onnxruntime {made}, here is {here}" if made and made != here else ""
+
+
+def _session(path: Path, contract: Contract) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = (
         1  # a server gains by processes, not by threads
@@ -178,4 +185,5 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common type
-        raise ModelError(f"model.onnx cannot be loaded ({type(error).__name__})") from error
+        why = f"({type(error).__name__}){_made_with(contract)}"
+        raise ModelError(f"model.onnx cannot be loaded {why}") from error

@@ -130,7 +130,11 @@ class Maker:
             "data_checks.validate",
             self.settings.jobs.validate_,
             [*self.columns(), "--splits", ",".join(map(str, self.settings.data.splits))],
-            inputs={"data": self.parameters["DataPrefix"], "lock": self.parameters["LockUri"]},
+            inputs={
+                "data": self.parameters["DataPrefix"],
+                "lock": self.parameters["LockUri"],
+                "champion": self.parameters["ChampionUri"],  # what has moved since it was trained
+            },
             outputs=["train", "validation", "test", "report"],
             report=("Validation", "report", "validation.json"),
         )

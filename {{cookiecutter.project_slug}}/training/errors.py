@@ -4,7 +4,8 @@ JobError
 ├── SettingsError   a hyperparameter is wrong          nothing was read
 ├── DataError       the rows cannot be used            nothing was trained
 ├── FitError        the loss is no longer a number     nothing was saved
-└── ParityError     ONNX and PyTorch disagree          nothing was written
+├── ParityError     ONNX and PyTorch disagree          nothing was written
+└── DiskError       the disk is full                   what was whole before still is
 """
 
 from __future__ import annotations
@@ -40,6 +41,15 @@ class FitError(JobError):
 
 class ParityError(JobError):
     """The exported graph does not answer as PyTorch does."""
+
+
+class DiskError(JobError):
+    """There is no room for a file."""
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(
+            f"no room for {name} ({size:,} bytes): a larger volume_gb for this job in [jobs] of mlops.toml"
+        )
 
 
 def explain(error: BaseException) -> str:

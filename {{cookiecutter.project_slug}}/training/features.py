@@ -7,7 +7,7 @@ Out:  the contract's features and classes (they become model.json), arrays for t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from data_checks.contract import Column
 
 DECILES = np.linspace(0, 1, 11)
+DRIFT_BINS = 10
 PYTHON_TYPES = {"string": str, "boolean": bool}
 
 
@@ -142,12 +143,23 @@ def _number(column: pa.ChunkedArray, spec: Column) -> Feature:
     if endless:
         raise DataError(f"column {spec.name}: {endless} of {len(values)} values are infinite")
     known = values[~np.isnan(values)]
-    statistics = {"missing": 1 - len(known) / len(values)}
+    statistics: dict[str, Any] = {"rows": len(values), "missing": 1 - len(known) / len(values)}
     if len(known):
         quantiles = np.quantile(known, DECILES).tolist()
         statistics |= {"mean": float(known.mean()), "std": float(known.std()), "quantiles": quantiles}
+        statistics |= _histogram(known, len(values))
     limits = {"minimum": spec.minimum, "maximum": spec.maximum}
     return Feature(spec.name, "number", spec.type, spec.nullable, **limits, statistics=statistics)
+
+
+def _histogram(known: np.ndarray, rows: int) -> dict[str, list[float]]:
+    """Return bins and the share of all rows in each, which a later release's data is held against (E212).
+
+    The first bin ends at the smallest value; the last one, beyond the largest, is empty.
+    """
+    edges = _edges(known, DRIFT_BINS)
+    counts = np.bincount(np.searchsorted(edges, known), minlength=len(edges) + 1)
+    return {"edges": edges.tolist(), "shares": (counts / rows).tolist()}
 
 
 def _category(column: pa.ChunkedArray, spec: Column, max_categories: int) -> Feature:
@@ -167,6 +179,7 @@ def _category(column: pa.ChunkedArray, spec: Column, max_categories: int) -> Fea
         vocabulary=vocabulary,
         open=known is None,
         statistics={
+            "rows": rows,
             "missing": counts[0] / rows,
             "frequencies": [seen.get(name, 0) / rows for name in vocabulary],
         },

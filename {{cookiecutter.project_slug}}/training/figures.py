@@ -28,8 +28,9 @@ def spread(low: float, high: float, sign: bool = False) -> str:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, or None for null and NaN."""
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    """Return a finite number, or None for all else: null, NaN, a text, and true, which Python counts as 1."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known and isfinite(value) else None
 
 
 def interval(entry: Mapping[str, Any]) -> tuple[float, float] | None:

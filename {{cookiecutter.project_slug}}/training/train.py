@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,9 @@ def run(base: Path, columns: Sequence[Column]) -> int:
         train(base, read_settings(base), columns)
     except Exception as error:  # the edge: whatever happened ends as a failure file
         reason = explain(error)
-        (base / "output").mkdir(parents=True, exist_ok=True)
-        (base / "output" / "failure").write_text(reason[:REASON_LENGTH])
+        with suppress(OSError):  # a full disk has no room for it either; the log has
+            (base / "output").mkdir(parents=True, exist_ok=True)
+            (base / "output" / "failure").write_text(reason[:REASON_LENGTH])
         log.error("training=failed reason: %s", reason)
         return 1
     return 0

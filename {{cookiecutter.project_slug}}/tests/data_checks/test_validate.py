@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 from data_checks.contract import Column, expect, label_balance, no_rows_where
@@ -40,6 +41,16 @@ BROKEN = [
         "INSERT INTO t SELECT id + 1000, * EXCLUDE id FROM t", ("E210", None), id="rows in two splits"
     ),
 ]
+
+
+@pytest.mark.parametrize("write_statistics", [True, False])
+def test_a_nan_is_found_whoever_wrote_the_file(world, monkeypatch, write_statistics):
+    """Arrow, and pandas by it, leaves NaN out of the minimum and maximum that a file tells of itself."""
+    path = world.write("UPDATE t SET pay = 'nan' WHERE id = 7")
+    pq.write_table(pq.ParquetFile(path).read(), path, write_statistics=write_statistics)
+    world.write_lock()
+    assert world.run(monkeypatch) == 0
+    assert world.reasons() == [("E204", "pay")]
 
 
 @pytest.mark.parametrize(("change", "wanted"), BROKEN)

@@ -47,7 +47,7 @@ def test_the_suites_values_are_a_closed_vocabulary_in_its_order():
     job = feature(make_contract(make_rows(job=pa.array(["smith"] * 300))), "job")
     assert job.vocabulary == ("clerk", "cook", "smith")
     assert not job.open
-    assert job.statistics == {"missing": 0.0, "frequencies": [0.0, 0.0, 1.0]}
+    assert job.statistics == {"rows": 300, "missing": 0.0, "frequencies": [0.0, 0.0, 1.0]}
 
 
 def test_a_column_without_values_has_an_open_vocabulary_of_the_most_frequent_ones():
@@ -62,8 +62,15 @@ def test_numbers_carry_the_statistics_that_drift_is_measured_against():
     assert age.statistics["mean"] == 149.5
     assert len(age.statistics["quantiles"]) == 11
     assert (age.minimum, age.maximum) == (0, 120)
+    assert sum(age.statistics["shares"]) == pytest.approx(1.0)
+    assert (age.statistics["edges"][0], age.statistics["edges"][-1], age.statistics["shares"][-1]) == (
+        0.0,
+        299.0,
+        0.0,
+    )
     assert feature(make_contract(make_rows(gain=pa.nulls(300, pa.float64()))), "gain").statistics == {
-        "missing": 1.0
+        "rows": 300,
+        "missing": 1.0,
     }
 
 

@@ -41,6 +41,11 @@ def make_evaluation(
     return evaluation | changes
 
 
+def measured(value: Any) -> dict[str, Any]:
+    """Return the change of an evaluation whose metric is this, in an interval as it should be."""
+    return {"candidate": {"metrics": {"auc": entry(0.95) | {"value": value}, "log_loss": entry(0.3)}}}
+
+
 def refused_by(evaluation: dict[str, Any], **policy: Any) -> list[str]:
     """Return the rules that objected."""
     verdict = decide(parse(**policy), evaluation, DIRECTIONS, TODAY)
@@ -78,6 +83,9 @@ def refused_by(evaluation: dict[str, Any], **policy: Any) -> list[str]:
         pytest.param({"auc": 0.87, "difference": -0.04}, ["bar", "loss"], id="under the bar and worse"),
         pytest.param({"auc": None}, ["bar"], id="no value of the metric"),
         pytest.param({"auc": float("nan")}, ["bar"], id="NaN in place of null"),
+        pytest.param(measured("0.95"), ["bar"], id="a text in place of a number"),
+        pytest.param(measured(True), ["bar"], id="true in place of a number"),
+        pytest.param(measured(float("inf")), ["bar"], id="infinity"),
         pytest.param({"difference": None}, ["loss"], id="no difference"),
         pytest.param({"half": None}, ["loss"], id="no interval of the difference"),
         pytest.param({"rows": 0}, ["rows"], id="no test rows"),
