@@ -11,7 +11,7 @@ import sys
 
 import mermaid
 import pytest
-from conftest import ROOT
+from conftest import INNER, ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,6 +67,18 @@ def test_each_step_has_one_colour_and_a_label_of_plain_text(pictures):
         [colour] = node["classes"]
         assert colour in COLOURS
         assert LABEL.fullmatch(node["text"]), node
+
+
+def test_every_picture_in_a_document_is_read():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md"), *INNER.glob("*.md")]
+    drawn = [
+        (page, text)
+        for page in pages
+        for text in re.findall(r"(?ms)^```mermaid\n(.*?)^```", page.read_text())
+    ]
+    assert {page.name for page, _ in drawn} == {"README.md", "release-explained.md"}
+    found = mermaid.parsed([text for _, text in drawn])
+    assert [(page.name, told) for (page, _), told in zip(drawn, found, strict=True) if "error" in told] == []
 
 
 def test_the_parser_sees_what_text_without_care_does():
