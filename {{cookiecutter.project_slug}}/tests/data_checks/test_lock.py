@@ -127,7 +127,7 @@ class TestTheCommandRefuses:
 
     def test_a_key_that_is_no_column(self, world, capsys, tmp_path):
         world.write()
-        assert "no Parquet files with the key column 'nope'" in self.refusal(world, capsys, tmp_path, "nope")
+        assert "have no column 'nope', the key" in self.refusal(world, capsys, tmp_path, "nope")
 
     @staticmethod
     def refusal(world, capsys, tmp_path, key="id"):
