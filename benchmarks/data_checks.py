@@ -159,7 +159,11 @@ SIDES = {"one scan": one_scan, "data checks": our_checks}
 
 
 def tell(runs: dict[str, list[dict[str, Any]]], rows: int, target: Path | None) -> None:
-    """Print medians and the ratio; fail when a side refused the data."""
+    """Print medians and the ratio; fail when a side refused the data.
+
+    Raises:
+        SystemExit: a side refused the data.
+    """
     if not all(run["accepted"] for side in runs.values() for run in side):
         raise SystemExit("a side refused the generated data: nothing to compare")
     figures = ("judged_cpu", "judged_wall", "process_cpu", "process_wall", "peak_mb")

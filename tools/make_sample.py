@@ -39,7 +39,11 @@ SOURCE_COLUMNS = (
 
 
 def main() -> None:
-    """Read the CSV, number its rows, clean names and missing values, write one file a batch."""
+    """Read the CSV, number its rows, clean names and missing values, write one file a batch.
+
+    Raises:
+        SystemExit: it holds another number of rows.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("csv", type=Path)
     parser.add_argument("folder", type=Path)

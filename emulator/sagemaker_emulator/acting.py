@@ -3,7 +3,7 @@
 Without --iam everything is done by the root user of the account, who may do everything.
 
     with acting.as_role(role_arn, account, region, source_arn):   # raises acting.NotTrusted
-        seams.client("s3", region).get_object(...)                # as the role; containers get its keys too
+        itself.client("s3", region).get_object(...)                # as the role; containers get its keys too
         acting.require(region, "ecr:BatchGetImage", arn)          # raises acting.Refused in AWS's words
 """
 
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sagemaker_emulator import access, seams
+from sagemaker_emulator import access, itself, seams
 
 SERVICE = "sagemaker.amazonaws.com"
 PRIVATE = re.compile(
@@ -41,14 +41,14 @@ class Refused(Exception):
 @contextlib.contextmanager
 def as_role(role: str | None, account: str, region: str, source: str) -> Iterator[None]:
     """Act as a role, for `source` (an ARN), in this thread. Raises NotTrusted."""
-    with seams.acting(identity(role, account, region, source)):
+    with itself.acting(identity(role, account, region, source)):
         yield
 
 
-def identity(role: str | None, account: str, region: str, source: str) -> seams.Identity:
+def identity(role: str | None, account: str, region: str, source: str) -> itself.Identity:
     """Return the keys of the role's session. Raises NotTrusted."""
     if not access.enforced() or not role:
-        return seams.root(account)
+        return itself.root(account)
     from sagemaker_emulator.access import trust
 
     try:
@@ -76,7 +76,7 @@ def require(region: str, action: str, resource: str = "*", context: Mapping[str,
     from sagemaker_emulator.access import authorize, callers
     from sagemaker_emulator.access.needs import Need
 
-    whom = seams.identity()
+    whom = itself.identity()
     try:
         moment = authorize.Moment(region, called_via=whom.via)
         authorize.require(callers.of_key(whom.key), [Need(action, resource, dict(context or {}))], moment)
@@ -99,7 +99,7 @@ def pull(uri: str) -> None:
     if not access.enforced() or found is None:
         return
     account, region, name = found["account"], found["region"], found["name"]
-    if name not in seams.backend("ecr", account, region).repositories:
+    if name not in itself.backend("ecr", account, region).repositories:
         return
     require(region, "ecr:GetAuthorizationToken")
     for action in PULL:
@@ -115,7 +115,7 @@ def join_network(region: str, request: dict[str, Any]) -> None:
 
     for action in SEE_NETWORK:
         require(region, f"ec2:{action}")
-    arn = f"arn:aws:ec2:{region}:{callers.of_key(seams.identity().key).account}:"
+    arn = f"arn:aws:ec2:{region}:{callers.of_key(itself.identity().key).account}:"
     for action in USE_INTERFACE:
         require(region, f"ec2:{action}", f"{arn}network-interface/*")
     for kind, member in (("subnet", "Subnets"), ("security-group", "SecurityGroupIds")):

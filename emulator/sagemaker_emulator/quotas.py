@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 
 CODE = "sagemaker"
 MOST = 100  # in one answer
@@ -41,7 +41,7 @@ def get_service_quota(call: seams.Call) -> Any:
 
 def _quotas(call: seams.Call) -> dict[str, dict[str, Any]]:
     """Return the quotas of the table by their codes."""
-    file = seams.home() / "quotas.json"
+    file = itself.home() / "quotas.json"
     table: dict[str, float] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     quotas = (_quota(call, name, value) for name, value in table.items())
     return {quota["QuotaCode"]: quota for quota in quotas}

@@ -14,7 +14,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from sagemaker_emulator import endings, environment, listening, seams
+from sagemaker_emulator import endings, environment, installing, itself, listening
 from sagemaker_emulator.faults import routes, wire
 
 MOST_HOSTS = 1000  # remembered: services and regions are fewer, but a client may send any Host
@@ -130,9 +130,9 @@ def running(listener: socket.socket | None = None) -> Iterator[str]:
     It listens on `listener`, else on a port of its own.
     """
     with environment.cleared():
-        seams.install()
+        installing.install()
         server = Server(listener or listening.bind(0))
-        seams.set_url(server.url)
+        itself.set_url(server.url)
         server.start()
         try:
             yield server.url
@@ -148,5 +148,5 @@ def wait_for_signal(stop: threading.Event) -> None:
 
 
 def _create_app(service: Any) -> Any:
-    seams.prepare(service)
+    installing.prepare(service)
     return create_backend_app(service)

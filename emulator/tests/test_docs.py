@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import sagemaker_emulator
-from sagemaker_emulator import seams
+from sagemaker_emulator import installing, seams
 
 ROOT = Path(sagemaker_emulator.__file__).parents[1]
-seams.load_all()
+installing.load_all()
 
 
 def blocks(text):

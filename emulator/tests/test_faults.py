@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from faults_by_hand import calls, clear, fault, faults
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 
 ONCE = Config(retries={"total_max_attempts": 1})
 # One read of each protocol: what botocore speaks, the service, the operation, how it is called.
@@ -195,6 +195,6 @@ def test_a_fault_of_one_operation_or_service_leaves_the_others_alone():
 
 def test_what_the_emulator_asks_itself_meets_no_fault_and_is_not_recorded(aws):
     fault(kind="error", service="s3", operation="*", times=100)
-    seams.client("s3").list_objects_v2(Bucket=aws.bucket)
+    itself.client("s3").list_objects_v2(Bucket=aws.bucket)
     assert faults()[0]["hits"] == 0
     assert calls() == []

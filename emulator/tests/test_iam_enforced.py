@@ -29,7 +29,7 @@ from roles_by_hand import (
     trusting,
 )
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import installing, itself, seams
 from sagemaker_emulator.images import docker
 from sagemaker_emulator.jobs.logs import LogStream
 from sagemaker_emulator.policies import Request, evaluate
@@ -549,9 +549,9 @@ def test_a_job_whose_role_may_write_no_logs_runs_and_leaves_none(process, make_i
 def test_a_group_of_logs_that_is_not_there_needs_a_permission_of_its_own(unique):
     writes = allow(["logs:CreateLogStream", "logs:PutLogEvents"])
     made = session(make_role(f"{unique}-writes", writes)).get_credentials()
-    known = seams.Identity(made.access_key, made.secret_key, made.token)
+    known = itself.Identity(made.access_key, made.secret_key, made.token)
     root().client("logs").create_log_group(logGroupName=f"{unique}-there")
-    with seams.acting(known):
+    with itself.acting(known):
         assert LogStream(ACCOUNT, REGION, f"{unique}-missing", "s")._mute
         assert not LogStream(ACCOUNT, REGION, f"{unique}-there", "s")._mute
 
@@ -890,10 +890,9 @@ def test_decisions_are_recorded_forgotten_and_can_be_decided_again(role, unique)
 
 
 def test_whatever_the_emulator_answers_can_be_authorized():
-    from sagemaker_emulator import seams
     from sagemaker_emulator.access.needs import table
 
-    seams.load_all()
+    installing.load_all()
     answered = {tuple(place.split(":")) for place in seams.places() if not place.startswith("moto.")}
     unknown = {f"{service}:{operation}" for service, operation in answered - set(table._rules)}
     refused = {f"sagemaker:{name}" for name in NEVER_RAN} | {"cloudwatch:PutCompositeAlarm"}

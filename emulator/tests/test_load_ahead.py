@@ -11,7 +11,7 @@ import pytest
 from conftest import ended
 from pipelines_by_hand import own_uri
 
-from sagemaker_emulator import children, seams
+from sagemaker_emulator import children, itself
 from sagemaker_emulator.images import ahead, imports, loading
 from sagemaker_emulator.images.store import Store
 
@@ -41,7 +41,7 @@ def loaded(make_image):
 
     def make(module="part.tells", **files):
         uri = make_image(dockerfile=DOCKERFILE, files=FILES | files)
-        image = Store(seams.home()).pushed(uri)
+        image = Store(itself.home()).pushed(uri)
         program = ahead.Program(image.digest, module)
         ahead.load([(image, program)])
         return uri, program

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from sagemaker_emulator import clock, seams
+from sagemaker_emulator import clock, installing, seams
 
-seams.load_all()
+installing.load_all()
 PLACES = seams.places()
 
 

@@ -23,7 +23,7 @@ PATIENCE_MINUTES = 90  # an update may take 60 minutes before an endpoint can be
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Finish what is under way; a Ctrl-C meanwhile is obeyed afterwards."""
+    """Finish what is under way; a Ctrl-C meanwhile is obeyed afterwards: it raises KeyboardInterrupt then."""
     pressed = []
 
     def later(*_: int | FrameType | None) -> None:

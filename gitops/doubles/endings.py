@@ -55,7 +55,6 @@ CASES = [
         needs(a=job("success", PIPELINE), b=job("success", STAGE, LATER)), "superseded", id="a later commit"
     ),
     pytest.param(ended("promote", "E413", step("production", "failed")), "superseded", id="E413"),
-    pytest.param(ended("promote", "E414"), "superseded", id="E414"),
     pytest.param(
         needs(
             a=job("failure", story("pipeline", step("validate", "refused"), code="E204")), b=job("skipped")

@@ -176,7 +176,11 @@ def somebody_elses(run: Run, endpoint: str, config: str, failed: Ready, step: St
 
 
 def promote(run: Run, release_id: str, why: str = "promoted by hand", commit: str = "") -> Package:
-    """Approve a release that was proven on staging and bring it to production."""
+    """Approve a release that was proven on staging and bring it to production.
+
+    Raises:
+        DeployFailed: E402, there is no such release, or staging has not proven it.
+    """
     package = registry.find(run.aws, run.stack.group, release_id)
     if package is None or package.metadata.get("staging") != "proven" or package.approval == "Rejected":
         state = f"version {package.version} is {package.approval}, not proven" if package else ""
@@ -277,7 +281,11 @@ def coming_to(run: Run) -> Package | None:
 
 
 def take_back(run: Run, unwanted: Package | None) -> Package:
-    """Bring production back to the release before one, unless that serves no more; return what serves."""
+    """Bring production back to the release before one, unless that serves no more; return what serves.
+
+    Raises:
+        DeployFailed: E404, none was proven before it.
+    """
     earlier = registry.previous(run.aws, run.stack.group, unwanted)
     if earlier is None:
         delete = endpoints.deletion(run.aws.region, run.endpoint("production"))

@@ -14,7 +14,7 @@ from typing import Any
 from sagemaker_gitops import errors, images, names, registry, standing, watch
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import DeployFailed, SettingsError
-from sagemaker_gitops.github import outcome
+from sagemaker_gitops.github import records
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.results import Results
 from sagemaker_gitops.run import Run
@@ -52,7 +52,7 @@ def explain(run: Run, wanted: str) -> Document:
         "outcomes": ended,
         "documents": documents(run, package)
         | ({"last rollout": watch.uri(run, package)} if rolled else {})
-        | {f"outcome {key}": outcome.uri(run.stack.bucket, key) for key in ended},
+        | {f"outcome {key}": records.uri(run.stack.bucket, key) for key in ended},
         "checks": checks,
     }
 
@@ -192,7 +192,7 @@ def outcomes(run: Run, package: Package) -> dict[str, Document]:
     told = package.metadata
     keys = [told.get("commit_sha", ""), told.get("asked_by", "")]
     keys += [f"rollback-{job}" for job in BY_HAND.findall(package.judged)]
-    recorded = {key: outcome.recorded(run.aws, run.stack.bucket, key) for key in filter(None, keys)}
+    recorded = {key: records.recorded(run.aws, run.stack.bucket, key) for key in filter(None, keys)}
     return {
         key: item for key, item in recorded.items() if item and item.get("release_id") == package.release_id
     }

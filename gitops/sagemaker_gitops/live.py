@@ -30,7 +30,7 @@ from sagemaker_gitops import (
 )  # fmt: skip
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import DeployFailed
-from sagemaker_gitops.github import outcome, runs
+from sagemaker_gitops.github import outcome, records, runs
 from sagemaker_gitops.reconcile import Finding, Live
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.run import Run
@@ -128,8 +128,8 @@ def _outcome(run: Run, work: Tree, commit: str, ran: bool) -> str:
     Nothing where its runner ended before the release did. What was cancelled stays so until somebody runs the
     failed jobs again: a release that a person has stopped is never brought to production by itself.
     """
-    told = outcome.recorded(run.aws, run.stack.bucket, commit) or {}
-    ended = told.get("outcome") == outcome.CANCELLED or told.get("code") not in outcome.LOST
+    told = records.recorded(run.aws, run.stack.bucket, commit) or {}
+    ended = told.get("outcome") == outcome.CANCELLED or told.get("code") not in records.LOST
     if told.get("outcome") and (ended or not ran):
         return str(told["outcome"])
     package = registry.find(run.aws, run.stack.group, work.ids.release_id)

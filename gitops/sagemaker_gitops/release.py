@@ -166,7 +166,11 @@ def execute(run: Run, work: Tree, sent: str, retry: bool) -> tuple[execution.Exe
 
 
 def parameters(run: Run, work: Tree) -> dict[str, str]:
-    """Write lock and champion where the jobs look for them; return the execution's parameters."""
+    """Write lock and champion where the jobs look for them; return the execution's parameters.
+
+    Raises:
+        SettingsError: E501, the tracking server's address holds a user, or no container would reach it.
+    """
     tracking = os.environ.get("MLFLOW_TRACKING_URI", work.settings.training.tracking_uri)
     if names_user(tracking):
         raise SettingsError("""E501 the tracking server's address holds a user or a password

@@ -148,7 +148,11 @@ def cast(run: Run, ready: Ready, watched: Shadowed, before: dict[str, Any], step
 def update(
     aws: Aws, watched: Shadowed, request: dict[str, Any], step: Step
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Update the endpoint, look until it moves no more; return it, and which alarms fired until then."""
+    """Update the endpoint, look until it moves no more; return it, and which alarms fired until then.
+
+    Raises:
+        AssertionError: never: the loop ends with a return or an error of its own.
+    """
     endpoints.ask(aws, watched.endpoint, aws.sagemaker.update_endpoint, **request)
     fired: dict[str, str] = {}
     started, begun = time.monotonic(), False

@@ -68,7 +68,7 @@ FAULTS = (
         "outcomes/",
         (
             Change(
-                "sagemaker_gitops/github/outcome.py",
+                "sagemaker_gitops/github/records.py",
                 'return f"s3://{bucket}/outcomes/{commit}.json"',
                 'return f"s3://{bucket}/outcomes/last.json"',
             ),
@@ -333,7 +333,7 @@ FAULTS = (
         "assert",
         (
             Change(
-                "sagemaker_gitops/github/outcome.py",
+                "sagemaker_gitops/github/records.py",
                 "return work.attempt >= attempt",
                 "return work.attempt + 9 >= attempt",
             ),

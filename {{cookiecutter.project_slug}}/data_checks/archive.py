@@ -58,6 +58,7 @@ class _Capped(io.RawIOBase):
         self.stream, self.left = stream, left
 
     def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes. Raises ArchiveError for more, unpacked, than allowed."""
         content = self.stream.read(size)
         self.left -= len(content)
         if self.left < 0:

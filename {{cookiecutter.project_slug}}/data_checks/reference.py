@@ -76,7 +76,11 @@ def read(folder: Path) -> Reference | None:
 
 
 def histogram(feature: Mapping[str, Any]) -> Histogram | None:
-    """Return a feature's histogram; None where an earlier version of training has left none."""
+    """Return a feature's histogram; None where an earlier version of training has left none.
+
+    Raises:
+        ValueError: shares and edges do not belong together.
+    """
     told = feature.get("statistics") or {}
     if "rows" not in told:
         return None

@@ -124,7 +124,11 @@ def job_of(base: Path, args: argparse.Namespace) -> Job:
 
 
 def run(job: Job) -> Report:
-    """Take the files in, judge what they hold, split it: each only when nothing before it was refused."""
+    """Take the files in, judge what they hold, split it: each only when nothing before it was refused.
+
+    Raises:
+        LockError: the lock cannot be read, or is about rows by another key.
+    """
     locked = lock.read(job.base / "input" / "lock" / "data.lock")
     if locked.key != job.key:
         raise lock.LockError(

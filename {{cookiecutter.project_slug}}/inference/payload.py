@@ -44,7 +44,11 @@ def decode(contract: Contract, content_type: str, body: bytes) -> Inputs:
 
 
 def decode_json(contract: Contract, body: bytes) -> Inputs:
-    """Read {"instances": [...]}, each a list in the features' order or an object by name."""
+    """Read {"instances": [...]}, each a list in the features' order or an object by name.
+
+    Raises:
+        EncodeError: it is not such an object, or a row does not fit the contract.
+    """
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -59,7 +63,11 @@ def decode_json(contract: Contract, body: bytes) -> Inputs:
 
 
 def decode_csv(contract: Contract, body: bytes) -> Inputs:
-    """Read lines without a header, fields in the features' order; an empty field is null."""
+    """Read lines without a header, fields in the features' order; an empty field is null.
+
+    Raises:
+        EncodeError: it is no text, holds no rows, or a row does not fit the contract.
+    """
     try:
         text = body.decode("utf-8")
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
@@ -80,6 +88,9 @@ def decode_npy(contract: Contract, body: bytes) -> Inputs:
     """Read one matrix (rows, features) of numbers; NaN is null.
 
     Not by `np.load`, which allocates what the header claims before it looks at what was sent.
+
+    Raises:
+        EncodeError: it is no such matrix, or the model takes more than numbers.
     """
     stream = io.BytesIO(body)
     try:

@@ -61,7 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, processing: Path) -> dict[str, Any]:
-    """Score, judge, pack, report: the whole job on one screen. Returns evaluation.json."""
+    """Score, judge, pack, report: the whole job on one screen. Returns evaluation.json.
+
+    Raises:
+        JobError: the candidate is about another task or label, or cannot be scored.
+    """
     inputs, outputs = processing / "input", processing / "output"
     rows = read_rows(inputs / "test", args.key)
     with tempfile.TemporaryDirectory() as scratch:

@@ -14,7 +14,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.access import directory
 from sagemaker_emulator.access.directory import ANYBODY, Caller, Keys
 
@@ -63,7 +63,7 @@ def signed(environ: dict[str, Any]) -> Signed | None:
 def account_of(key: str) -> str | None:
     """Return the account whose root user a key stands for."""
     if key == "test":
-        return seams.ACCOUNT
+        return itself.ACCOUNT
     return key if ROOT.fullmatch(key) else None
 
 

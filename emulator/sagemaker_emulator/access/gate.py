@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.access import callers, directory, parse, trust, wording
 from sagemaker_emulator.access.authorize import Denied, Moment, require
 from sagemaker_emulator.access.directory import ANYBODY, Caller
@@ -25,7 +25,11 @@ _stack_roles: dict[tuple[str, str, str], str] = {}
 
 
 def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
-    """Return why a request may not pass, None where it may; it is then told whose state it is about."""
+    """Return why a request may not pass, None where it may; it is then told whose state it is about.
+
+    Raises:
+        Refused: nobody has signed it; other refusals are returned.
+    """
     environ.pop(ACCOUNT_HEADER, None)
     try:
         content = parse.body(environ, asked)
@@ -52,12 +56,12 @@ def stopped(environ: dict[str, Any], asked: Asked) -> Answer | None:
     return None
 
 
-def on_behalf(environ: dict[str, Any]) -> seams.Identity:
+def on_behalf(environ: dict[str, Any]) -> itself.Identity:
     """Return whose keys the emulator's own calls bear while it answers this request."""
     return environ[KEYS]
 
 
-def _identity(environ: dict[str, Any], call: Call) -> seams.Identity:
+def _identity(environ: dict[str, Any], call: Call) -> itself.Identity:
     """Return the keys for our own calls: those of a stack's role, where it has one, else the caller's."""
     caller = call.caller
     via = CLOUDFORMATION if call.service == "cloudformation" else None
@@ -65,12 +69,12 @@ def _identity(environ: dict[str, Any], call: Call) -> seams.Identity:
         source = call.arn(f"stack/{call.params.get('StackName', '*')}/*")
         return trust.service_session(role, CLOUDFORMATION, caller.account, source, call.region)
     if caller.type == "Account" or caller is ANYBODY:
-        return replace(seams.root(caller.account or seams.ACCOUNT), via=via)
+        return replace(itself.root(caller.account or itself.ACCOUNT), via=via)
     signed = callers.signed(environ)
     assert signed is not None
     known = directory.session_of(signed.key) or directory.user_of(signed.key)
     assert known is not None
-    return seams.Identity(signed.key, known[1].secret or "", known[1].token, via)
+    return itself.Identity(signed.key, known[1].secret or "", known[1].token, via)
 
 
 def _stack_role(call: Call) -> str | None:
@@ -93,7 +97,7 @@ def _call(environ: dict[str, Any], asked: Asked, content: bytes | None, caller: 
 
 def _moment(environ: dict[str, Any]) -> Moment:
     agent = environ.get("HTTP_USER_AGENT", "")
-    return Moment(_region(environ), agent, seams.via(agent))
+    return Moment(_region(environ), agent, itself.via(agent))
 
 
 def _region(environ: dict[str, Any]) -> str:
@@ -103,7 +107,7 @@ def _region(environ: dict[str, Any]) -> str:
 
 def _about(caller: Caller, needs: list[Need]) -> str:
     """Return the account whose state the call reads and changes: that of its first resource."""
-    own = caller.account or seams.ACCOUNT
+    own = caller.account or itself.ACCOUNT
     if not needs or needs[0].action == "iam:PassRole":
         return own
     parts = needs[0].resource.split(":", 5)

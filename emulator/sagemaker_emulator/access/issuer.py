@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.access import tokens
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -106,7 +106,7 @@ def _begin(body: bytes) -> Answer:
     number, bearer = uuid.uuid4().hex, secrets.token_urlsafe(24)
     with _lock:
         _jobs[number] = (bearer, job)
-    return 201, {"url": f"{seams.url()}/_emulator/oidc/token?job={number}", "token": bearer}
+    return 201, {"url": f"{itself.url()}/_emulator/oidc/token?job={number}", "token": bearer}
 
 
 def _give(environ: dict[str, Any]) -> Answer:

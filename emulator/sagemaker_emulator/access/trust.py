@@ -9,7 +9,7 @@ from typing import Any
 from moto.sts.models import sts_backends
 from moto.utilities.utils import get_partition
 
-from sagemaker_emulator import access, seams
+from sagemaker_emulator import access, itself, seams
 from sagemaker_emulator.access import decisions, directory, tokens, web_identity
 from sagemaker_emulator.access.authorize import Moment
 from sagemaker_emulator.policies import Request, evaluate
@@ -22,7 +22,7 @@ SESSION_NAMES = {"sagemaker.amazonaws.com": "SageMaker", "cloudformation.amazona
 
 
 _lock = threading.Lock()
-_sessions: dict[tuple[str, str, str, str], seams.Identity] = {}
+_sessions: dict[tuple[str, str, str, str], itself.Identity] = {}
 
 
 class NotTrusted(Exception):
@@ -55,7 +55,7 @@ def assume_role(call: seams.Call) -> Any:
     return seams.original(call)
 
 
-def service_session(role_arn: str, service: str, account: str, source: str, region: str) -> seams.Identity:
+def service_session(role_arn: str, service: str, account: str, source: str, region: str) -> itself.Identity:
     """Return the keys of a service that acts as a role, for `source` (an ARN). Raises NotTrusted.
 
     While a session lasts it serves the same source again.
@@ -71,7 +71,7 @@ def service_session(role_arn: str, service: str, account: str, source: str, regi
     return made
 
 
-def _service_session(role_arn: str, service: str, account: str, source: str, region: str) -> seams.Identity:
+def _service_session(role_arn: str, service: str, account: str, source: str, region: str) -> itself.Identity:
     context = {"aws:SourceAccount": account, "aws:SourceArn": source, "aws:PrincipalIsAWSService": True}
     request = Request("sts:AssumeRole", role_arn, service, context=context, kind="Service")
     role = directory.role(role_arn)
@@ -83,7 +83,7 @@ def _service_session(role_arn: str, service: str, account: str, source: str, reg
     backend = sts_backends[role_arn.split(":")[4]][get_partition(region)]
     name = SESSION_NAMES.get(service, "service")
     made = backend.assume_role(region, name, role_arn, "", SERVICE_SESSION_SECONDS, "")
-    return seams.Identity(made.access_key_id, made.secret_access_key, made.session_token)
+    return itself.Identity(made.access_key_id, made.secret_access_key, made.session_token)
 
 
 @seams.wrap("moto.sts.models", "STSBackend.get_caller_identity")

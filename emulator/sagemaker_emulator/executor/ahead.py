@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.executor.definition import Definition, Step
 from sagemaker_emulator.images import ahead
 from sagemaker_emulator.images.ahead import Program
@@ -30,7 +30,7 @@ def _program(step: Step) -> tuple[Image, Program] | None:
     for uri, words in _named(step):
         if isinstance(uri, str):
             with contextlib.suppress(ImageMissing):
-                image = Store(seams.home()).pushed(uri)
+                image = Store(itself.home()).pushed(uri)
                 command = [str(word) for word in words or image.entrypoint]
                 if command[:1] in (["python"], ["python3"]):
                     command[0] = sys.executable

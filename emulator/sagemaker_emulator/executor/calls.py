@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 from botocore import xform_name
 from botocore.exceptions import ClientError, ParamValidationError
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.executor.errors import ResolutionError
 from sagemaker_emulator.executor.steps import Kind
 from sagemaker_emulator.jobs import table
@@ -58,7 +58,7 @@ class Naming:
 
 def client(service: str, region: str) -> Any:
     """Return the emulator's own client, as whom this thread acts."""
-    return seams.client(service, region)
+    return itself.client(service, region)
 
 
 def call(service: str, region: str, operation: str, **request: Any) -> dict[str, Any]:

@@ -15,7 +15,11 @@ from sagemaker_emulator.seams import AwsError, Call
 
 @seams.operation("CreatePipeline")
 def create_pipeline(call: Call) -> dict[str, Any]:
-    """Store a definition that can run as written, or say by name what cannot."""
+    """Store a definition that can run as written, or say by name what cannot.
+
+    Raises:
+        AwsError: it cannot run as written, or its name is taken by another.
+    """
     name, token = call.params["PipelineName"], call.params["ClientRequestToken"]
     known = store.pipelines(call).get(name)
     if known is not None:
@@ -118,7 +122,11 @@ def list_pipelines(call: Call) -> dict[str, Any]:
 
 @seams.operation("DeletePipeline")
 def delete_pipeline(call: Call) -> dict[str, Any]:
-    """Delete a pipeline and its executions; refused while one of them runs."""
+    """Delete a pipeline and its executions; refused while one of them runs.
+
+    Raises:
+        AwsError: there is none of that name, or an execution runs.
+    """
     found = store.pipeline(call, call.params["PipelineName"])
     running = [e.arn for e in found.pipeline_executions.values() if e.status in ("Executing", "Stopping")]
     if running:

@@ -74,7 +74,11 @@ def _start(call: Call, found: Pipeline) -> Execution:
 
 @seams.operation("StopPipelineExecution")
 def stop_pipeline_execution(call: Call) -> dict[str, Any]:
-    """Stop a running execution and the jobs that it runs."""
+    """Stop a running execution and the jobs that it runs.
+
+    Raises:
+        AwsError: there is none, or it has ended.
+    """
     execution = store.execution(call)
     if execution.status not in ("Executing", "Stopping"):
         raise AwsError(

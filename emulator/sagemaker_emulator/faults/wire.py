@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sagemaker_emulator import access, seams
+from sagemaker_emulator import access, itself
 from sagemaker_emulator.faults import answers, calls, registry
 from sagemaker_emulator.faults.calls import Recorded
 from sagemaker_emulator.faults.identify import Asked, identify
@@ -34,7 +34,7 @@ def guarded(app: App, environ: dict[str, Any], start_response: StartResponse) ->
     if environ["PATH_INFO"].startswith(NOT_CALLS):
         return app(environ, start_response)
     app = _authorized(app) if access.enforced() else _of_account(app)
-    if seams.INTERNAL in environ.get("HTTP_USER_AGENT", ""):
+    if itself.INTERNAL in environ.get("HTTP_USER_AGENT", ""):
         return app(environ, start_response)
     asked = identify(environ)
     call = calls.begin(asked.service, asked.operation)
@@ -62,7 +62,7 @@ def _authorized(app: App) -> App:
             refusal = answers.broken(asked)
         if refusal is not None:
             return _send(refusal, environ, start)
-        with seams.acting(gate.on_behalf(environ)):
+        with itself.acting(gate.on_behalf(environ)):
             return app(environ, start)
 
     return decide
@@ -76,7 +76,7 @@ def _of_account(app: App) -> App:
         if found is None:
             return app(environ, start)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = found[1]
-        with seams.acting(seams.root(found[1])):
+        with itself.acting(itself.root(found[1])):
             return app(environ, start)
 
     return tell

@@ -13,7 +13,7 @@ from typing import IO, Any
 from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.jobs import transfer
 
 # Far above any model that serves on one machine, far below what fills its disk or its table of files: a few
@@ -44,8 +44,8 @@ def exists(region: str, uri: str) -> bool:
     """Return whether something lies at the URI: an object, or, for a prefix, any object below it."""
     bucket, key = transfer.split(uri)
     try:
-        with seams.acting(seams.root(_owner(bucket))):
-            s3 = seams.client("s3", region)
+        with itself.acting(itself.root(_owner(bucket))):
+            s3 = itself.client("s3", region)
         return s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount", 0) > 0
     except ClientError:
         return False
@@ -54,7 +54,7 @@ def exists(region: str, uri: str) -> bool:
 def _owner(bucket: str) -> str:
     """Return the account of a bucket, so that looking whether something is there needs no permission."""
     found = s3_backends.bucket_accounts.get(bucket)
-    return found[1] if found else seams.ACCOUNT
+    return found[1] if found else itself.ACCOUNT
 
 
 def fetch(region: str, container: dict[str, Any], folder: Path) -> None:
@@ -85,7 +85,7 @@ def fetch(region: str, container: dict[str, Any], folder: Path) -> None:
 def _unpack(region: str, uri: str, folder: Path) -> None:
     bucket, key = transfer.split(uri)
     with tempfile.TemporaryFile() as archive:
-        seams.client("s3", region).download_fileobj(bucket, key, archive)
+        itself.client("s3", region).download_fileobj(bucket, key, archive)
         archive.seek(0)
         unpack(archive, folder)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import acting, clock, endings, seams
+from sagemaker_emulator import acting, clock, endings, itself
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Exchange:
     inference_id: str | None = None
     custom_attributes: str | None = None
     role: str | None = None  # of the model; writes the files
-    account: str = seams.ACCOUNT
+    account: str = itself.ACCOUNT
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -140,7 +140,7 @@ def _write(destination: str, folder: str, lines: list[tuple[Settings, Exchange]]
         extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings["KmsKeyId"]}
     source = f"arn:aws:sagemaker:{first.region}:{first.account}:endpoint/{first.endpoint}"
     with acting.as_role(first.role, first.account, first.region, source):
-        seams.client("s3", first.region).put_object(Bucket=bucket, Key=key, Body=body.encode(), **extra)
+        itself.client("s3", first.region).put_object(Bucket=bucket, Key=key, Body=body.encode(), **extra)
 
 
 def line(settings: Settings, exchange: Exchange) -> dict[str, Any]:

@@ -60,7 +60,11 @@ def invoke_endpoint(call: Call) -> ContainerAnswer:
 
 @seams.operation("InvokeEndpointAsync", service="sagemaker-runtime")
 def invoke_endpoint_async(call: Call) -> None:
-    """Refuse: moto would answer with words of its own, for endpoints that do not exist too."""
+    """Refuse: moto would answer with words of its own, for endpoints that do not exist too.
+
+    Raises:
+        AwsError: always.
+    """
     raise AwsError(
         "ValidationError", "sagemaker-emulator does not offer InvokeEndpointAsync (see COVERAGE.md)"
     )

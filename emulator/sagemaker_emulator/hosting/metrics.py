@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from sagemaker_emulator import clock, endings, seams
+from sagemaker_emulator import clock, endings, itself
 from sagemaker_emulator.monitoring import data
 from sagemaker_emulator.monitoring.data import Metric, Sample
 
@@ -58,7 +58,7 @@ def record(
     status: int,
     model_seconds: float | None,
     overhead_seconds: float,
-    account: str = seams.ACCOUNT,
+    account: str = itself.ACCOUNT,
 ) -> None:
     """Count one invocation; `model_seconds` is None if no container was asked, `status` 0 without answer."""
     with _lock:

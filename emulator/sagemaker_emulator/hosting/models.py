@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sagemaker_emulator import acting, seams, tags
+from sagemaker_emulator import acting, itself, seams, tags
 from sagemaker_emulator.hosting import artifacts, names
 from sagemaker_emulator.images.store import ImageMissing, Store
 from sagemaker_emulator.listing import page
@@ -133,8 +133,8 @@ def _package(call: Call, name: str) -> dict[str, Any]:
     """
     owner = name.split(":")[4] if name.startswith("arn:") else call.account
     try:
-        with seams.acting(seams.root(owner)):
-            return seams.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
+        with itself.acting(itself.root(owner)):
+            return itself.client("sagemaker", call.region).describe_model_package(ModelPackageName=name)
     except ClientError as error:
         raise AwsError("ValidationException", error.response["Error"]["Message"]) from None
 
@@ -160,7 +160,7 @@ def _check(call: Call, container: dict[str, Any]) -> None:
     if image is None:
         raise names.invalid("The container needs an Image or a ModelPackageName.")
     try:
-        Store(seams.home()).pushed(image)
+        Store(itself.home()).pushed(image)
     except ImageMissing:
         raise names.invalid(f"Requested image {image} not found.") from None
     uri = artifacts.location(container)

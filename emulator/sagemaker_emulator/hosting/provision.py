@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.hosting.configs import EndpointConfig
 from sagemaker_emulator.hosting.fleet import Fleet, Variant
 from sagemaker_emulator.hosting.instance import Container, Where
@@ -15,7 +15,7 @@ from sagemaker_emulator.images.store import Store
 def fleet(where: Where, config: EndpointConfig, generation: int) -> Fleet:
     """Return a fleet that can be started; `generation` tells the fleets of an endpoint apart."""
     name = f"{where.account}-{where.region}-{where.endpoint}-{generation}"
-    folder = seams.home() / "endpoints"
+    folder = itself.home() / "endpoints"
     variants = [_variant(config, each) for each in config.variants]
     if not config.shadows:
         made = Fleet(where, config.endpoint_config_name, folder / name, variants)
@@ -29,7 +29,7 @@ def fleet(where: Where, config: EndpointConfig, generation: int) -> Fleet:
 
 def _variant(config: EndpointConfig, asked: dict[str, Any]) -> Variant:
     definition = config.containers[asked["VariantName"]]
-    image = Store(seams.home()).pushed(definition["Image"])
+    image = Store(itself.home()).pushed(definition["Image"])
     count = max(1, asked.get("InitialInstanceCount", 1))
     weight = asked.get("InitialVariantWeight", 1.0)
     return Variant(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.hosting import names
 from sagemaker_emulator.hosting.configs import EndpointConfig
 from sagemaker_emulator.hosting.endpoint import Endpoint
@@ -39,7 +39,7 @@ def forget(found: Endpoint) -> None:
 def _targets(found: Endpoint) -> dict[str, Any]:
     if "moto.applicationautoscaling.models" not in sys.modules:
         return {}  # nobody has registered anything, and importing it takes a while
-    backend = seams.backend("applicationautoscaling", found.account, found.region)
+    backend = itself.backend("applicationautoscaling", found.account, found.region)
     return backend.targets.get(DIMENSION, {})
 
 

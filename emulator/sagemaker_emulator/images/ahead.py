@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagemaker_emulator import children, endings, seams
+from sagemaker_emulator import children, endings, itself
 from sagemaker_emulator.images import container, imports, loading
 from sagemaker_emulator.images.container import Launch
 from sagemaker_emulator.images.store import Image
@@ -97,7 +97,7 @@ def _load(image: Image, files: Path, item: Program) -> None:
         command = [sys.executable, loading.__file__, str(theirs.fileno()), item.module, *modules]
         env = container.environment(image)
         try:
-            child = children.start(command, seams.home(), env, subprocess.PIPE, pass_fds=(theirs.fileno(),))
+            child = children.start(command, itself.home(), env, subprocess.PIPE, pass_fds=(theirs.fileno(),))
         except OSError:
             ours.close()
             return

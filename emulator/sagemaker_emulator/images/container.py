@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.images.store import Image
 
 OPT_ML = re.compile(r"(?<![\w.\-])/opt/ml(?![\w\-])")
@@ -61,8 +61,8 @@ def launch(
     reroot = _Reroot(base, root, image.workdir)
     env = _host(base) | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if network:
-        env |= {"AWS_ENDPOINT_URL": seams.url(), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        env |= seams.credentials()
+        env |= {"AWS_ENDPOINT_URL": itself.url(), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        env |= itself.credentials()
     env |= {name: reroot(value) for name, value in {**image.env, **environment}.items() if name != "PATH"}
     env["SAGEMAKER_BASE_DIR"] = str(base)
     words = [reroot(word) for word in (*entrypoint, *arguments)]
@@ -132,7 +132,7 @@ def _python_folder() -> Path:
     beside = Path(sys.executable).parent
     if (beside / "python").exists() and (beside / "python3").exists():
         return beside
-    folder = seams.home() / "bin"
+    folder = itself.home() / "bin"
     folder.mkdir(exist_ok=True)
     for name in ("python", "python3"):
         shim = folder / name

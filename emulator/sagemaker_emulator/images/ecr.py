@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.sts.models import sts_backends
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.images.store import Store
 
 ACCESS_KEY = re.compile(r"Credential=([^/,]+)/")
@@ -87,7 +87,7 @@ def _refuse_to_move_a_frozen_tag(call: seams.Call, name: str) -> None:
 
 
 def _repositories(call: seams.Call) -> dict[str, Any]:
-    return seams.backend("ecr", call.account, call.region).repositories
+    return itself.backend("ecr", call.account, call.region).repositories
 
 
 def _tags(call: seams.Call) -> set[str]:
@@ -99,7 +99,7 @@ def _tags(call: seams.Call) -> set[str]:
 
 
 def _withdraw(call: seams.Call, ends: set[str]) -> None:
-    store = Store(seams.home())
+    store = Store(itself.home())
     registry = f"{call.account}.dkr.ecr.{call.region}.amazonaws.com"
     for end in ends:
         store.withdraw(f"{registry}/{call.params['repositoryName']}{end}")

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.jobs import transfer
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class Checkpoints:
         self._region, self._folder, self._uri = region, folder, uri
         self._sent: dict[str, tuple[int, int]] = {}
         self._over = threading.Event()
-        self._identity = seams.identity()
+        self._identity = itself.identity()
         self._thread = threading.Thread(target=self._keep_copying, daemon=True)
 
     def bring(self) -> None:
@@ -43,7 +43,7 @@ class Checkpoints:
     def _keep_copying(self) -> None:
         while not self._over.wait(INTERVAL_SECONDS):
             try:
-                with seams.acting(self._identity):
+                with itself.acting(self._identity):
                     self._copy()
             except (
                 transfer.TransferError,

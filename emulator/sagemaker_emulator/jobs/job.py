@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sagemaker_emulator import acting, clock, seams
+from sagemaker_emulator import acting, clock, itself, seams
 from sagemaker_emulator.images.container import Launch, launch
 from sagemaker_emulator.images.store import Image, ImageMissing, Store
 from sagemaker_emulator.jobs.logs import LogStream
@@ -47,7 +47,7 @@ class Job(ABC):
         self.arn = call.arn(f"{self.kind}/{self.name}")
         self.tags: list[dict[str, str]] = self.request.pop("Tags", [])
         # A name is unique within an account and region only.
-        self.folder = seams.home() / "jobs" / f"{self.account}-{self.region}-{self.kind}-{self.name}"
+        self.folder = itself.home() / "jobs" / f"{self.account}-{self.region}-{self.kind}-{self.name}"
         self.base = self.folder / "opt-ml"
         self.created = datetime.now(UTC)
         self.finished = threading.Event()
@@ -144,7 +144,7 @@ class Job(ABC):
         uri = self.image_uri()
         try:
             acting.pull(uri)
-            return Store(seams.home()).pushed(uri)
+            return Store(itself.home()).pushed(uri)
         except (ImageMissing, acting.Refused):
             raise JobFailed(
                 f"ClientError: Cannot pull {self.kind.split('-')[0]} container. "

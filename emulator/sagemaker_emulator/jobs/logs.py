@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from sagemaker_emulator import acting, seams
+from sagemaker_emulator import acting, itself
 
 EVENT_LIMIT = 256 * 1024 - 26  # bytes of one event on CloudWatch
 WRITING = ("CreateLogStream", "PutLogEvents")
@@ -16,7 +16,7 @@ class LogStream:
     """A stream of a group; both exist from the first line on, as on AWS."""
 
     def __init__(self, account: str, region: str, group: str, name: str) -> None:
-        self._backend = seams.backend("logs", account, region)
+        self._backend = itself.backend("logs", account, region)
         self._group, self._name = group, name
         # A role that may not write logs runs on AWS as well; its logs are nowhere.
         arn = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{name}"

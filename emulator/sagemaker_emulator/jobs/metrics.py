@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator import acting, seams
+from sagemaker_emulator import acting, itself
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _cloudwatch = threading.Lock()
@@ -19,7 +19,7 @@ class Metrics:
     def __init__(self, definitions: list[dict[str, str]], job: str, account: str, region: str) -> None:
         self._patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
-        self._backend = seams.backend("cloudwatch", account, region)
+        self._backend = itself.backend("cloudwatch", account, region)
         self._final: dict[str, dict[str, Any]] = {}
         self._region = region
         self._published = True

@@ -66,7 +66,11 @@ class ProcessingJob(Job):
         self.update(ProcessingStartTime=datetime.now(UTC))
 
     def settle(self, ended: Ended) -> None:
-        """Upload the outputs of a job that succeeded; continuous ones have what there was in any case."""
+        """Upload the outputs of a job that succeeded; continuous ones have what there was in any case.
+
+        Raises:
+            JobFailed: the process failed, or an output could not be uploaded.
+        """
         message = self.read_text("output/message")
         if message:
             self.update(ExitMessage=message)

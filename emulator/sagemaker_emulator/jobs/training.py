@@ -107,7 +107,11 @@ class TrainingJob(Job):
         self.update(TrainingTimeInSeconds=round(seconds), BillableTimeInSeconds=max(1, round(seconds)))
 
     def settle(self, ended: Ended) -> None:
-        """Upload the model and end; a stopped or timed-out job keeps what it had saved, as on AWS."""
+        """Upload the model and end; a stopped or timed-out job keeps what it had saved, as on AWS.
+
+        Raises:
+            JobFailed: the process failed, or the model could not be uploaded.
+        """
         self._timed_out = ended.timed_out
         try:
             if self._checkpoints is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 
 
 class TransferError(Exception):
@@ -45,7 +45,7 @@ def anything(region: str, uri: str) -> bool:
     """Whether something lies under a prefix. Raises TransferError."""
     bucket, prefix = split(uri)
     try:
-        found = seams.client("s3", region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        found = itself.client("s3", region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except ClientError as error:
         raise TransferError(f"ClientError: Data download of {uri} failed: {error}") from error
     return found["KeyCount"] > 0
@@ -84,7 +84,7 @@ def put(region: str, bucket: str, key: str, body: Any, kms_key: str | None = Non
     """Put one object. Raises TransferError."""
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     try:
-        seams.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+        itself.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body, **encryption)
     except ClientError as error:
         raise TransferError(f"ClientError: Data upload to s3://{bucket}/{key} failed: {error}") from error
 
@@ -97,7 +97,7 @@ def _prefixes(region: str, uri: str, data_type: str) -> Iterator[str]:
     target = io.BytesIO()
     bucket, key = split(uri)
     try:
-        seams.client("s3", region).download_fileobj(bucket, key, target)
+        itself.client("s3", region).download_fileobj(bucket, key, target)
         head, *names = json.loads(target.getvalue())
         yield from (f"{head['prefix']}{name}" for name in names)
     except ClientError as error:
@@ -109,7 +109,9 @@ def _prefixes(region: str, uri: str, data_type: str) -> Iterator[str]:
 def _objects(region: str, uri: str) -> Iterator[tuple[str, str]]:
     """Yield (key, path in the folder). Every key that starts with the prefix counts, as on AWS."""
     bucket, prefix = split(uri)
-    pages = seams.client("s3", region).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    pages = (
+        itself.client("s3", region).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    )
     try:
         for page in pages:
             for item in page.get("Contents", []):
@@ -136,7 +138,7 @@ def _fetch(region: str, bucket: str, key: str, target: Path) -> None:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        body = seams.client("s3", region).get_object(Bucket=bucket, Key=key)["Body"]
+        body = itself.client("s3", region).get_object(Bucket=bucket, Key=key)["Body"]
     except ClientError as error:
         raise TransferError(f"ClientError: Data download of s3://{bucket}/{key} failed: {error}") from error
     with target.open("wb") as file:

@@ -6,7 +6,7 @@ import logging
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.monitoring import errands, events, history, messages
 from sagemaker_emulator.monitoring.states import State
 
@@ -37,7 +37,7 @@ def _publish(action: str, subject: str, message: str) -> str | None:
     """Publish to a topic; return why that failed, or None."""
     if ":sns:" not in action:
         return "sagemaker-emulator does no actions but those of SNS topics"
-    topics = seams.backend("sns", action.split(":")[4], action.split(":")[3])
+    topics = itself.backend("sns", action.split(":")[4], action.split(":")[3])
     if action not in topics.topics:
         return f"Topic does not exist: {action}"
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.monitoring import alarms, data, evaluation, history, queries, statistics
 from sagemaker_emulator.monitoring.expressions import ExpressionError
 from sagemaker_emulator.seams import AwsError, Call
@@ -26,7 +26,11 @@ def put_metric_alarm(call: Call) -> Any:
 
 @seams.operation("PutCompositeAlarm", service="cloudwatch")
 def put_composite_alarm(call: Call) -> Any:
-    """Refuse: composite alarms are not built."""
+    """Refuse: composite alarms are not built.
+
+    Raises:
+        NotImplementedError: always; it becomes a refusal on the wire that names the operation.
+    """
     raise NotImplementedError(call.operation)
 
 
@@ -66,7 +70,11 @@ def delete_alarms(call: Call) -> Any:
 
 @seams.operation("SetAlarmState", service="cloudwatch")
 def set_alarm_state(call: Call) -> None:
-    """Set a state until the next evaluation; its actions are done."""
+    """Set a state until the next evaluation; its actions are done.
+
+    Raises:
+        AwsError: there is no such alarm or state, or the data are not JSON.
+    """
     asked, backend = call.params, _backend(call)
     if asked["StateValue"] not in (evaluation.OK, evaluation.ALARM, evaluation.INSUFFICIENT_DATA):
         raise AwsError(
@@ -197,4 +205,4 @@ def _named(backend: CloudWatchBackend, names: list[str]) -> list[Alarm]:
 
 
 def _backend(call: Call) -> CloudWatchBackend:
-    return seams.backend("cloudwatch", call.account, call.region)
+    return itself.backend("cloudwatch", call.account, call.region)

@@ -17,7 +17,7 @@ from typing import Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.monitoring import actions, data, definitions, history, reasons, watcher
 from sagemaker_emulator.monitoring.evaluation import INSUFFICIENT_DATA, Verdict, evaluate
 from sagemaker_emulator.monitoring.queries import Results
@@ -30,7 +30,7 @@ _lock = threading.RLock()
 
 def state(account: str, region: str, name: str) -> str | None:
     """Return OK, ALARM or INSUFFICIENT_DATA as of now; None where there is no such alarm."""
-    backend = seams.backend("cloudwatch", account, region)
+    backend = itself.backend("cloudwatch", account, region)
     alarm = backend.alarms.get(name)
     if alarm is None:
         return None

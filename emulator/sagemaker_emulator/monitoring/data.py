@@ -18,7 +18,7 @@ from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatum
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 
 AT = attrgetter("at")
 FINE = 4096  # samples of one metric; of more than that, the older half is merged by the second
@@ -61,12 +61,12 @@ def sample(values: Mapping[float, float], at: float, unit: str = "None") -> Samp
 
 def put(account: str, region: str, samples: Iterable[tuple[Metric, Sample]]) -> None:
     """Keep samples of this machine's own making (invocations): what PutMetricData does, without the wire."""
-    _keep(seams.backend("cloudwatch", account, region), samples)
+    _keep(itself.backend("cloudwatch", account, region), samples)
 
 
 def read(account: str, region: str, metric: Metric, start: float, end: float) -> list[Sample]:
     """Return the samples of a metric from `start` to before `end`, oldest first."""
-    backend = seams.backend("cloudwatch", account, region)
+    backend = itself.backend("cloudwatch", account, region)
     with _lock:
         kept = _series(backend).get(metric, [])
         first = bisect.bisect_left(kept, start, key=AT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import installing, itself
 from sagemaker_emulator.monitoring import errands
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def emit(account: str, region: str, event: Event) -> None:
     """Send an event to the default bus, to the targets of the rules that match."""
     if "moto.events.models" not in sys.modules:
         return  # nobody has made a rule; moto's EventBridge takes a while to load
-    seams.prepare("events")
-    backend = seams.backend("events", account, region)
+    installing.prepare("events")
+    backend = itself.backend("events", account, region)
     if not any(bus.rules for bus in backend.event_buses.values()):
         return
     entry = {

@@ -22,7 +22,11 @@ MOST_POINTS = 1440  # of one GetMetricStatistics
 
 @seams.operation("PutMetricData", service="cloudwatch")
 def put_metric_data(call: Call) -> Any:
-    """Keep the data; moto's own operation calls the backend, which is wrapped in data.py."""
+    """Keep the data; moto's own operation calls the backend, which is wrapped in data.py.
+
+    Raises:
+        AwsError: it holds EntityMetricData, which is not kept.
+    """
     if call.params.get("EntityMetricData"):
         raise AwsError(
             "InvalidParameterValue", "sagemaker-emulator does not keep EntityMetricData (see COVERAGE.md)"
@@ -32,7 +36,11 @@ def put_metric_data(call: Call) -> Any:
 
 @seams.operation("GetMetricStatistics", service="cloudwatch")
 def get_metric_statistics(call: Call) -> dict[str, Any]:
-    """Return the statistics of each period that has data."""
+    """Return the statistics of each period that has data.
+
+    Raises:
+        AwsError: the request asks for too much, or contradicts itself.
+    """
     asked = call.params
     simple, extended = asked.get("Statistics", []), asked.get("ExtendedStatistics", [])
     if not simple and not extended:
@@ -57,7 +65,11 @@ def get_metric_statistics(call: Call) -> dict[str, Any]:
 
 @seams.operation("GetMetricData", service="cloudwatch")
 def get_metric_data(call: Call) -> dict[str, Any]:
-    """Return the metrics and expressions that are asked for and not hidden by ReturnData."""
+    """Return the metrics and expressions that are asked for and not hidden by ReturnData.
+
+    Raises:
+        AwsError: a query is none that CloudWatch takes.
+    """
     asked = call.params
     wanted: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", [])
     for query in wanted:

@@ -15,7 +15,7 @@ from typing import Any
 from moto.events.models import Rule
 from moto.events.utils import EventTemplateParser
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,12 @@ def send_to_targets(original: Any, rule: Rule, original_event: Any, transform_in
 def _deliver(original: Any, rule: Rule, target: dict[str, Any], event: Any, transform: bool) -> None:
     service, region, account = target["Arn"].split(":")[2:5]
     if service == "sns":
-        seams.backend("sns", account, region).publish(_body(target, event), arn=target["Arn"])
+        itself.backend("sns", account, region).publish(_body(target, event), arn=target["Arn"])
     elif service == "sqs" and "SqsParameters" not in target:
         name = target["Arn"].rsplit(":", 1)[-1]
-        seams.backend("sqs", account, region).send_message(queue_name=name, message_body=_body(target, event))
+        itself.backend("sqs", account, region).send_message(
+            queue_name=name, message_body=_body(target, event)
+        )
     else:
         alone = copy.copy(rule)
         alone.targets = [target]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.stacks.resource import refuse_unknown
 
 APPLIED = (
@@ -48,15 +48,15 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
 @seams.wrap("moto.s3.models", "FakeBucket.delete_from_cloudformation_json")
 def delete(original: Any, cls: Any, name: str, document: dict[str, Any], account: str, region: str) -> None:
     """Delete the bucket. Raises ValueError when it is not empty, which moto overlooks."""
-    with seams.acting(seams.root(account)):  # to look is ours, not CloudFormation's
-        versions = seams.client("s3", region).list_object_versions(Bucket=name, MaxKeys=1)
+    with itself.acting(itself.root(account)):  # to look is ours, not CloudFormation's
+        versions = itself.client("s3", region).list_object_versions(Bucket=name, MaxKeys=1)
     if versions.get("Versions") or versions.get("DeleteMarkers"):
         raise ValueError("The bucket you tried to delete is not empty (Service: S3, Status Code: 409)")
     original(cls, name, document, account, region)
 
 
 def _apply(name: str, properties: dict[str, Any], region: str) -> None:
-    s3 = seams.client("s3", region)
+    s3 = itself.client("s3", region)
     if "BucketEncryption" in properties:
         s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(properties))
     if "VersioningConfiguration" in properties:

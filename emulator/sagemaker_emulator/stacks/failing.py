@@ -38,7 +38,11 @@ class Refused:
 
     @classmethod
     def create_from_cloudformation_json(cls, name: str, document: dict[str, Any], *_: Any, **__: Any) -> Any:
-        """Fail, naming the type."""
+        """Fail, naming the type.
+
+        Raises:
+            NotImplementedError: always: the stack fails by the type's name, as CloudFormation's does.
+        """
         raise NotImplementedError(f"sagemaker-emulator does not implement the type {document['Type']}")
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from moto.core.common_models import CloudFormationModel
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.stacks.resource import ApiResource, coerced
 
 DEFAULTS = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "MultiRegion": False}
@@ -33,7 +33,7 @@ class ManagedPolicy(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the policy and attach it."""
-        iam = seams.client("iam", region)
+        iam = itself.client("iam", region)
         optional = {key: properties[key] for key in ("Description", "Path") if key in properties}
         document = _text(properties["PolicyDocument"])
         made = iam.create_policy(PolicyName=name, PolicyDocument=document, **optional)
@@ -47,7 +47,7 @@ class ManagedPolicy(ApiResource, CloudFormationModel):
         fixed = [key for key in self.PROPERTIES if key != "PolicyDocument"]
         if any(properties.get(key) != self.properties.get(key) for key in fixed):
             return False
-        iam, document = seams.client("iam", self.region), _text(properties["PolicyDocument"])
+        iam, document = itself.client("iam", self.region), _text(properties["PolicyDocument"])
         iam.create_policy_version(PolicyArn=self.physical_id, PolicyDocument=document, SetAsDefault=True)
         for version in iam.list_policy_versions(PolicyArn=self.physical_id)["Versions"]:
             if not version["IsDefaultVersion"]:
@@ -56,7 +56,7 @@ class ManagedPolicy(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Detach and delete the policy."""
-        iam = seams.client("iam", self.region)
+        iam = itself.client("iam", self.region)
         for role in iam.list_entities_for_policy(PolicyArn=self.physical_id)["PolicyRoles"]:
             iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=self.physical_id)
         iam.delete_policy(PolicyArn=self.physical_id)
@@ -75,7 +75,7 @@ class Key(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the key, with its policy and rotation."""
-        kms = seams.client("kms", region)
+        kms = itself.client("kms", region)
         request = {
             k: v for k, v in properties.items() if k in ("Description", "KeySpec", "KeyUsage", "MultiRegion")
         }
@@ -90,7 +90,7 @@ class Key(ApiResource, CloudFormationModel):
         fixed = ("KeySpec", "KeyUsage", "MultiRegion")
         if any(properties.get(key) != self.properties.get(key) for key in fixed):
             return False
-        kms = seams.client("kms", self.region)
+        kms = itself.client("kms", self.region)
         kms.update_key_description(KeyId=self.physical_id, Description=properties.get("Description", ""))
         self._set(kms, self.physical_id, properties)
         return True
@@ -105,7 +105,7 @@ class Key(ApiResource, CloudFormationModel):
     def unmake(self) -> None:
         """Schedule the key's deletion, as AWS does."""
         days = int(self.properties.get("PendingWindowInDays", 30))
-        seams.client("kms", self.region).schedule_key_deletion(
+        itself.client("kms", self.region).schedule_key_deletion(
             KeyId=self.physical_id, PendingWindowInDays=days
         )
 
@@ -121,7 +121,7 @@ class Budget(ApiResource, CloudFormationModel):
         """Make the budget."""
         budget = {"BudgetName": name, **properties["Budget"]}
         request = {"AccountId": _account(region), **properties, "Budget": budget}
-        seams.client("budgets", region).create_budget(**coerced(request, "budgets", "CreateBudget"))
+        itself.client("budgets", region).create_budget(**coerced(request, "budgets", "CreateBudget"))
         return budget["BudgetName"], {}
 
     def change(self, properties: dict[str, Any]) -> bool:
@@ -134,12 +134,12 @@ class Budget(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Delete the budget."""
-        budgets = seams.client("budgets", self.region)
+        budgets = itself.client("budgets", self.region)
         budgets.delete_budget(AccountId=_account(self.region), BudgetName=self.physical_id)
 
 
 def _account(region: str) -> str:
-    return seams.client("sts", region).get_caller_identity()["Account"]
+    return itself.client("sts", region).get_caller_identity()["Account"]
 
 
 def _text(document: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from moto.core.common_models import CloudFormationModel
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.stacks.resource import ApiResource, coerced
 
 POLL_SECONDS = 0.05
@@ -38,13 +38,13 @@ class Model(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Create the model."""
-        sagemaker = seams.client("sagemaker", region)
+        sagemaker = itself.client("sagemaker", region)
         made = sagemaker.create_model(**_request(properties, "CreateModel", ModelName=name))
         return made["ModelArn"], {"ModelName": name}
 
     def unmake(self) -> None:
         """Delete the model."""
-        seams.client("sagemaker", self.region).delete_model(ModelName=self.attributes["ModelName"])
+        itself.client("sagemaker", self.region).delete_model(ModelName=self.attributes["ModelName"])
 
 
 class EndpointConfig(ApiResource, CloudFormationModel):
@@ -71,12 +71,12 @@ class EndpointConfig(ApiResource, CloudFormationModel):
         request = _request(properties, "CreateEndpointConfig", EndpointConfigName=name)
         for variant in (*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])):
             variant["ModelName"] = variant.get("ModelName", "").rsplit("/", 1)[-1]
-        made = seams.client("sagemaker", region).create_endpoint_config(**request)
+        made = itself.client("sagemaker", region).create_endpoint_config(**request)
         return made["EndpointConfigArn"], {"EndpointConfigName": name}
 
     def unmake(self) -> None:
         """Delete the configuration."""
-        sagemaker = seams.client("sagemaker", self.region)
+        sagemaker = itself.client("sagemaker", self.region)
         sagemaker.delete_endpoint_config(EndpointConfigName=self.attributes["EndpointConfigName"])
 
 
@@ -94,7 +94,9 @@ class Endpoint(ApiResource, CloudFormationModel):
         config = properties["EndpointConfigName"].rsplit("/", 1)[-1]
         given = {key: value for key, value in properties.items() if key in (*TAGS, "DeploymentConfig")}
         names = {"EndpointName": name, "EndpointConfigName": config}
-        made = seams.client("sagemaker", region).create_endpoint(**_request(given, "CreateEndpoint", **names))
+        made = itself.client("sagemaker", region).create_endpoint(
+            **_request(given, "CreateEndpoint", **names)
+        )
         _wait(name, config, region)
         return made["EndpointArn"], {"EndpointName": name}
 
@@ -106,13 +108,13 @@ class Endpoint(ApiResource, CloudFormationModel):
         config = properties["EndpointConfigName"].rsplit("/", 1)[-1]
         given = {key: value for key, value in properties.items() if key == "DeploymentConfig"}
         names = {"EndpointName": name, "EndpointConfigName": config}
-        seams.client("sagemaker", self.region).update_endpoint(**_request(given, "UpdateEndpoint", **names))
+        itself.client("sagemaker", self.region).update_endpoint(**_request(given, "UpdateEndpoint", **names))
         _wait(name, config, self.region)
         return True
 
     def unmake(self) -> None:
         """Delete the endpoint and wait until it is gone."""
-        sagemaker, name = seams.client("sagemaker", self.region), self.attributes["EndpointName"]
+        sagemaker, name = itself.client("sagemaker", self.region), self.attributes["EndpointName"]
         sagemaker.delete_endpoint(EndpointName=name)
         with contextlib.suppress(ClientError):  # Describe knows it no more
             while sagemaker.describe_endpoint(EndpointName=name):
@@ -135,7 +137,7 @@ class Pipeline(ApiResource, CloudFormationModel):
         request = _definition(properties)
         token = f"{name}-{time.time_ns()}".rjust(32, "0")
         names = {"PipelineName": name, "ClientRequestToken": token}
-        seams.client("sagemaker", region).create_pipeline(**_request(request, "CreatePipeline", **names))
+        itself.client("sagemaker", region).create_pipeline(**_request(request, "CreatePipeline", **names))
         return name, {}
 
     def change(self, properties: dict[str, Any]) -> bool:
@@ -144,12 +146,12 @@ class Pipeline(ApiResource, CloudFormationModel):
             return False
         request = {key: value for key, value in _definition(properties).items() if key not in TAGS}
         request = _request(request, "UpdatePipeline", PipelineName=self.physical_id)
-        seams.client("sagemaker", self.region).update_pipeline(**request)
+        itself.client("sagemaker", self.region).update_pipeline(**request)
         return True
 
     def unmake(self) -> None:
         """Delete the pipeline."""
-        sagemaker = seams.client("sagemaker", self.region)
+        sagemaker = itself.client("sagemaker", self.region)
         sagemaker.delete_pipeline(
             PipelineName=self.physical_id, ClientRequestToken=f"{time.time_ns()}".rjust(32, "0")
         )
@@ -172,7 +174,7 @@ def _definition(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wait(name: str, config: str, region: str) -> None:
-    sagemaker = seams.client("sagemaker", region)
+    sagemaker = itself.client("sagemaker", region)
     while True:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         if endpoint["EndpointStatus"] not in ("Creating", "Updating", "SystemUpdating", "RollingBack"):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from moto.core.common_models import CloudFormationModel
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.stacks.resource import ApiResource
 
 
@@ -21,7 +21,7 @@ class LogGroup(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the group."""
-        logs = seams.client("logs", region)
+        logs = itself.client("logs", region)
         key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
         logs.create_log_group(logGroupName=name, tags=_tags(properties), **key)
         _keep(logs, name, properties.get("RetentionInDays"))
@@ -32,7 +32,7 @@ class LogGroup(ApiResource, CloudFormationModel):
         """Change key, retention and tags; a group of another name is a new one."""
         if properties.get(self.NAME) != self.properties.get(self.NAME):
             return False
-        logs, name, key = seams.client("logs", self.region), self.physical_id, properties.get("KmsKeyId")
+        logs, name, key = itself.client("logs", self.region), self.physical_id, properties.get("KmsKeyId")
         if key and key != self.properties.get("KmsKeyId"):
             logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
         elif not key and "KmsKeyId" in self.properties:
@@ -47,7 +47,7 @@ class LogGroup(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Delete the group."""
-        seams.client("logs", self.region).delete_log_group(logGroupName=self.physical_id)
+        itself.client("logs", self.region).delete_log_group(logGroupName=self.physical_id)
 
 
 def _keep(logs: Any, name: str, days: Any) -> None:

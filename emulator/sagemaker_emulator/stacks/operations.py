@@ -9,7 +9,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import OutputMap
 from moto.core.exceptions import ServiceException
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 from sagemaker_emulator.stacks import differences
 from sagemaker_emulator.stacks.resource import ResourceFailed
 
@@ -35,7 +35,7 @@ def create_stack(call: seams.Call) -> Any:
     if stack.status == "CREATE_FAILED" and _rolls_back(call.params):
         _roll_back(stack)
         if call.params.get("OnFailure") == "DELETE":
-            seams.backend("cloudformation", call.account, call.region).delete_stack(stack.stack_id)
+            itself.backend("cloudformation", call.account, call.region).delete_stack(stack.stack_id)
     return answer
 
 
@@ -63,7 +63,7 @@ def create_change_set(call: seams.Call) -> Any:
 @seams.operation("DeleteStack", service="cloudformation")
 def delete_stack(call: seams.Call) -> Any:
     """Delete a stack. Raises AwsError while it is protected."""
-    backend = seams.backend("cloudformation", call.account, call.region)
+    backend = itself.backend("cloudformation", call.account, call.region)
     for stack in backend.stacks.values():
         if call.params["StackName"] in (stack.name, stack.stack_id) and stack.enable_termination_protection:
             text = f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
@@ -122,7 +122,11 @@ def backend_propose(original: Any, backend: CloudFormationBackend, **request: An
 def backend_execute(
     original: Any, backend: CloudFormationBackend, change_set_name: str, stack_name: str | None = None
 ) -> Any:
-    """Execute a change set, once; moto forgets the outputs and the parameters of its stack."""
+    """Execute a change set, once; moto forgets the outputs and the parameters of its stack.
+
+    Raises:
+        AwsError: it is in no state to be executed.
+    """
     change_set = backend.describe_change_set(change_set_name)
     stack = backend.stacks[change_set.stack_id]
     if change_set.execution_status != "AVAILABLE":
@@ -224,7 +228,7 @@ def _worded(error: Exception) -> Exception:
 
 
 def _stack(call: seams.Call, name: str) -> Stack:
-    return seams.backend("cloudformation", call.account, call.region).get_stack(name)
+    return itself.backend("cloudformation", call.account, call.region).get_stack(name)
 
 
 def _same(stack: Stack, template: str, parameters: dict[str, str], tags: dict[str, str] | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 
 
 @seams.wrap("moto.ecr.models", "Repository.create_from_cloudformation_json")
@@ -27,7 +27,7 @@ def update(original: Any, cls: Any, **given: Any) -> Any:
 
 
 def _apply(name: str, properties: dict[str, Any], region: str) -> None:
-    ecr = seams.client("ecr", region)
+    ecr = itself.client("ecr", region)
     if "LifecyclePolicy" in properties:
         policy = properties["LifecyclePolicy"]["LifecyclePolicyText"]
         ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=_text(policy))

@@ -57,7 +57,11 @@ class ApiResource:
         return attr in cls.ATTRIBUTES
 
     def get_cfn_attribute(self, name: str) -> str:
-        """Return what Fn::GetAtt gives."""
+        """Return what Fn::GetAtt gives.
+
+        Raises:
+            UnformattedGetAttTemplateException: it has no such attribute.
+        """
         from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 
         if name not in self.attributes:
@@ -108,7 +112,11 @@ class ApiResource:
 
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
-        """Call the API; return physical id and attributes."""
+        """Call the API; return physical id and attributes.
+
+        Raises:
+            NotImplementedError: a kind of resource gives this.
+        """
         raise NotImplementedError
 
     def change(self, properties: dict[str, Any]) -> bool:
@@ -116,7 +124,11 @@ class ApiResource:
         return False
 
     def unmake(self) -> None:
-        """Call the API to delete."""
+        """Call the API to delete.
+
+        Raises:
+            NotImplementedError: a kind of resource gives this.
+        """
         raise NotImplementedError
 
 

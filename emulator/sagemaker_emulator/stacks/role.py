@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself, seams
 
 
 @seams.wrap("moto.iam.models", "Role.create_from_cloudformation_json")
@@ -16,17 +16,21 @@ def create(
     role = original(cls, name, document, account, region, **kwargs)
     role.policies = {policy: _text(told) for policy, told in role.policies.items()}  # GetRolePolicy: JSON
     for arn in document["Properties"].get("ManagedPolicyArns", []):
-        seams.client("iam", region).attach_role_policy(RoleName=role.name, PolicyArn=arn)
+        itself.client("iam", region).attach_role_policy(RoleName=role.name, PolicyArn=arn)
     return role
 
 
 @seams.wrap("moto.iam.models", "Role.update_from_cloudformation_json")
 def update(original: Any, cls: Any, **given: Any) -> Any:
-    """Change trust, policies, boundary, description and duration; moto changes the description only."""
+    """Change trust, policies, boundary, description and duration; moto changes the description only.
+
+    Raises:
+        ValueError: its name would change: that needs another role.
+    """
     role, properties = given["original_resource"], given["cloudformation_json"]["Properties"]
     if properties.get("RoleName", role.name) != role.name:
         raise ValueError("sagemaker-emulator does not implement renaming a role: delete it first")
-    iam = seams.client("iam", given["region_name"])
+    iam = itself.client("iam", given["region_name"])
     _described(iam, role, properties)
     trust = _text(properties["AssumeRolePolicyDocument"])
     if not _same(trust, role.assume_role_policy_document):

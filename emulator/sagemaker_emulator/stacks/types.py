@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from moto.core.common_models import CloudFormationModel
 
-from sagemaker_emulator import seams
+from sagemaker_emulator import itself
 from sagemaker_emulator.stacks.resource import ApiResource, coerced
 
 
@@ -37,7 +37,7 @@ class ModelPackageGroup(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the group, with its policy."""
-        sagemaker = seams.client("sagemaker", region)
+        sagemaker = itself.client("sagemaker", region)
         request = {k: v for k, v in properties.items() if k in ("ModelPackageGroupDescription", "Tags")}
         arn = sagemaker.create_model_package_group(ModelPackageGroupName=name, **request)[
             "ModelPackageGroupArn"
@@ -54,7 +54,7 @@ class ModelPackageGroup(ApiResource, CloudFormationModel):
         fixed = (self.NAME, "ModelPackageGroupDescription")
         if any(properties.get(key) != self.properties.get(key) for key in fixed):
             return False
-        sagemaker = seams.client("sagemaker", self.region)
+        sagemaker = itself.client("sagemaker", self.region)
         name = self.physical_id.rsplit("/", 1)[-1]
         if "ModelPackageGroupPolicy" in properties:
             policy = _text(properties["ModelPackageGroupPolicy"])
@@ -65,7 +65,7 @@ class ModelPackageGroup(ApiResource, CloudFormationModel):
     def unmake(self) -> None:
         """Delete the group."""
         name = self.physical_id.rsplit("/", 1)[-1]
-        seams.client("sagemaker", self.region).delete_model_package_group(ModelPackageGroupName=name)
+        itself.client("sagemaker", self.region).delete_model_package_group(ModelPackageGroupName=name)
 
 
 class BucketPolicy(ApiResource, CloudFormationModel):
@@ -78,12 +78,12 @@ class BucketPolicy(ApiResource, CloudFormationModel):
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Put the policy."""
         bucket, policy = properties["Bucket"], _text(properties["PolicyDocument"])
-        seams.client("s3", region).put_bucket_policy(Bucket=bucket, Policy=policy)
+        itself.client("s3", region).put_bucket_policy(Bucket=bucket, Policy=policy)
         return bucket, {}
 
     def unmake(self) -> None:
         """Delete the policy."""
-        seams.client("s3", self.region).delete_bucket_policy(Bucket=self.physical_id)
+        itself.client("s3", self.region).delete_bucket_policy(Bucket=self.physical_id)
 
 
 class OIDCProvider(ApiResource, CloudFormationModel):
@@ -96,7 +96,7 @@ class OIDCProvider(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Make the provider. Without a thumbprint IAM fetches one; here it is forty zeros."""
-        made = seams.client("iam", region).create_open_id_connect_provider(
+        made = itself.client("iam", region).create_open_id_connect_provider(
             Url=properties["Url"],
             ClientIDList=properties.get("ClientIdList", []),
             ThumbprintList=properties.get("ThumbprintList") or ["0" * 40],
@@ -107,7 +107,7 @@ class OIDCProvider(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Delete the provider."""
-        iam = seams.client("iam", self.region)
+        iam = itself.client("iam", self.region)
         iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=self.physical_id)
 
 
@@ -127,7 +127,7 @@ class Alarm(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Put the alarm; putting it again changes it."""
-        cloudwatch = seams.client("cloudwatch", region)
+        cloudwatch = itself.client("cloudwatch", region)
         request = {**properties, "AlarmName": name}
         cloudwatch.put_metric_alarm(**coerced(request, "cloudwatch", "PutMetricAlarm"))
         arn = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["AlarmArn"]
@@ -142,7 +142,7 @@ class Alarm(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Delete the alarm."""
-        seams.client("cloudwatch", self.region).delete_alarms(AlarmNames=[self.physical_id])
+        itself.client("cloudwatch", self.region).delete_alarms(AlarmNames=[self.physical_id])
 
 
 class Subscription(ApiResource, CloudFormationModel):
@@ -163,7 +163,7 @@ class Subscription(ApiResource, CloudFormationModel):
         attributes = {
             k: _text(v) for k, v in properties.items() if k in ("FilterPolicy", "RawMessageDelivery")
         }
-        made = seams.client("sns", region).subscribe(
+        made = itself.client("sns", region).subscribe(
             TopicArn=properties["TopicArn"],
             Protocol=properties["Protocol"],
             Endpoint=properties.get("Endpoint", ""),
@@ -174,7 +174,7 @@ class Subscription(ApiResource, CloudFormationModel):
 
     def unmake(self) -> None:
         """Unsubscribe."""
-        seams.client("sns", self.region).unsubscribe(SubscriptionArn=self.physical_id)
+        itself.client("sns", self.region).unsubscribe(SubscriptionArn=self.physical_id)
 
 
 class TopicPolicy(ApiResource, CloudFormationModel):
@@ -187,7 +187,7 @@ class TopicPolicy(ApiResource, CloudFormationModel):
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Set the policy of each topic."""
         for topic in properties["Topics"]:
-            seams.client("sns", region).set_topic_attributes(
+            itself.client("sns", region).set_topic_attributes(
                 TopicArn=topic, AttributeName="Policy", AttributeValue=_text(properties["PolicyDocument"])
             )
         return name, {}
@@ -206,7 +206,7 @@ class RolePolicy(ApiResource, CloudFormationModel):
     @classmethod
     def make(cls, name: str, properties: dict[str, Any], region: str) -> tuple[str, dict[str, str]]:
         """Put the policy into the role."""
-        seams.client("iam", region).put_role_policy(
+        itself.client("iam", region).put_role_policy(
             RoleName=properties["RoleName"],
             PolicyName=properties["PolicyName"],
             PolicyDocument=_text(properties["PolicyDocument"]),
@@ -216,6 +216,6 @@ class RolePolicy(ApiResource, CloudFormationModel):
     def unmake(self) -> None:
         """Take it out of the role, where that is still there: moto keeps no order."""
         name, role = self.physical_id.split("|")
-        iam = seams.client("iam", self.region)
+        iam = itself.client("iam", self.region)
         with contextlib.suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_role_policy(RoleName=role, PolicyName=name)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sagemaker_gitops import errors, network, stack
 from sagemaker_gitops.account import apart, changes, gh, roles
-from sagemaker_gitops.account import connect as connect_registry
+from sagemaker_gitops.account import shown as plans
 from sagemaker_gitops.account.roles import Account
 from sagemaker_gitops.errors import SettingsError
 from sagemaker_gitops.run import Run
@@ -70,7 +70,7 @@ def table(run: Run, where: Account, proposed: changes.ChangeSet) -> Table:
     shown = Table("what", "is", "connect would", box=None, title=title)
     shown.add_row("registry", f"account {where.registry}", "serve what is registered and approved there")
     shown.add_row(f"stack {run.project}", proposed.state, str(proposed))
-    connect_registry.costs(shown, run, ("production",))
+    plans.costs(shown, run, ("production",))
     return shown
 
 

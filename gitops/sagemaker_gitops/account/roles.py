@@ -93,7 +93,11 @@ def variables(where: Account, project: str) -> dict[str, str]:
 
 
 def identify(run: Run, github: GitHub, owner_id: str, repository_id: str) -> Identity:
-    """Return the repository's numbers: GitHub's, else those that were given, else those of the last time."""
+    """Return the repository's numbers: GitHub's, else those that were given, else those of the last time.
+
+    Raises:
+        SettingsError: E509, nobody tells them; E501, one that was given is no number.
+    """
     given = {"--owner-id": owner_id, "--repository-id": repository_id}
     for option, number in given.items():
         if number and not (number.isascii() and number.isdecimal()):
@@ -148,7 +152,11 @@ def _wrong(value: str, expected: str) -> str:
 
 
 def provider(aws: Aws, name: str) -> str:
-    """Return the ARN of GitHub's provider where the account has one; empty where stack `name` makes it."""
+    """Return the ARN of GitHub's provider where the account has one; empty where stack `name` makes it.
+
+    Raises:
+        SettingsError: E513, it lets nobody in who asks for our audience.
+    """
     if stack.resources(aws, name, PROVIDER):
         return ""
     listed = aws.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]

@@ -22,6 +22,7 @@ from sagemaker_gitops.github import (
     issue,
     outcome,
     proposal,
+    records,
     revert,
     stories,
     summary,
@@ -60,7 +61,7 @@ def conclude(run: Run, environ: Mapping[str, str] = os.environ) -> Outcome:
         ended = let_in(ended, seen)
     links, newest = [summary.run_link(ended), endpoint_link(run)], True
     try:
-        newest = bool(seen.trouble) or outcome.record(run.aws, run.stack.bucket, ended)
+        newest = bool(seen.trouble) or records.record(run.aws, run.stack.bucket, ended)
     except errors.TROUBLE as error:
         trouble.append(error)
     repository = api.repository(environ)
@@ -86,7 +87,7 @@ def with_stories(run: Run, environ: Mapping[str, str] = os.environ) -> dict[str,
     """Return the environment, in NEEDS what verbs left on S3: outputs of a failed workflow may be lost."""
     needs = environ.get("NEEDS", "").strip()
     try:
-        since = outcome.told_at(run.aws, run.stack.bucket, Work.of(environ))  # reconcile releases it again
+        since = records.told_at(run.aws, run.stack.bucket, Work.of(environ))  # reconcile releases it again
         told = stories.read(run.aws, run.stack.bucket, environ, since)
         needs = stories.joined(needs if needs.startswith("{") else "{}", told)
     except (MLOpsError, ClientError, BotoCoreError, ValueError):
@@ -108,7 +109,7 @@ def follow(run: Run, repository: Repository, ended: Outcome, seen: Look) -> list
     if not ended.taken_back or not ended.release_id or overtaken(repository, ended, seen):
         return []
     bucket = "" if seen.trouble else run.stack.bucket
-    evidence = outcome.address(bucket, ended.release_id) if bucket else "not known: AWS did not answer"
+    evidence = records.address(bucket, ended.release_id) if bucket else "not known: AWS did not answer"
     made = issue.tell(repository, ended, seen, evidence, run.settings.project.name)
     try:
         done = propose(run, repository, ended, seen, made.number)
@@ -173,8 +174,8 @@ def propose(run: Run, repository: Repository, ended: Outcome, seen: Look, number
     serving = seen.serving
 
     def serves(commit: str) -> bool:
-        told = outcome.recorded(run.aws, run.stack.bucket, commit)
-        return bool(serving) and outcome.serves(told, serving.release_id)
+        told = records.recorded(run.aws, run.stack.bucket, commit)
+        return bool(serving) and records.serves(told, serving.release_id)
 
     return revert.propose(repository, ended, serving, serves, number)
 

@@ -1,24 +1,20 @@
 """How the release of a merge ended: one of ten outcomes, decided from what its jobs left, and recorded.
 
 In:   $NEEDS, GitHub's toJSON(needs): each job's result, and the stories of its verbs among its outputs
-Out:  an Outcome; s3://BUCKET/outcomes/COMMIT.json, and outcomes/rollback-RUN.json of a rollback by hand
+Out:  an Outcome, which `records` writes down
 Nothing is taken for good that no verb has said: a job that succeeded without a story is no release.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from sagemaker_gitops import names
-from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.github import endings
 from sagemaker_gitops.github.endings import RUNS_ON, UNTOLD
+from sagemaker_gitops.github.needs import Job, Story, read
 
 RELEASED, UNCHANGED, WAITING, SUPERSEDED = "released", "unchanged", "waiting", "superseded"
 DATA_REFUSED, GATE_REFUSED = "data refused", "gate refused"
@@ -29,61 +25,10 @@ KINDS = (
 )  # fmt: skip
 SERVED = (RELEASED, UNCHANGED)  # the commit's release is in production
 BY_HAND = "rollback"  # the job of rollback.yml
-LOST = (RUNS_ON, UNTOLD)  # nobody has told the end: another run may still bring it about
-QUICKER = ("E413", "E414")  # a newer release was there first
+QUICKER = ("E413",)  # a newer release was there first
 UNTOUCHED = ("E404", "E405", "E407", "E408", "E409", "E410", "E411")  # nothing was judged, nothing was asked
 VERBS = ("image", "pipeline", "stage", "promote", "release", "rollback")  # in the order of a release
 TOUCHED = {"staging": "staging", "production": "production", "put back": "production"}
-
-
-class Told(BaseModel):
-    """One step of a story."""
-
-    name: str
-    verdict: str
-    seconds: float = 0
-    note: str = ""
-
-
-class Error(BaseModel):
-    """What stopped a verb."""
-
-    code: str
-    lines: list[str]
-
-
-class Rollout(BaseModel):
-    """One rollout's record."""
-
-    package: dict[str, Any] = {}
-    alarms: dict[str, Any] = {}
-
-
-class Story(BaseModel):
-    """What a verb left: pipelines.report.outcome, as far as an outcome rests on it."""
-
-    verb: str
-    verdict: str
-    seconds: float = 0
-    error: Error | None = None
-    steps: list[Told] = []
-    ids: dict[str, str] | None = None
-    package: dict[str, Any] | None = None
-    taken_back: dict[str, Any] | None = None  # by hand: the package that served before
-    rollouts: list[Rollout] | None = None
-
-    def step(self, name: str) -> Told | None:
-        """Return the last step of a name."""
-        return next((step for step in reversed(self.steps) if step.name == name), None)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of the workflow run."""
-
-    name: str
-    result: str  # success, failure, cancelled, skipped
-    stories: tuple[Story, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,27 +125,6 @@ def decide(needs: str, work: Work, now: datetime) -> Outcome:
     )
 
 
-def read(needs: str) -> Iterator[Job]:
-    """Yield the jobs that `needs` tells of; what is no story, or none that we know, is none."""
-    try:
-        told = json.loads(needs)
-    except ValueError:
-        return
-    for name, job in told.items() if isinstance(told, dict) else ():
-        if isinstance(job, dict):
-            outputs = job.get("outputs")
-            texts = outputs.values() if isinstance(outputs, dict) else ()
-            stories = tuple(story for text in texts if (story := _story(text)))
-            yield Job(str(name), str(job.get("result", "")), stories)
-
-
-def _story(text: object) -> Story | None:
-    try:
-        return Story.model_validate_json(text) if isinstance(text, str) else None
-    except ValidationError:
-        return None
-
-
 def environment(story: Story) -> str:
     """Return the environment whose step stopped a verb, empty where none was reached."""
     return TOUCHED.get(story.steps[-1].name, "") if story.steps else ""
@@ -282,74 +206,3 @@ def _fired(story: Story | None) -> dict[str, str]:
     rollouts = (story.rollouts if story else None) or []
     fired = rollouts[0].alarms.get("fired") if rollouts else None
     return {str(name): str(why) for name, why in fired.items()} if isinstance(fired, dict) else {}
-
-
-def uri(bucket: str, commit: str) -> str:
-    """Return where the outcome of a commit, or of another key, is recorded."""
-    return f"s3://{bucket}/outcomes/{commit}.json"
-
-
-def recorded(aws: Aws, bucket: str, commit: str) -> dict[str, Any] | None:
-    """Return what is recorded of a commit, or None where nothing is that can be read."""
-    body = found(lambda: aws.read_bytes(uri(bucket, commit)))
-    try:
-        told = json.loads(body) if body else None
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) else None
-
-
-def told_at(aws: Aws, bucket: str, work: Work) -> str:
-    """Return when this very run and attempt has recorded its commit's outcome; empty where it has not."""
-    told = recorded(aws, bucket, work.commit) or {}
-    return str(told.get("at", "")) if _age(told) == (work.id, work.attempt) else ""
-
-
-def record(aws: Aws, bucket: str, outcome: Outcome) -> bool:
-    """Record an outcome; False where what is recorded of the same key stays."""
-    before = recorded(aws, bucket, outcome.key)
-    if before and not replaces(outcome, before):
-        return False
-    body = json.dumps(outcome.record(), indent=2) + "\n"
-    aws.write_bytes(uri(bucket, outcome.key), body.encode())
-    return True
-
-
-def replaces(outcome: Outcome, before: dict[str, Any]) -> bool:
-    """Say whether an outcome takes the place of what is recorded: the later attempt, the later decision.
-
-    Of two runs the one with the greater number need not have decided last: what it has collected may have
-    been run again in the first. Where such an earlier run does not know its end, what the later one has told
-    stays. Who cancels a run takes back nothing that was told, his own run's earlier attempt included.
-    """
-    work, (run, attempt) = outcome.work, _age(before)
-    told = _told(before.get("outcome"), before.get("code"))
-    if told and outcome.kind == CANCELLED:
-        return False
-    if run == work.id:
-        return work.attempt >= attempt
-    if run > work.id and not _told(outcome.kind, outcome.code):
-        return not told
-    return outcome.at >= str(before.get("at", ""))
-
-
-def _told(kind: object, code: object) -> bool:
-    """Say whether a verb has said how a release ended; of one that was cancelled none has."""
-    return kind != CANCELLED and code not in LOST
-
-
-def _age(told: dict[str, Any]) -> tuple[int, int]:
-    """Return run and attempt of a record: GitHub counts both upwards."""
-    run = told.get("run")
-    id, attempt = (run.get("id"), run.get("attempt")) if isinstance(run, dict) else (0, 0)
-    return (id, attempt) if isinstance(id, int) and isinstance(attempt, int) else (0, 0)
-
-
-def serves(told: dict[str, Any] | None, release_id: str) -> bool:
-    """Say whether a recorded commit's own release was proven in production, and is this one."""
-    return bool(told) and told.get("outcome") in SERVED and told.get("release_id") == release_id
-
-
-def address(bucket: str, release_id: str) -> str:
-    """Return where the evidence of a release's last rollout lies."""
-    return f"{names.release_prefix(bucket, release_id)}/rollout.json"

@@ -89,7 +89,11 @@ def definition(root: Path) -> Document:
 
 
 def settings(root: Path) -> Document:
-    """Return mlops.toml as it is written."""
+    """Return mlops.toml as it is written.
+
+    Raises:
+        Unreadable: it is not TOML.
+    """
     try:
         return tomllib.loads(_text(root, "mlops.toml"))
     except tomllib.TOMLDecodeError:
@@ -104,7 +108,11 @@ def pins(root: Path) -> dict[str, str]:
 
 
 def templates(root: Path) -> dict[str, Document]:
-    """Return each template of infra/, its tags as CloudFormation's long forms."""
+    """Return each template of infra/, its tags as CloudFormation's long forms.
+
+    Raises:
+        Unreadable: one of them is not a template.
+    """
     from cfnlint.decode import cfn_yaml  # 1.5 s
 
     found = {}

@@ -19,7 +19,11 @@ from sagemaker_gitops.run import Run
 
 
 def plan(run: Run) -> str:
-    """Return the plan of the working tree against its merge base."""
+    """Return the plan of the working tree against its merge base.
+
+    Raises:
+        SettingsError: E517, there is no merge base to compare with.
+    """
     if not (rehearsal.BASE / "mlops.toml").is_file():
         raise SettingsError(f"""E517 there is no merge base to compare with
             {rehearsal.BASE}

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from sagemaker_gitops import errors
 from sagemaker_gitops.aws import Aws
-from sagemaker_gitops.github.outcome import read as jobs
+from sagemaker_gitops.github.needs import read as jobs
 
 # The job that runs each verb; staging and production are one to whoever calls deploy.yml.
 JOBS = {

@@ -11,6 +11,7 @@ from doubles.account import ACCOUNT, REPOSITORY, Project, connect
 from sagemaker_gitops import stack
 from sagemaker_gitops.account import connect as connecting
 from sagemaker_gitops.account import gh, roles
+from sagemaker_gitops.account import shown as shown_plan
 from sagemaker_gitops.account.changes import Change, ChangeSet
 from sagemaker_gitops.account.gh import Identity
 from sagemaker_gitops.errors import AccessError, SettingsError
@@ -232,7 +233,7 @@ def test_changes_of_the_infrastructure_wait_for_whoever_is_logged_in(project: Pr
     assert "reviewers[][type]=User" in made_so(project, "infrastructure")
     assert "reviewers[][id]=7" in made_so(project, "infrastructure")
     assert "reviewers" not in made_so(project, "staging") + made_so(project, "production")
-    assert connecting.UNREVIEWED not in shown
+    assert shown_plan.UNREVIEWED not in shown
 
 
 NO_REVIEWERS = {"reviewers": "gh: Failed to create the environment protection rule (HTTP 422)"}
@@ -241,7 +242,7 @@ NO_REVIEWERS = {"reviewers": "gh: Failed to create the environment protection ru
 def test_where_the_plan_has_no_reviewers_infrastructure_is_made_without_and_that_is_said(project: Project):
     project.github.change(repository=project.github.repository | {"private": True}, refuse=NO_REVIEWERS)
     shown = connect(project)
-    assert connecting.UNREVIEWED in shown
+    assert shown_plan.UNREVIEWED in shown
     assert "reviewers" not in made_so(project, "infrastructure")
     assert {name: item["branches"] for name, item in project.github.environments.items()} == {
         name: ["main"] for name in ("staging", "production", "infrastructure")
@@ -259,7 +260,7 @@ def test_a_reviewer_whom_a_public_repository_refuses_is_an_error(project: Projec
 def test_a_login_that_is_no_person_reviews_no_infrastructure_and_that_is_said(project: Project):
     project.github.change(refuse={"api user": "gh: Resource not accessible by integration (HTTP 403)"})
     shown = connect(project)
-    assert connecting.UNREVIEWED in shown
+    assert shown_plan.UNREVIEWED in shown
     assert "you review" not in shown
     assert "reviewers" not in made_so(project, "infrastructure")
 

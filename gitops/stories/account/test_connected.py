@@ -6,8 +6,7 @@ import pytest
 
 from doubles import aws as makers
 from doubles.account import REPOSITORY, Project, connect
-from sagemaker_gitops.account import connect as connecting
-from sagemaker_gitops.account import gh
+from sagemaker_gitops.account import gh, shown
 
 
 def test_it_makes_both_stacks_and_the_second_time_nothing(project: Project):
@@ -35,4 +34,4 @@ def test_executions_that_the_vpc_would_cut_off_are_counted(make_settings, vpc, j
         cloudformation=makers.Client(describe_stacks=there),
         sagemaker=makers.Client(list_pipeline_executions={"PipelineExecutionSummaries": told}),
     )
-    assert connecting.cut_off(run) == count
+    assert shown.cut_off(run) == count

@@ -27,7 +27,7 @@ from doubles.repository import (
     step,
     story,
 )
-from sagemaker_gitops.github import outcome
+from sagemaker_gitops.github import outcome, records
 from sagemaker_gitops.github.outcome import Work, decide
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -166,9 +166,9 @@ def test_a_record_is_never_replaced_by_an_older_one(first, second, taken):
     bucket = Bucket()
     aws = make_aws(s3=bucket)
     works = [Work(*each, "url", "c" * 40) for each in (first, second)]
-    assert outcome.record(aws, "bucket", decide(RELEASED, works[0], NOW))
-    assert outcome.record(aws, "bucket", decide(ROLLED_BACK, works[1], NOW)) is taken
-    recorded = outcome.recorded(aws, "bucket", "c" * 40)
+    assert records.record(aws, "bucket", decide(RELEASED, works[0], NOW))
+    assert records.record(aws, "bucket", decide(ROLLED_BACK, works[1], NOW)) is taken
+    recorded = records.recorded(aws, "bucket", "c" * 40)
     assert recorded is not None
     assert recorded["outcome"] == ("rolled back" if taken else "released")
 
@@ -198,17 +198,17 @@ def test_of_two_runs_the_later_decision_stands_unless_the_earlier_run_does_not_k
 ):
     (work, given), (again, then) = first, second
     before = decide(given, work, NOW).record()
-    assert outcome.replaces(decide(then, again, NOW + timedelta(hours=1)), before) is taken
+    assert records.replaces(decide(then, again, NOW + timedelta(hours=1)), before) is taken
 
 
 @pytest.mark.parametrize(("before", "after"), [(MERGE, COLLECTS), (COLLECTS, MERGE)])
 def test_what_was_decided_earlier_and_recorded_late_replaces_no_other_runs_decision(before, after):
     told = decide(RELEASED, before, NOW + timedelta(seconds=9)).record()
-    assert not outcome.replaces(decide(ROLLED_BACK, after, NOW), told)
+    assert not records.replaces(decide(ROLLED_BACK, after, NOW), told)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"run": 7}', b'{"run": {"id": "x"}}'])
 def test_a_record_that_nobody_can_read_is_replaced(body):
     bucket = Bucket({f"outcomes/{'c' * 40}.json": body})
-    assert outcome.record(make_aws(s3=bucket), "bucket", decide(RELEASED, WORK, NOW))
+    assert records.record(make_aws(s3=bucket), "bucket", decide(RELEASED, WORK, NOW))
     assert b'"released"' in bucket.objects[f"outcomes/{'c' * 40}.json"]
