@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 
 from sagemaker_gitops import data as locked
-from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import (
+    datadocs,
     delivery,
     errors,
     explained,
@@ -34,6 +34,7 @@ from sagemaker_gitops import (
     status,
     tree,
 )
+from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import explain as explaining
 from sagemaker_gitops import release as releases
 from sagemaker_gitops import settings as facts
@@ -327,6 +328,13 @@ def propose_data(context: typer.Context) -> None:
     run: Run = context.obj
     with run.shown("data propose"):
         run.story.say(f"  {newdata.propose(run)}")
+
+
+@data.command("docs")
+def write_data_docs(context: typer.Context) -> None:
+    """Write build/data_docs.html: Great Expectations' own page about the rows here, with values."""
+    run: Run = context.obj
+    run.story.say(datadocs.write(run.settings))
 
 
 @app.command("local-test")
