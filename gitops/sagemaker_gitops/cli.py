@@ -344,6 +344,8 @@ def local_test(context: typer.Context, base: Base = "") -> None:
     rehearsal.refuse_aws()
     with run.shown("local-test"):
         rehearsal.rehearse(run, base)
+    for line in rehearsal.look():
+        run.story.say(line)
 
 
 def main(project: Project, argv: list[str] | None = None) -> int:

@@ -66,9 +66,15 @@ def rehearse(run: Run, base: str = "") -> None:
         images.publish(run.aws, run.stack, work.ids.code_id, step)
     released(run, work)
     proof.request(run, "production")
-    run.story.say("  data docs: python -m pipelines data docs")
+
+
+def look() -> list[str]:
+    """Return how to see what a local test leaves beside its report."""
+    lines = ["  data docs: python -m pipelines data docs"]
     if (runs := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("sqlite:"):
-        run.story.say(f"  training runs: python -m mlflow ui --backend-store-uri {runs}")
+        here = runs.replace(f"sqlite:///{Path.cwd()}/", "sqlite:///")
+        lines.append(f"  training runs: python -m mlflow ui --backend-store-uri {here}")
+    return lines
 
 
 def released(run: Run, work: Tree) -> None:

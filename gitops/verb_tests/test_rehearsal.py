@@ -95,3 +95,11 @@ def test_where_a_person_lets_it_in_local_test_is_that_person_and_says_so(
     assert (step.name, step.verdict) == ("approve", "done")
     assert "local-test lets it in, in place of" in step.note
     assert "python -m pipelines promote" not in step.note
+
+
+def test_what_a_local_test_leaves_is_one_command_away(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/build/mlflow.db")
+    assert rehearsal.look()[1].endswith("mlflow ui --backend-store-uri sqlite:///build/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert rehearsal.look() == ["  data docs: python -m pipelines data docs"]
