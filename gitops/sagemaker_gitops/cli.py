@@ -29,6 +29,7 @@ from sagemaker_gitops import (
     promotion,
     proof,
     prune,
+    reading,
     rehearsal,
     standing,
     status,
@@ -96,7 +97,7 @@ def read_settings(context: typer.Context, path: SettingsFile = Path("mlops.toml"
     """Read the settings once, before any verb."""
     project: Project = context.obj
     context.meta["project"] = project
-    context.obj = Run(facts.load(path, project.settings), Story(), project.asked)
+    context.obj = Run(reading.load(path, project.settings), Story(), project.asked)
 
 
 @app.command()

@@ -1,23 +1,16 @@
-"""mlops.toml, read once into frozen models; anything unknown, out of range or contradictory is refused.
-
-In:   mlops.toml, or the file that --settings or MLOPS_SETTINGS names
-Out:  Settings; a refusal names the key, its value and what is wanted
-"""
+"""The tables of mlops.toml as frozen models: what each key may be, and which of them contradict others."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sagemaker_gitops.errors import SettingsError
 from sagemaker_gitops.tables import (
@@ -223,62 +216,6 @@ class Settings(Table):
         return hashlib.sha256(json.dumps(self.steering(), sort_keys=True).encode()).hexdigest()
 
 
-Own = TypeVar("Own", bound=Settings)
-
-
-def load(path: Path, kind: type[Own] = Settings) -> Own:
-    """Read settings, or raise SettingsError E501 with the key, the value and what is wanted."""
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"""E501 there is no settings file {path}
-            {path.absolute()}
-            every verb reads it first
-            run from the repository's root, or pass --settings PATH""") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"""E501 {path} is not TOML
-            {path}
-            {error}
-            fix that line, then repeat""") from None
-    return build(tables, str(path), kind)
-
-
-def build(tables: dict[str, Any], source: str = "mlops.toml", kind: type[Own] = Settings) -> Own:
-    """Check tables, or raise SettingsError E501 for the first complaint; the others stand above it."""
-    try:
-        return kind.model_validate(tables)
-    except ValidationError as error:
-        # An unknown key first: where it is a misspelt one, that is also why another is missing.
-        found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        (key, value, wanted), *others = [_complaint(kind, tables, item) for item in found]
-        more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
-        message = f"""E501 {source}: {key} is {value}
-            {source}, key {key}
-            wanted: {wanted}{more}
-            correct {"them" if others else "it"} and repeat; nothing was started"""
-        told = [f"{key} is {value}; wanted: {wanted}" for key, value, wanted in others]
-        raise SettingsError(message, told) from None
-
-
-def _complaint(kind: type[Settings], tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
-    """Return (key, value, wanted) of one pydantic complaint."""
-    loc, wanted = [str(part) for part in item["loc"]], item["msg"].removeprefix("Value error, ")
-    if item["type"] == "value_error":  # ours: "key|wanted"
-        key, _, wanted = wanted.partition("|")
-        loc += key.split(".")
-    key, value = ".".join(loc), tables
-    for part in loc:
-        value = value.get(part, "missing") if isinstance(value, dict) else item["input"]
-    if item["type"] == "missing":
-        wanted = "a value"
-    elif item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(loc[-1], _known(kind, loc[:-1]), 1)
-        wanted = f"no such key; did you mean '{near[0]}'?" if near else "no such key"
-    wanted = wanted.removeprefix("Input should be ").removeprefix("String should ")
-    hidden = isinstance(value, str) and names_user(value)
-    return key, "missing" if value == "missing" else "not shown" if hidden else repr(value), wanted
-
-
 def far(uri: str) -> bool:
     """Say whether an MLflow address is one that only the network leads to, not a file."""
     return urlsplit(uri).scheme not in ("", "file", "sqlite")
@@ -287,14 +224,3 @@ def far(uri: str) -> bool:
 def names_user(uri: str) -> bool:
     """Say whether an address holds a user, and so perhaps a password."""
     return "@" in urlsplit(uri).netloc
-
-
-def _known(kind: type[Settings], path: list[str]) -> list[str]:
-    """Return the keys of the table at `path`."""
-    table: Any = kind
-    for part in path:
-        told: Any = next(
-            field.annotation for name, field in table.model_fields.items() if part in (name, field.alias)
-        )
-        table = next(iter(get_args(told)), told)  # of a table that may be left out: the table
-    return [field.alias or name for name, field in table.model_fields.items()]

@@ -98,7 +98,7 @@ def test_a_verb_that_is_refused_asks_for_nothing_else(make_settings):
 
 def test_a_release_is_explained_where_its_story_lies(make_settings, monkeypatch, capsys):
     there = described("ProductionAccount", HERE, "RegistryAccount", OTHER)
-    monkeypatch.setattr("sagemaker_gitops.settings.load", lambda *_: make_settings())
+    monkeypatch.setattr("sagemaker_gitops.reading.load", lambda *_: make_settings())
     monkeypatch.setattr("sagemaker_gitops.aws.connect", lambda _: (make_aws(cloudformation=there), HERE))
     assert main(["explain", "2", "--json"]) == 5
     told = capsys.readouterr().err.splitlines()

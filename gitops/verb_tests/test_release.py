@@ -153,7 +153,7 @@ def test_no_verb_goes_on_with_the_old_bytes_of_an_edited_file(verb, root, make_s
     client = Client()  # an answer to everything, and a memory of what was asked
     monkeypatch.chdir(root)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("sagemaker_gitops.settings.load", lambda *_: make_settings())
+    monkeypatch.setattr("sagemaker_gitops.reading.load", lambda *_: make_settings())
     monkeypatch.setattr("sagemaker_gitops.tree.read", lambda s, *_: tree.Tree(s, LOCK, ids, "{}", root))
     monkeypatch.setattr("sagemaker_gitops.rehearsal.sampled", lambda settings: settings)
     monkeypatch.setattr("sagemaker_gitops.aws.connect", lambda _: (make_aws(cloudformation=client), "1" * 12))

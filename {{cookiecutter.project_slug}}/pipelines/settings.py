@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
+from sagemaker_gitops import reading
 from sagemaker_gitops import settings as facts
 from sagemaker_gitops.tables import Share
 
@@ -51,9 +52,9 @@ class Settings(facts.Settings):
 
 def load(path: Path) -> Settings:
     """Read mlops.toml, or raise SettingsError E501 with the key, the value and what is wanted."""
-    return facts.load(path, Settings)
+    return reading.load(path, Settings)
 
 
 def build(tables: dict[str, Any]) -> Settings:
     """Check tables as those of mlops.toml, or raise SettingsError E501."""
-    return facts.build(tables, kind=Settings)
+    return reading.build(tables, kind=Settings)
