@@ -51,9 +51,10 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 test-all: test  ## The slow ones too: the image really built, each set of pins alone, the crash matrix
 	$(PYTEST) -m slow tests
 
-bench: setup  ## Measure the bake, the data checks against one scan, the model against two others, rollouts
+bench: setup  ## Measure the bake, local-test, the data checks against one scan, the model, rollouts; BEFORE=COMMIT
 	@$(PYTHON) benchmarks/bake.py
-	@$(PYTHON) benchmarks/data_checks.py --rows 1000000
+	@$(OFFLINE) $(PYTHON) benchmarks/local_test.py $(if $(BEFORE),--before "$(BEFORE)")
+	@$(PYTHON) benchmarks/data_checks.py --rows 1000000 10000000 50000000
 	@$(PYTHON) benchmarks/model_quality.py
 	@$(OFFLINE) $(PYTHON) benchmarks/rollouts.py
 

@@ -17,7 +17,7 @@ from tools import vendor
 
 PINS = {
     name: (INNER / "requirements" / f"{name}.txt").read_text()
-    for name in ("uv", "serve", "jobs", "verbs", "dev")
+    for name in ("uv", "serve", "jobs", "verbs", "dev", "notebook")
 }
 PINS["template"] = (ROOT / "requirements" / "dev.txt").read_text()
 

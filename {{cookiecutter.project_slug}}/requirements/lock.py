@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("uv", "serve", "jobs", "verbs", "dev")
+NAMES = ("uv", "serve", "jobs", "verbs", "dev", "notebook")
 EVERYWHERE = "--universal --fork-strategy fewest --python-version 3.11"
 COMPILE = f"pip compile --quiet --no-header --generate-hashes {EVERYWHERE}"
 
