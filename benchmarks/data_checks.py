@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def compared(folder: Path, rows: int, repeat: int) -> dict[str, Any]:
-    """Return what both sides cost on one size of data, in medians."""
+    """Return what both sides cost on one size of data, in medians. Raises SystemExit where one refused it."""
     times = -(-rows // LARGEST)
     generate(folder / str(rows // times), rows // times)
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}

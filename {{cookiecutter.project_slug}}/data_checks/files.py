@@ -22,6 +22,7 @@ CANONICAL: Mapping[str, str] = {
 }
 # Bytes, unpacked, that have to be in memory at once: a file of kilobytes can hold a value of gigabytes.
 LARGEST_CHUNK = 512 << 20
+MEMORY = "512MB"  # of DuckDB; what needs more goes to disk. Python and its libraries come on top
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
@@ -91,7 +92,7 @@ def open_view(
     partitioned = any(declared & set(layout(key)) for key in paths)
     selected = ", ".join(f"{canonical(c)} AS {name(c.name)}" for c in columns)
     listed = ", ".join(text(str(path)) for path in paths.values())
-    connection = duckdb.connect(config={"temp_directory": str(scratch)})
+    connection = duckdb.connect(config={"temp_directory": str(scratch), "memory_limit": MEMORY})
     connection.execute(
         f"CREATE VIEW {VIEW} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = {partitioned}, hive_types_autocast = false)"
