@@ -16,9 +16,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sagemaker_gitops import data as locked
-from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import (
+    added,
+    adding,
     delivery,
     errors,
     explained,
@@ -34,6 +34,8 @@ from sagemaker_gitops import (
     status,
     tree,
 )
+from sagemaker_gitops import data as locked
+from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import explain as explaining
 from sagemaker_gitops import release as releases
 from sagemaker_gitops import settings as facts
@@ -79,6 +81,12 @@ Data = Annotated[bool, typer.Option("--data", help="bucket, key, images and regi
 Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
 Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(help="Parquet or CSV: a file, a folder, s3://bucket/prefix", metavar="SOURCE..."),
+]
+Folder = Annotated[str, typer.Option("--name", help="folder of the new rows, such as batch=5; else the next")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="check and show; write nothing")]
 
 
 @dataclass(frozen=True)
@@ -319,6 +327,19 @@ def push_data(context: typer.Context) -> None:
         lock = locked.read_lock(Path(run.settings.data.lock))
         with run.story.step("data") as step:
             locked.push(run.aws, run.stack.bucket, lock, Path(), step)
+
+
+@data.command("add")
+def add_data(context: typer.Context, sources: Sources, name: Folder = "", dry: Dry = False) -> None:
+    """Check new rows, write them beside the data, move data.lock, show what they change."""
+    run: Run = context.obj
+    before = locked.read_lock(Path(run.settings.data.lock))
+    run.story.say(f"{run.project}: data add {' '.join(sources)}")
+    with run.story.shown():  # AWS is asked only for what lies there
+        told = adding.add(run, sources, name, dry=dry)
+    added.show(run.story.console, told)
+    for line in [] if dry else added.following(before, Path(), told):
+        run.story.say(f"  {line}")
 
 
 @data.command("propose")
