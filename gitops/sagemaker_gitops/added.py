@@ -49,7 +49,7 @@ def summary(told: dict[str, Any]) -> Iterator[str]:
 
 def table(columns: list[dict[str, Any]]) -> Table:
     """Return how each column moved, the one that moved most first."""
-    made = Table(Column("so far→new", ratio=1), box=None, padding=(0, 2, 0, 0), expand=True)
+    made = Table(Column("so far→new", ratio=1), box=None, padding=(0, 1, 0, 0), expand=True)
     for name in ("missing", "mean", "categories", "top", "PSI"):
         made.add_column(name, justify="right")
     for column in made.columns:
