@@ -31,7 +31,7 @@ def here(run: Run, text: str, folder: Path, step: Step) -> Path:
     for key in keys:
         below = PurePosixPath(key.removeprefix(prefix).lstrip("/") or PurePosixPath(key).name)
         target = folder / below
-        if ".." in below.parts or not target.resolve().is_relative_to(folder):
+        if not target.resolve().is_relative_to(folder):
             raise absent(f"{S3}{bucket}/{key}", "its key leads out of a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         step.note = f"fetch {below}"
