@@ -17,15 +17,14 @@ import typer
 from rich.console import Console
 
 from sagemaker_gitops import data as locked
+from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import (
-    datadocs,
     delivery,
     errors,
     explained,
     images,
     live,
     network,
-    newdata,
     promotion,
     proof,
     prune,
@@ -35,20 +34,19 @@ from sagemaker_gitops import (
     status,
     tree,
 )
-from sagemaker_gitops import definition as definitions
 from sagemaker_gitops import explain as explaining
 from sagemaker_gitops import release as releases
 from sagemaker_gitops import settings as facts
-from sagemaker_gitops.account import connect, destroy, doctor, infra, logs
-from sagemaker_gitops.account import production as serving
+from sagemaker_gitops.account_verbs import account
+from sagemaker_gitops.data_verbs import data
 from sagemaker_gitops.errors import MLOpsError
 from sagemaker_gitops.github import after, planned
 from sagemaker_gitops.run import Run
 from sagemaker_gitops.story import Story, in_actions, inert, make_console, typed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-data = typer.Typer(no_args_is_help=True, help="The data that data.lock names.")
 app.add_typer(data, name="data")
+app.add_typer(account)
 # Production is put back before a verb ends; a pipeline's execution is not stopped.
 STAYS = "what the steps above show as put back or untouched serves; a pipeline that was started runs on"
 ENDED = "the emulator stops what it runs"
@@ -64,20 +62,6 @@ Json = Annotated[bool, typer.Option("--json", help="the same as JSON")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
 Minutes = Annotated[float, typer.Option(help="wait no longer for the pipeline (E106): it runs on")]
-Agreed = Annotated[bool, typer.Option("--yes", help="do what is shown, without asking")]
-Owner = Annotated[str, typer.Option(help="GitHub's number of the repository's owner, where gh cannot tell")]
-Repository = Annotated[str, typer.Option(help="GitHub's number of the repository, where gh cannot tell")]
-Serving = Annotated[
-    str, typer.Option("--production-account", help="let this account serve; its own: one again")
-]
-Switch = Annotated[bool, typer.Option("--switch", help="its stack is there: from now on it serves")]
-Registry = Annotated[
-    str, typer.Option("--registry", help="serve here; the ARN of the registry account's key")
-]
-Where = Annotated[str, typer.Option("--env", help="staging or production: its endpoint's log")]
-Whole = Annotated[bool, typer.Option("--whole", help="what libraries wrote, too")]
-Name = Annotated[str, typer.Option("--yes", help="the project's name: delete without asking")]
-Data = Annotated[bool, typer.Option("--data", help="bucket, key, images and registry, too")]
 Heal = Annotated[bool, typer.Option("--heal", help="mend what needs no person")]
 Base = Annotated[str, typer.Option(help="a commit; where HEAD left it is released first, as the champion")]
 Check = Annotated[bool, typer.Option("--check", help="refuse a golden file that differs")]
@@ -205,51 +189,6 @@ def compare_with_git(context: typer.Context, heal: Heal = False) -> None:
         live.compare(run, tree.read(run.settings), heal)
 
 
-@app.command("connect")
-def connect_account(
-    context: typer.Context,
-    yes: Agreed = False,
-    owner_id: Owner = "",
-    repository_id: Repository = "",
-    production: Serving = "",
-    switch: Switch = False,
-    registry: Registry = "",
-) -> None:
-    """Make stacks, roles, variables and environments in AWS and GitHub; show the plan, ask first."""
-    run: Run = context.obj
-    if production or switch:
-        run.only_here("connect --production-account")
-    if registry or serving.is_here(run):
-        serving.connect(run, registry, yes=yes, owner_id=owner_id, repository_id=repository_id)
-    else:
-        numbers = {"owner_id": owner_id, "repository_id": repository_id}
-        connect.connect(run, yes=yes, production=production, switch=switch, **numbers)
-
-
-@app.command("infra")
-def change_infra(context: typer.Context, yes: Agreed = False) -> None:
-    """Bring a change of infra/ to the stacks that are there; show it, ask first."""
-    infra.infra(context.obj, yes=yes)
-
-
-@app.command("doctor")
-def examine(context: typer.Context) -> None:
-    """Look at credentials, trust, quotas, stacks, versions and GitHub; each finding with its fix."""
-    doctor.doctor(context.obj)
-
-
-@app.command("logs")
-def show_logs(context: typer.Context, environment: Where = "", whole: Whole = False) -> None:
-    """Show the end of the log of the last failed job, or of an environment's endpoint."""
-    logs.logs(context.obj, environment, whole=whole)
-
-
-@app.command("destroy")
-def destroy_project(context: typer.Context, yes: Name = "", data: Data = False) -> None:
-    """List all that the project has in the account, ask, delete it; data stays unless --data."""
-    destroy.destroy(context.obj, yes=yes, data=data)
-
-
 @app.command("prune")
 def prune_leftovers(context: typer.Context, yes: Yes = False) -> None:
     """Show models, endpoint configs and alarms that nothing needs any more; delete them with --yes."""
@@ -311,31 +250,6 @@ def definition(context: typer.Context, write: Write = False, check: Check = Fals
         definitions.check(text)
     else:
         print(text, end="")  # noqa: T201 - what was asked for
-
-
-@data.command("push")
-def push_data(context: typer.Context) -> None:
-    """Upload the locked files that the bucket lacks; each sha256 is checked."""
-    run: Run = context.obj
-    with run.shown("data push"):
-        lock = locked.read_lock(Path(run.settings.data.lock))
-        with run.story.step("data") as step:
-            locked.push(run.aws, run.stack.bucket, lock, Path(), step)
-
-
-@data.command("propose")
-def propose_data(context: typer.Context) -> None:
-    """Lock what is new in the bucket; in a workflow, as a pull request that moves data.lock."""
-    run: Run = context.obj
-    with run.shown("data propose"):
-        run.story.say(f"  {newdata.propose(run)}")
-
-
-@data.command("docs")
-def write_data_docs(context: typer.Context) -> None:
-    """Write build/data_docs.html: Great Expectations' own page about the rows here, with values."""
-    run: Run = context.obj
-    run.story.say(datadocs.write(run.settings))
 
 
 @app.command("local-test")

@@ -81,23 +81,43 @@ def layout(key: str) -> dict[str, str]:
 
 
 def open_view(
-    paths: Mapping[str, Path], columns: Sequence[Column], scratch: Path
+    paths: Mapping[str, Path], columns: Sequence[Column], scratch: Path, memory: str = MEMORY
 ) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection with the view `data`: the declared columns of all files, in order.
 
     Nothing is loaded: each query reads the files, and what does not fit into memory goes to `scratch`.
+    `memory` is what DuckDB may hold of them at once.
+    """
+    connection = connect(scratch, memory)
+    add_view(connection, VIEW, paths, columns)
+    return connection
+
+
+def connect(scratch: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB connection that writes to `scratch` what `memory` cannot hold."""
+    return duckdb.connect(config={"temp_directory": str(scratch), "memory_limit": memory})
+
+
+def add_view(
+    connection: duckdb.DuckDBPyConnection, view: str, paths: Mapping[str, Path], columns: Sequence[Column]
+) -> None:
+    """Make a view of the declared columns of all files.
+
     A folder such as `batch=3` is a column only where the suite declares one of that name.
     """
     declared = {column.name for column in columns}
     partitioned = any(declared & set(layout(key)) for key in paths)
     selected = ", ".join(f"{canonical(c)} AS {name(c.name)}" for c in columns)
     listed = ", ".join(text(str(path)) for path in paths.values())
-    connection = duckdb.connect(config={"temp_directory": str(scratch), "memory_limit": MEMORY})
     connection.execute(
-        f"CREATE VIEW {VIEW} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
+        f"CREATE VIEW {view} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = {partitioned}, hive_types_autocast = false)"
     )
-    return connection
+
+
+def copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    """Write what a query answers as Parquet, in its order."""
+    connection.execute(f"COPY ({query}) TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
 
 def canonical(column: Column) -> str:

@@ -32,7 +32,7 @@ KNOWN = (
     split.SharesError,
     reference.ChampionError,
 )
-NO_MEMORY = "the data needs more memory than there is: a larger [jobs.validate] instance_type in mlops.toml"
+NO_MEMORY = "the checks need more memory than they take: a value may be very long; write smaller row groups"
 MESSAGE_CHARACTERS = 1000  # SageMaker shows the first KB as ExitMessage
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Job:
     columns: Sequence[Column]
     expectations: Sequence[Expectation]
     slices: Sequence[str] = ()  # never given to the model
+    memory: str = files.MEMORY  # that DuckDB may hold
 
     @property
     def features(self) -> list[str]:
@@ -104,13 +105,18 @@ class Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; the pipeline's definition holds them."""
     parser = Parser(prog="python -m data_checks.validate", description=__doc__.splitlines()[0])
+    add_roles(parser)
+    return parser.parse_args(argv)
+
+
+def add_roles(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the columns are for, and how rows are split."""
     parser.add_argument("--key", required=True, help="column that identifies a row")
     parser.add_argument("--label", required=True, help="column that is predicted")
     parser.add_argument("--task", required=True, help=", ".join(rules.TASKS))
     parser.add_argument("--slices-only", default="", help="columns for slices, comma between them")
     parser.add_argument("--splits", default="0.7,0.15,0.15", help="shares of train, validation and test")
     parser.add_argument("--split-salt", default="", help="another text gives other splits")
-    return parser.parse_args(argv)
 
 
 def job_of(base: Path, args: argparse.Namespace) -> Job:
@@ -139,7 +145,7 @@ def run(job: Job) -> Report:
     report.note_intake(taken)
     if report.accepted:
         try:
-            with files.open_view(taken.paths, job.columns, job.base / "scratch") as data:
+            with files.open_view(taken.paths, job.columns, job.base / "scratch", job.memory) as data:
                 judge(job, data, report)
         except (engine.RuleError, duckdb.Error):
             torn = list(files.torn(taken.paths))

@@ -1,0 +1,297 @@
+"""`data add`: from a source to a moved lock, and a tree that stays as it is wherever that ends before."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from doubles.aws import Bucket, error, make_run
+from doubles.project import ROOT as PROJECT
+from sagemaker_gitops import added, adding, data
+from sagemaker_gitops.errors import DataRefused, MLOpsError
+
+SUITE = """
+from data_checks.contract import Column
+
+COLUMNS = (Column("id", "integer"), Column("age", "integer", minimum=0), Column("rich", "string"))
+EXPECTATIONS = ()
+"""
+CHANGES = {"data.key": "id", "data.label": "rich", "data.slices_only": ()}
+
+
+def csv(first: int, rows: int = 40) -> str:
+    lines = [f"{first + n},{30 + n % 9},{'yes' if n % 3 else 'no'}" for n in range(rows)]
+    return "\n".join(["id,age,rich", *lines]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a small project, made once: two batches of rows, locked, and a suite of its own."""
+    root = tmp_path_factory.mktemp("made")
+    shutil.copytree(PROJECT / "data_checks", root / "data_checks")
+    (root / "data_checks/suite.py").write_text(SUITE)
+    import duckdb
+
+    for batch in (1, 2):
+        folder = root / f"data/adult/batch={batch}"
+        folder.mkdir(parents=True)
+        (root / "rows.csv").write_text(csv(batch * 1000, 200))
+        with duckdb.connect() as connection:
+            rows, place = str(root / "rows.csv"), str(folder / "part-0.parquet")
+            connection.execute(
+                f"COPY (FROM read_csv('{rows}', types = {{'rich': 'VARCHAR'}})) TO '{place}' (FORMAT parquet)"
+            )
+    lock = [sys.executable, "-m", "data_checks.lock", "data/adult", "--key", "id"]
+    subprocess.run(lock, cwd=root, check=True, capture_output=True)
+    (root / "rows.csv").write_text(csv(5000))
+    return root
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    """Return a copy of it, with 40 new rows in rows.csv."""
+    return Path(shutil.copytree(made, tmp_path / "project"))
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Return what lies in the tree, but for build/, which is none of git's business."""
+    listed = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(root)): path.read_bytes() for path in listed if "build" not in path.parts}
+
+
+def add(root: Path, make_settings, *asked: str, bucket: Bucket | None = None, **more):
+    run = make_run(make_settings(**CHANGES), s3=bucket or Bucket())
+    told = adding.add(run, asked or [str(root / "rows.csv")], root=root, **more)
+    return told, {step.name: step.note for step in run.story.steps}
+
+
+def test_a_csv_becomes_a_batch_and_the_lock_moves_to_it(root, make_settings):
+    before = files(root)
+    told, notes = add(root, make_settings)
+    lock = data.read_lock(root / "data.lock")
+    assert (lock.rows, [file.key for file in lock.files][-1]) == (440, "batch=3/part-0.parquet")
+    assert set(files(root)) - set(before) == {"data/adult/batch=3/part-0.parquet"}
+    assert notes["locked"] == "2 files, all here"
+    assert told["rows"] == {"before": 400, "added": 40, "after": 440}
+    data.check(lock, root, make_run(make_settings()).story)
+    with pytest.raises(DataRefused, match="E206") as again:
+        add(root, make_settings)
+    assert "nothing is new" in again.value.what
+    assert "take those rows out" in again.value.todo
+
+
+def test_a_dry_run_changes_nothing(root, make_settings):
+    before = files(root)
+    assert add(root, make_settings, dry=True)[0]["accepted"]
+    assert files(root) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("id,age\n1,2\n", "E202"), (csv(5000, 39) + "1000,3,yes\n", "E206"), (csv(5000) + "9,-1,no\n", "E204")],
+)
+def test_a_refusal_names_the_source_and_leaves_the_tree(root, make_settings, body, code):
+    (root / "rows.csv").write_text(body)
+    before = files(root)
+    with pytest.raises(DataRefused) as refused:
+        add(root, make_settings)
+    assert (refused.value.code, refused.value.exit_code) == (code, 2)
+    assert refused.value.where == str(root / "rows.csv")
+    assert refused.value.todo.endswith("nothing here has changed")
+    assert files(root) == before
+    assert list((root / "build").iterdir()) == []
+
+
+def test_a_suite_that_does_not_load_is_no_refusal_of_the_rows(root, make_settings):
+    (root / "data_checks/suite.py").write_text("COLUMNS = nothing")
+    with pytest.raises(MLOpsError, match="E101") as failed:
+        add(root, make_settings)
+    assert failed.value.why.startswith("NameError at ")
+
+
+def on_s3(objects: dict[str, bytes]) -> Bucket:
+    bucket = Bucket(objects)
+    bucket.answers["list_objects_v2"] = lambda Bucket, Prefix: {
+        "Contents": [
+            {"Key": key, "Size": len(body)} for key, body in bucket.objects.items() if key.startswith(Prefix)
+        ]
+    }
+    bucket.answers["download_file"] = lambda Bucket, Key, Filename: Path(Filename).write_bytes(
+        bucket.objects[Key]
+    )
+    return bucket
+
+
+@pytest.mark.parametrize("uri", ["s3://theirs/drop/rows.csv", "s3://theirs/drop", "s3://theirs/drop/"])
+def test_rows_come_from_an_object_or_from_all_below_a_prefix(root, make_settings, uri):
+    bucket = on_s3({"drop/rows.csv": csv(5000).encode(), "dropped.csv": b"of somebody else"})
+    told, notes = add(root, make_settings, uri, bucket=bucket)
+    assert told["rows"]["added"] == 40
+    assert notes["source"].startswith(f"{uri}: 1 files")
+
+
+@pytest.mark.parametrize("uri", ["s3://theirs/nothing", "no/such/file.csv"])
+def test_a_source_that_is_not_there_is_named(root, make_settings, uri):
+    with pytest.raises(DataRefused, match="E201") as refused:
+        add(root, make_settings, uri, bucket=on_s3({}))
+    assert refused.value.where == uri
+
+
+def test_a_bucket_that_is_not_there_is_no_fault_of_aws(root, make_settings):
+    bucket = Bucket()
+    bucket.answers["list_objects_v2"] = error("NoSuchBucket")
+    with pytest.raises(DataRefused, match="E201") as refused:
+        add(root, make_settings, "s3://nowhere/x", bucket=bucket)
+    assert refused.value.why == "there is no bucket nowhere"
+
+
+def test_a_key_that_leads_out_of_the_folder_is_refused(root, make_settings):
+    bucket = on_s3({"drop/../../../../evil.csv": b"id"})
+    with pytest.raises(DataRefused, match="E201"):
+        add(root, make_settings, "s3://theirs/drop/", bucket=bucket)
+    assert "download_file" not in bucket.operations()
+
+
+def test_locked_files_that_only_the_bucket_has_are_fetched_for_the_check_and_not_kept(root, make_settings):
+    place = root / "data/adult/batch=1/part-0.parquet"
+    body, lock = place.read_bytes(), data.read_lock(root / "data.lock")
+    bucket = on_s3({"data/adult/batch=1/part-0.parquet": body})
+    bucket.metadata["data/adult/batch=1/part-0.parquet"] = {"sha256": lock.files[0].sha256}
+    place.unlink()
+    (root / "rows.csv").write_text(csv(1000))  # keys of the file that is not here
+    with pytest.raises(DataRefused, match="E206"):
+        add(root, make_settings, bucket=bucket)
+    (root / "rows.csv").write_text(csv(5000))
+    notes = add(root, make_settings, bucket=bucket)[1]
+    assert notes["locked"] == "2 files, 1 fetched from the bucket for the check, not kept"
+    assert not place.exists()
+    assert data.read_lock(root / "data.lock").rows == 440
+
+
+def test_a_locked_file_that_is_nowhere_stops_it(root, make_settings):
+    (root / "data/adult/batch=1/part-0.parquet").unlink()
+    with pytest.raises(DataRefused, match="E201") as refused:
+        add(root, make_settings)
+    assert "neither here nor in the bucket" in refused.value.what
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("move", [1, 2])
+def test_cut_off_between_files_and_lock_nothing_counts_and_repeating_ends_it(
+    root, make_settings, monkeypatch, move
+):
+    left, real = [move], Path.replace
+
+    def dying(path: Path, target: Path) -> Path:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+        return real(path, target)
+
+    before = (root / "data.lock").read_bytes()
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(Path, "replace", dying)
+        add(root, make_settings)
+    assert (root / "data.lock").read_bytes() == before
+    add(root, make_settings)
+    lock = data.read_lock(root / "data.lock")
+    assert (lock.rows, lock.files[-1].key) == (440, "batch=3/part-0.parquet")
+
+
+def test_a_lock_that_moves_meanwhile_is_not_written_over(root, make_settings, monkeypatch):
+    real, path = adding.judged, root / "data.lock"
+
+    def meanwhile(*words):
+        told = real(*words)
+        path.write_text(path.read_text() + "\n")
+        return told
+
+    monkeypatch.setattr(adding, "judged", meanwhile)
+    with pytest.raises(DataRefused, match="E201") as refused:
+        add(root, make_settings)
+    assert "has changed while" in refused.value.what
+    assert not (root / "data/adult/batch=3").exists()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from doubles.aws import make_run
+from tests.conftest import make_settings
+from sagemaker_gitops import adding
+adding.add(make_run(make_settings(**{!r})), ["rows.csv"], root=Path())
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.8, 2.0, 3.5, 5.0])
+def test_killed_at_any_time_the_tree_is_as_before_or_whole(root, make_settings, seconds):
+    paths = os.pathsep.join(str(path) for path in (PROJECT.parent / "gitops", PROJECT))
+    environment = os.environ | {"PYTHONPATH": paths}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED.format(CHANGES)], cwd=root, env=environment, start_new_session=True
+    )
+    time.sleep(seconds)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lock = data.read_lock(root / "data.lock")
+    assert lock.rows in (400, 440)
+    data.check(lock, root, make_run(make_settings()).story)
+    with suppress(DataRefused):  # E206, where it had ended
+        add(root, make_settings)
+    assert data.read_lock(root / "data.lock").rows == 440
+
+
+def told(**changes) -> dict:
+    column = {
+        "name": "native_country", "type": "string", "missing": {"before": 0.018, "new": 0.02}, "psi": 0.4,
+        "chance": 0.01, "mean": None, "categories": 41, "new_categories": 2, "new_share": 0.25,
+        "top": {"before": 0.9, "new": 0.7},
+    }  # fmt: skip
+    number = {"mean": {"before": 189_778.4, "new": 1.5}, "psi": 0.0, "new_share": None, "top": None}
+    number |= {"name": "capital_gain_of_a_year", "missing": {"before": 0, "new": 0}}
+    number |= dict.fromkeys(("categories", "new_categories"))
+    return {
+        "rows": {"before": 1000, "added": 10, "after": 1010}, "splits": {"train": 700}, "warnings": [],
+        "schema": {"columns": 3, "added": ["c"], "removed": [], "retyped": []},
+        "columns": [column | number, column],
+        "files": [{"key": "batch=3/part-0.parquet", "size": 10}],
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_changed_fits_a_terminal_and_the_most_moved_column_stands_first(terminal):
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, force_terminal=terminal, color_system=None, soft_wrap=True)
+    added.show(console, told())
+    lines = screen.getvalue().splitlines()
+    assert "rows    1,000 + 10 = 1,010" in lines[0]
+    assert "added c" in lines[1]
+    shown = [line for line in lines if "native" in line or "capital" in line]
+    assert [("native" in line, "0.40 much" in line) for line in shown] == [(True, True), (False, False)]
+    assert "41, 2 new: 25.0%" in shown[0]
+    assert "189,778→1.5" in shown[1]
+    assert all(len(line) <= 80 for line in lines) or not terminal
+
+
+@pytest.mark.parametrize(
+    ("tracked", "size", "words"),
+    [(2, 10, "git add data.lock data/adult/batch=3"), (1, 10, "data push"), (2, 60 << 20, "data push")],
+)
+def test_the_next_step_is_where_git_or_the_bucket_keeps_the_data(root, monkeypatch, tracked, size, words):
+    monkeypatch.setattr(data, "tracked", lambda *_: set(range(tracked)))
+    new = told(files=[{"key": "batch=3/part-0.parquet", "size": size}])
+    assert words in added.following(data.read_lock(root / "data.lock"), root, new)[0]
