@@ -1,6 +1,7 @@
 """Everything that can stop a verb, as one tree; every message has four lines and ends with the next step.
 
-MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on); its log is named
+MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on, E108 out of time);
+│                                 its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained
 ├── ModelRefused  E3xx  exit 3   the gate said no: nothing was registered
 ├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405),
