@@ -196,7 +196,7 @@ def _in_parts(aws: Aws, place: dict[str, str], stream: BinaryIO, sha256: str, si
             raise DataRefused(f"""E201 a file has changed while it was uploaded
                 {place["Key"]}
                 {size:,} bytes were locked, and others were sent
-                find out what writes there, then lock it again or restore it; the bucket has no such object""")
+                find out what writes there, then lock it again or restore it; the bucket has none of it""")
         return aws.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
     except BaseException:
         with suppress(*errors.TROUBLE):  # the bucket's own rule takes away what stays

@@ -183,6 +183,8 @@ def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, An
             repeat: python -m pipelines release""")
     name, group = job(step)
     reason = exit_message(aws, step, name) or step.get("FailureReason", "")
+    if errors.LIMIT.search(reason):
+        return errors.quota(f"the step {step['StepName']}", reason)
     todo = "correct it and release again: nothing was registered, the endpoint is as it was"
     if "its text is left out" in reason:
         todo = f'its text is kept nowhere; made-up rows may show it: make test ARGS="tests/training"; {todo}'

@@ -192,8 +192,8 @@ def unwatched(ready: Ready, sent: dict[str, Any], asked: int) -> dict[str, Any]:
         "schema_version": 1,
         "verdict": "promoted",
         "unwatched": True,
-        "why": f"nobody watched its end: the run that began it did not live to see it. SageMaker promoted it, no "
-        f"alarm sent it back; {asked} golden requests afterwards were answered rightly",
+        "why": "nobody watched its end: the run that began it did not live to see it. SageMaker promoted it, "
+        f"no alarm sent it back; {asked} golden requests afterwards were answered rightly",
         "endpoint": ready.endpoint,
         "config": {"from": None, "to": ready.config},
         "package": ready.package.facts(),

@@ -237,6 +237,20 @@ def test_a_processing_job_that_failed_is_explained_in_its_own_words():
     assert ("describe_processing_job", {"ProcessingJobName": "job-2"}) in client.asked
 
 
+def test_a_job_that_a_quota_kept_from_starting_names_the_quota():
+    limit = "The account-level service limit 'ml.m5.xlarge for training job usage' is 0 Instances"
+    reason = f"ClientError: Failed to invoke sagemaker:CreateTrainingJob. Error Details: {limit}"
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed"},
+        list_pipeline_execution_steps={
+            "PipelineExecutionSteps": [step("Train", "Failed", FailureReason=reason)]
+        },
+    )
+    with pytest.raises(MLOpsError, match=r"ml\.m5\.xlarge for training job usage") as failed:
+        follow(client, Story(Console(quiet=True)))
+    assert (failed.value.code, failed.value.where) == ("E109", "the step Train")
+
+
 def test_a_log_that_cannot_be_read_does_not_hide_the_reason():
     broken = step("Train", "Failed", FailureReason="why", Metadata={"TrainingJob": {"Arn": "arn:x/job-1"}})
     client = Client(

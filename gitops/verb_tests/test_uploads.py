@@ -1,4 +1,4 @@
-"""A locked file goes to the bucket block by block: S3 checks what arrives, and no file is too large for us."""
+"""A locked file goes to the bucket block by block: S3 checks what arrives, and no file is too large."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(peak() - before)
 
 
 class Storage(BaseHTTPRequestHandler):
-    """An S3 that keeps nothing but the sha256 of what arrived, and refuses what is not as it was announced."""
+    """An S3 that keeps nothing, and refuses what has not the sha256 that was announced."""
 
     protocol_version = "HTTP/1.1"
 
