@@ -115,7 +115,7 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
 
 
 def still_approved(run: Run, package: Package) -> None:
-    """Raise DeployFailed E402 where a package is gone since it was approved, E403 where it is not any more."""
+    """Raise DeployFailed E402 where a package is gone since its approval, E403 where it has none any more."""
     now = found(registry.describe, aws=run.aws, arn=package.arn)
     if now is None:
         raise DeployFailed(f"""E402 version {package.version} is gone from the registry

@@ -235,7 +235,7 @@ def quota(where: str, told: str) -> MLOpsError:
     return MLOpsError(f"""E109 a quota of the account is used up: {named[1] if named else "AWS names none"}
         {where}
         {told}
-        ask AWS for more (python -m pipelines doctor says how many, and where), or change mlops.toml; repeat""")
+        ask AWS for more (python -m pipelines doctor says where), or change mlops.toml; then repeat""")
 
 
 def annotation(error: MLOpsError, environ: Mapping[str, str] = os.environ) -> str | None:

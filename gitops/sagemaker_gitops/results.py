@@ -13,6 +13,7 @@ from sagemaker_gitops.aws import Aws
 from sagemaker_gitops.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
 
 TAIL_LINES = 20
+NAMED = 4  # warnings in a step's note
 OURS = re.compile(r"([a-z]+ )?[a-z][a-z0-9_]*=")  # our jobs write one event a line, as key=value
 WHOLE = "python -m pipelines logs --whole shows them (of an emulator while it runs: make local-up keeps one)"
 RAN_OUT = re.compile(r"max_?runtime|runtime exceeded", re.IGNORECASE)  # a reason that is the job's limit
@@ -54,6 +55,7 @@ class Results:
             passed, unjudged = sum(check["success"] for check in checks), self.validation.get("not_judged", 0)
             note = f"{passed} of {len(checks) + unjudged} expectations, {self.validation['rows']:,} rows"
             note += f"; {unjudged} not judged" if unjudged else ""
+            note += warned(self.validation["verdict"].get("warnings", []))
             return _verdict(self.validation), note
         if step == "Evaluate":
             metrics, rules = self.evaluation["candidate"]["metrics"], self.evaluation["verdict"]["rules"]
@@ -93,6 +95,13 @@ class Results:
         if fail_step == "RefuseData":
             return data_refused(self.validation["verdict"]["reasons"], self.validation_uri)
         return model_refused(self.evaluation["verdict"], self.evaluation_uri)
+
+
+def warned(warnings: list[dict[str, Any]]) -> str:
+    """Return which rules want to be looked at and refused nothing, by code and column."""
+    named = ", ".join(f"{each['code']} {each['column'] or each['rule']}" for each in warnings[:NAMED])
+    more = f" and {len(warnings) - NAMED} more" if warnings[NAMED:] else ""
+    return f"; {len(warnings)} to look at: {named}{more}" if warnings else ""
 
 
 def _short(value: float | None) -> str:

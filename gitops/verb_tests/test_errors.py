@@ -70,7 +70,7 @@ def test_botocores_errors_become_ours(raised, code):
 
 QUOTA = (
     "The account-level service limit 'ml.m5.large for endpoint usage' is 2 Instances, with current "
-    "utilization of 2 Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request an increase."
+    "utilization of 2 Instances and a request delta of 1 Instances. Please use AWS Service Quotas."
 )
 
 

@@ -137,6 +137,14 @@ def test_a_rollback_is_told_minute_by_minute(make_settings, tmp_path):
     assert json.loads((tmp_path / "release.json").read_text())["rollouts"] == [ROLLOUT]
 
 
+def test_a_warning_about_the_data_stands_on_the_page(make_settings, tmp_path):
+    moved = {"code": "E212", "column": "age", "rule": "no_drift", "message": "age moved: PSI 0.31 <b>"}
+    verdict = VALIDATION["verdict"] | {"warnings": [moved]}
+    text = page(make_settings(), tmp_path, **WHOLE | {"validation": VALIDATION | {"verdict": verdict}})
+    assert "E212 age moved: PSI 0.31 &lt;b&gt;" in text
+    assert "To look at" not in page(make_settings(), tmp_path, **WHOLE)
+
+
 def test_a_rollout_whose_end_nobody_saw_says_so(make_settings, tmp_path):
     unseen = watch.unwatched(Ready("endpoint", "new", make_package(2), {}), {}, 10)
     text = page(make_settings(), tmp_path, **WHOLE | {"rollouts": [unseen]})

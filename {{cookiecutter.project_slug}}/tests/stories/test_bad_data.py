@@ -42,6 +42,53 @@ def test_data_that_tells_the_answer_is_refused_before_anything_is_trained(
     assert world.live() == before
 
 
+def older(years: int) -> Change:
+    """Return a change that makes everybody so much older, within what is allowed."""
+    return lambda table: put(
+        table,
+        "age",
+        pc.cast(pc.min_element_wise(pc.add(table["age"], years), 90), table.schema.field("age").type),
+    )
+
+
+def validation(world: World) -> dict:
+    """Return the last validation's report, as a verb lays it down here."""
+    return json.loads((world.root / "build" / "validation.json").read_text("utf-8"))
+
+
+def test_a_first_release_has_nothing_to_be_compared_with_and_says_nothing_wrong(world: World) -> None:
+    told = json.loads((world.root / "build-first" / "validation.json").read_text("utf-8"))
+    drift = [each for each in told["expectations"] if each["rule"] == "no_drift"]
+    assert drift
+    assert all(each["success"] for each in drift)
+    assert not any("measured" in each for each in drift)
+    assert (told["compared_with"], told["verdict"]["warnings"]) == (None, [])
+
+
+def test_a_feature_that_has_moved_is_refused_by_name_and_the_champion_serves_on(world: World) -> None:
+    before = world.live()
+    with world.data(older(40)):
+        ended = world.release()
+    assert_message(ended, 2, "E212")
+    assert "age moved since the champion was trained" in ended.output
+    assert world.live() == before
+    assert world.run("pipelines", "request").code == 0
+
+
+def test_a_feature_that_has_moved_a_little_is_a_warning_and_the_release_goes_on(world: World) -> None:
+    with world.data(older(8)):
+        ended = world.release()
+        assert "E212" not in "".join(line for line in ended.output.splitlines() if line.startswith("✗"))
+        assert "1 to look at: E212 age" in ended.output
+        told = validation(world)
+        page = (world.root / "build" / "report.html").read_text("utf-8")
+    (warning,) = told["verdict"]["warnings"]
+    assert (warning["code"], warning["column"]) == ("E212", "age")
+    assert told["compared_with"]["release_id"]
+    assert "E212 age moved since the champion was trained" in page
+    assert world.release().code == 0  # what stood before serves again, if this one came to serve
+
+
 def test_an_object_that_was_replaced_in_the_bucket_is_refused_by_its_bytes(world: World) -> None:
     """Of the same size, under the same name, with the same note of what its sha256 was."""
     before, s3 = world.live(), world.aws("s3")
