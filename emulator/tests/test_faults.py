@@ -88,6 +88,14 @@ def test_a_broken_service_says_so_in_the_words_of_its_protocol(service, operatio
     call(service, operation, arguments)
 
 
+@pytest.mark.parametrize(("service", "operation", "arguments"), READS)
+def test_a_refused_call_hears_the_code_and_the_message_that_were_asked_for(service, operation, arguments):
+    limit = {"code": "ResourceLimitExceeded", "message": "The limit 'one < two' is 0"}
+    fault(kind="refuse", service=service, operation=operation, **limit)
+    assert refusal(service, operation, arguments) == (*limit.values(), 400)
+    call(service, operation, arguments)
+
+
 @pytest.mark.parametrize("kind", ["drop-before", "drop-after"])
 @pytest.mark.parametrize(("service", "operation", "arguments"), READS)
 def test_a_dropped_call_loses_its_connection(service, operation, arguments, kind):

@@ -112,6 +112,10 @@ def test_a_call_that_nobody_implements_is_recorded_as_well(aws):
         pytest.param(
             {"kind": "error", "service": "s3", "seconds": 1}, "seconds", "no such member", id="one too many"
         ),
+        pytest.param({"kind": "refuse", "service": "s3"}, "code", "an error code", id="no code"),
+        pytest.param(
+            {"kind": "refuse", "service": "s3", "code": "E"}, "message", "what is said", id="no message"
+        ),
         pytest.param({"kind": "stuck-update"}, "endpoint", "the name of an endpoint", id="no endpoint"),
     ],
 )

@@ -112,8 +112,9 @@ class Bucket(Client):
             return error("NoSuchKey", "no such key", "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
-    def _put(self, Bucket: str, Key: str, Body: bytes, **more: Any) -> Any:
-        self.objects[Key], self.metadata[Key] = Body, more.get("Metadata", {})
+    def _put(self, Bucket: str, Key: str, Body: Any, **more: Any) -> Any:
+        body = Body if isinstance(Body, bytes) else Body.read()
+        self.objects[Key], self.metadata[Key] = body, more.get("Metadata", {})
         return {"VersionId": "v2"}
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from sagemaker_gitops import history
+from sagemaker_gitops import errors, history
 from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.errors import DataRefused, SettingsError
 from sagemaker_gitops.story import Step, Story, typed
+
+AT_ONCE = 5 << 30  # bytes: S3 takes no larger object in one request
+PART, PARTS = 64 << 20, 10_000  # bytes of a part, which is what is held in memory; S3 takes so many parts
 
 
 @dataclass(frozen=True)
@@ -153,17 +157,48 @@ def _head(aws: Aws, bucket: str, lock: Lock, file: LockedFile) -> dict[str, Any]
 
 
 def _upload(aws: Aws, bucket: str, lock: Lock, file: LockedFile, root: Path) -> dict[str, Any]:
-    """Put one file, refused here when it is not the locked one, and by S3 when it arrives damaged."""
+    """Put one file, refused here when it is not the locked one, and by S3 when it arrives damaged.
+
+    It is read twice and never held in memory.
+    """
     key = f"{lock.prefix}/{file.key}"
     if not (root / key).is_file():
         raise SettingsError(f"""E502 {key}, as it is locked, is neither in the bucket nor here
             {root / key}
             data.lock names it
             put it here, then: python -m pipelines data push; or lock what the bucket has: data propose""")
-    body = (root / key).read_bytes()
-    digest = hashlib.sha256(body)
-    if why := _other(digest.hexdigest(), file):
-        raise _differs(lock, file, root, why)
-    checksum = base64.b64encode(digest.digest()).decode()
-    told = {"sha256": file.sha256}
-    return aws.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, Metadata=told)
+    with (root / key).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256")
+        if why := _other(digest.hexdigest(), file):
+            raise _differs(lock, file, root, why)
+        stream.seek(0)
+        place = {"Bucket": bucket, "Key": key}
+        if file.size > AT_ONCE:
+            return _in_parts(aws, place, stream, digest.hexdigest(), file.size)
+        checksum = base64.b64encode(digest.digest()).decode()
+        return aws.s3.put_object(
+            **place, Body=stream, ChecksumSHA256=checksum, Metadata={"sha256": file.sha256}
+        )
+
+
+def _in_parts(aws: Aws, place: dict[str, str], stream: BinaryIO, sha256: str, size: int) -> dict[str, Any]:
+    """Put a file that S3 takes in parts only; there is no object unless all of them are what was locked."""
+    sent, total, parts = {"sha256": sha256}, hashlib.sha256(), []
+    made = aws.s3.create_multipart_upload(**place, ChecksumAlgorithm="SHA256", Metadata=sent)
+    upload = place | {"UploadId": made["UploadId"]}
+    try:
+        while block := stream.read(max(PART, -(-size // PARTS))):
+            total.update(block)
+            checksum = base64.b64encode(hashlib.sha256(block).digest()).decode()
+            part = {"PartNumber": len(parts) + 1, "ChecksumSHA256": checksum}
+            parts.append(part | {"ETag": aws.s3.upload_part(**upload, **part, Body=block)["ETag"]})
+        if total.hexdigest() != sha256:
+            raise DataRefused(f"""E201 a file has changed while it was uploaded
+                {place["Key"]}
+                {size:,} bytes were locked, and others were sent
+                find out what writes there, then lock it again or restore it; the bucket has none of it""")
+        return aws.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    except BaseException:
+        with suppress(*errors.TROUBLE):  # the bucket's own rule takes away what stays
+            aws.s3.abort_multipart_upload(**upload)
+        raise

@@ -19,6 +19,7 @@ from sagemaker_gitops import (
     watch,
 )
 from sagemaker_gitops.alarms import Watched
+from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import (
     DeployFailed,
     NotStarted,
@@ -80,11 +81,12 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
     `commit` is the one that asks for it: none that came before it in git will replace it.
 
     Raises:
-        DeployFailed: not proven; E405 before anything is touched, E406 where putting back failed too.
+        DeployFailed: not proven; E402, E403, E405 before anything is touched; E406, putting back failed too.
         NotStarted: E407 to E411, an alarm would not have sent it back; E413, another release was quicker.
     """
     endpoint = run.endpoint("production")
     registry.served(run.aws, run.stack.group, endpoint)  # E405 before anything is made
+    still_approved(run, package)
     serving, config, ready = None, "", None
     try:
         with run.story.step("production") as step:
@@ -93,6 +95,7 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
             serving = registry.served(run.aws, run.stack.group, endpoint)
             config = (endpoints.describe(run.aws, endpoint) or {}).get("EndpointConfigName", "")
             config = names.without_shadow(run.project, config)
+            still_approved(run, package)  # whoever we waited for: somebody may have judged meanwhile
             if commit:  # before it serves: whoever waits for it looks as soon as it does
                 package = ready.package = annotated(run, package, asked_by=commit)
             rollout.serve(run, ready, step)
@@ -109,6 +112,21 @@ def to_production(run: Run, package: Package, commit: str = "") -> Package:
     package = annotated(run, package, production="proven", **since)
     run.story.facts["package"] = package.facts()
     return package
+
+
+def still_approved(run: Run, package: Package) -> None:
+    """Raise DeployFailed E402 where a package is gone since its approval, E403 where it has none any more."""
+    now = found(registry.describe, aws=run.aws, arn=package.arn)
+    if now is None:
+        raise DeployFailed(f"""E402 version {package.version} is gone from the registry
+            {package.arn}
+            somebody has deleted the package, or its group, since it was approved
+            release again (python -m pipelines release): what the pipeline has not registered it registers""")
+    if now.approval != "Approved":
+        raise DeployFailed(f"""E403 version {package.version} is {now.approval}, and not let into production
+            {package.arn}
+            {now.judged or "nobody wrote down why"}
+            change code or data; or release it all the same: python -m pipelines release --retry""")
 
 
 def annotated(run: Run, package: Package, **facts: str) -> Package:

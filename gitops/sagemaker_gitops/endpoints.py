@@ -6,6 +6,7 @@ UpdateRollbackFailed is a mixed fleet that a new update heals; anything that mov
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,13 @@ from sagemaker_gitops.story import Step, pause
 
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 UPDATE_MINUTES = 60  # an endpoint may stay Creating for an hour over a missing image
+SETTLE_SECONDS = 30  # until what was made is seen by all of SageMaker: it promises no moment
+UNSEEN = re.compile(r"could not find (endpoint configuration|model)\b(?! (data|package))", re.IGNORECASE)
+# Of a model or an endpoint config: what makes it this one.
+OWN = (
+    "ModelName", "ExecutionRoleArn", "ModelPackageName", "Image", "ModelDataUrl", "VariantName",
+    "InstanceType", "InitialInstanceCount",
+)  # fmt: skip
 LOGS = "/aws/sagemaker/Endpoints"
 LAST_LINES = 20  # of a container that did not come up: the end of a traceback
 
@@ -94,19 +102,52 @@ def gone(endpoint: str) -> DeployFailed:
         find out who, then release again""")
 
 
-def once(create: Any, **request: Any) -> None:
-    """Create something whose name says what it is: where it exists already it is the same."""
+def settled(act: Any, **request: Any) -> Any:
+    """Return AWS's answer; what was made a moment ago may not be seen yet, then it is asked for again."""
+    started = time.monotonic()
+    while True:
+        try:
+            return act(**request)
+        except ClientError as error:
+            waited = time.monotonic() - started
+            if not UNSEEN.search(str(error)) or waited > SETTLE_SECONDS:
+                raise
+        time.sleep(pause(waited))
+
+
+def once(create: Any, describe: Any, key: str, **request: Any) -> None:
+    """Create something whose name says what it is: where it exists already it must be the same.
+
+    Raises:
+        DeployFailed: E402, something else has this name.
+    """
     try:
-        create(**request)
+        settled(create, **request)
     except ClientError as error:
         if errors.code(error) != "ResourceInUse" and "already exist" not in str(error).lower():
             raise
+        asked, there = facts(request), facts(settled(describe, **{key: request[key]}))
+        if other := [name for name, value in asked.items() if there.get(name) != value]:
+            raise DeployFailed(f"""E402 {request[key]} exists, and is not what this release needs
+                {request[key]}
+                other than asked for: {", ".join(other)}
+                find out who made it and delete it; then release again""") from error
+
+
+def facts(told: Any) -> dict[str, Any]:
+    """Return what a model or an endpoint config is, of a request or a description: AWS adds more to these."""
+    if isinstance(told, list):
+        return {name: value for item in told for name, value in facts(item).items()}
+    if not isinstance(told, dict):
+        return {}
+    inner = {name: value for item in told.values() for name, value in facts(item).items()}
+    return inner | {name: told[name] for name in OWN if name in told}
 
 
 def ask(aws: Aws, endpoint: str, act: Any, **request: Any) -> None:
     """Create or update an endpoint; a refusal of what is under way already is a lost answer to the same."""
     try:
-        act(EndpointName=endpoint, **request)
+        settled(act, EndpointName=endpoint, **request)
     except ClientError:
         now, wanted = describe(aws, endpoint), request["EndpointConfigName"]
         if now is None or wanted not in (pending(now), now["EndpointConfigName"]):

@@ -1,6 +1,7 @@
 """Everything that can stop a verb, as one tree; every message has four lines and ends with the next step.
 
-MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on); its log is named
+MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on, E108 out of time, E109 a
+│                                 quota); its log is named
 ├── DataRefused   E2xx  exit 2   the data broke its contract: nothing was trained
 ├── ModelRefused  E3xx  exit 3   the gate said no: nothing was registered
 ├── DeployFailed  E4xx  exit 4   not proven (E402), rejected earlier (E403), unknown what serves (E405),
@@ -10,13 +11,14 @@ MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on)
 │                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image, an account that the verb is not for (E516),
 │                                 no workflow run to tell of (E520), no such base (E521), what the workflows
-│                                 alone do (E522): nothing was started
+│                                 alone do (E522), no registry (E523): nothing was started
 └── AccessError   E6xx  exit 6   AWS, or what answers for it (E603), or GitHub (E605, E608), did not let us in
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ STALE = {
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
     "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure", "IncompleteSignature",
 }  # fmt: skip
+LIMIT = re.compile(r"service limit '([^']+)'")  # how SageMaker names a quota
 KEYLESS = ("KMS.", "DisabledException", "KMSInvalidStateException")  # how such a code begins; S3 adds "KMS."
 SKEWED = ("RequestTimeTooSkewed", "Signature expired", "Signature not yet current")  # a code, or the words
 ABSENT = {
@@ -218,10 +221,21 @@ def _refused(error: boto.ClientError, where: str) -> MLOpsError:
             {where}
             {message}
             give the role this permission (infra/stack.yml names what each needs), then repeat""")
+    if code(error) == "ResourceLimitExceeded":
+        return quota(operation, message)
     return MLOpsError(f"""E103 AWS answered {operation} with {code(error)}
         operation {operation}
         {message}
         repeat the verb: it goes on where it stopped""")
+
+
+def quota(where: str, told: str) -> MLOpsError:
+    """Return the error for a request that the account's quota leaves no room for; asking again is no use."""
+    named = LIMIT.search(told)
+    return MLOpsError(f"""E109 a quota of the account is used up: {named[1] if named else "AWS names none"}
+        {where}
+        {told}
+        ask AWS for more (python -m pipelines doctor says where), or change mlops.toml; then repeat""")
 
 
 def annotation(error: MLOpsError, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -164,7 +164,8 @@ def rollouts(told: list[Document]) -> Iterator[str]:
         yield "none: it took over from no other release, or never came to production"
     for item in told:
         how = item.get("rollout", {}).get("strategy", "shadow")
-        yield f"{minute(item['at'])} {item.get('verdict', 'unknown')} ({how}); answers: {answers(item)}"
+        said = item.get("verdict", "unknown") + (", unwatched" if item.get("unwatched") else "")
+        yield f"{minute(item['at'])} {said} ({how}); answers: {answers(item)}"
         if why := item.get("why"):
             yield f"why: {why}"
         alarms = item.get("alarms", {})

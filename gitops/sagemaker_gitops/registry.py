@@ -12,7 +12,7 @@ from typing import Any
 
 from sagemaker_gitops import card, names
 from sagemaker_gitops.aws import Aws, found
-from sagemaker_gitops.errors import DeployFailed
+from sagemaker_gitops.errors import DeployFailed, SettingsError
 
 TAKEN_BACK = "taken back"  # what was proven in production, and is rejected
 METADATA_LENGTH = 256  # SageMaker's limit for one value
@@ -69,8 +69,19 @@ def describe(aws: Aws, arn: str) -> Package:
 
 
 def newest(aws: Aws, group: str, **only: str) -> list[Package]:
-    """Return the packages of a group, newest first; `only` narrows the list as ListModelPackages knows it."""
-    listed = aws.listed("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group, **only)
+    """Return the packages of a group, newest first; `only` narrows the list as ListModelPackages knows it.
+
+    Raises:
+        SettingsError: E523, there is no such group.
+    """
+    pages = aws.listed("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group, **only)
+    listed = found(lambda: list(pages))
+    if listed is None:
+        again = f"aws sagemaker create-model-package-group --model-package-group-name {group}"
+        raise SettingsError(f"""E523 the registry's group {group} is gone
+            registry group {group}, in {aws.region}
+            somebody has deleted it with its packages: nothing can be registered, promoted or gone back to
+            make it again ({again}), then release again: python -m pipelines release""")
     arns = sorted((item["ModelPackageArn"] for item in listed), key=names.package_version, reverse=True)
     return [describe(aws, arn) for arn in arns]
 

@@ -13,8 +13,10 @@ from sagemaker_gitops.aws import Aws
 from sagemaker_gitops.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
 
 TAIL_LINES = 20
+NAMED = 4  # warnings in a step's note
 OURS = re.compile(r"([a-z]+ )?[a-z][a-z0-9_]*=")  # our jobs write one event a line, as key=value
 WHOLE = "python -m pipelines logs --whole shows them (of an emulator while it runs: make local-up keeps one)"
+RAN_OUT = re.compile(r"max_?runtime|runtime exceeded", re.IGNORECASE)  # a reason that is the job's limit
 LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
 
 
@@ -53,6 +55,7 @@ class Results:
             passed, unjudged = sum(check["success"] for check in checks), self.validation.get("not_judged", 0)
             note = f"{passed} of {len(checks) + unjudged} expectations, {self.validation['rows']:,} rows"
             note += f"; {unjudged} not judged" if unjudged else ""
+            note += warned(self.validation["verdict"].get("warnings", []))
             return _verdict(self.validation), note
         if step == "Evaluate":
             metrics, rules = self.evaluation["candidate"]["metrics"], self.evaluation["verdict"]["rules"]
@@ -92,6 +95,13 @@ class Results:
         if fail_step == "RefuseData":
             return data_refused(self.validation["verdict"]["reasons"], self.validation_uri)
         return model_refused(self.evaluation["verdict"], self.evaluation_uri)
+
+
+def warned(warnings: list[dict[str, Any]]) -> str:
+    """Return which rules want to be looked at and refused nothing, by code and column."""
+    named = ", ".join(f"{each['code']} {each['column'] or each['rule']}" for each in warnings[:NAMED])
+    more = f" and {len(warnings) - NAMED} more" if warnings[NAMED:] else ""
+    return f"; {len(warnings)} to look at: {named}{more}" if warnings else ""
 
 
 def _short(value: float | None) -> str:
@@ -169,14 +179,21 @@ def job(step: dict[str, Any]) -> tuple[str, str]:
 
 def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, Any]]) -> MLOpsError:
     """Return the error for an execution that failed or was stopped without a verdict, with its job's log."""
-    step = next((item for item in steps if item["StepStatus"] == "Failed"), None)
+    ended = [item for item in steps if item["StepStatus"] in ("Failed", "Stopped")]
+    for item in ended:
+        if seconds := out_of_time(aws, arn, item):
+            return timed_out(aws, item, seconds)
+    step = next((item for item in ended if item["StepStatus"] == "Failed"), None)
     if step is None:
+        stopped = ", ".join(f"the step {item['StepName']} was stopped" for item in ended)
         return MLOpsError(f"""E102 the execution ended as {status["PipelineExecutionStatus"]}
             {arn}
-            {status.get("FailureReason") or "no step failed"}
+            {status.get("FailureReason") or "no step failed"}{f"; {stopped}" if stopped else ""}
             repeat: python -m pipelines release""")
     name, group = job(step)
     reason = exit_message(aws, step, name) or step.get("FailureReason", "")
+    if errors.LIMIT.search(reason):
+        return errors.quota(f"the step {step['StepName']}", reason)
     todo = "correct it and release again: nothing was registered, the endpoint is as it was"
     if "its text is left out" in reason:
         todo = f'its text is kept nowhere; made-up rows may show it: make test ARGS="tests/training"; {todo}'
@@ -185,6 +202,50 @@ def failure(aws: Aws, arn: str, status: dict[str, Any], steps: list[dict[str, An
         {reason}
         {todo}"""
     return MLOpsError(message, log_tail(aws, group, name) if name else [])
+
+
+def out_of_time(aws: Aws, arn: str, step: dict[str, Any]) -> int:
+    """Return after how many seconds a step's job was stopped as it ran into its limit; 0 where it did not.
+
+    AWS documents the job's end (Stopped, for a training MaxRuntimeExceeded), not what its step says then: a
+    stopped step that lasted as long as it may counts, and a failed one whose reason is the limit.
+    """
+    if not job(step)[0] or (
+        step["StepStatus"] == "Failed" and not RAN_OUT.search(step.get("FailureReason", ""))
+    ):
+        return 0
+    try:
+        told = aws.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    except errors.TROUBLE:  # that it stopped is said without
+        return 0
+    limit = longest(json.loads(told["PipelineDefinition"])["Steps"], step["StepName"])
+    timed = "StartTime" in step and "EndTime" in step
+    lasted = (step["EndTime"] - step["StartTime"]).total_seconds() if timed else 0
+    return limit if step["StepStatus"] == "Failed" or lasted >= limit else 0
+
+
+def longest(steps: list[dict[str, Any]], name: str) -> int:
+    """Return how many seconds the job of a definition's step may run; 0 where none of that name says."""
+    for step in steps:
+        arguments = step.get("Arguments", {})
+        if step["Name"] == name:
+            return arguments.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0)
+        for branch in ("IfSteps", "ElseSteps"):
+            if found := longest(arguments.get(branch, []), name):
+                return found
+    return 0
+
+
+def timed_out(aws: Aws, step: dict[str, Any], seconds: int) -> MLOpsError:
+    """Return the error for a job that SageMaker stopped at its limit, with the end of its log."""
+    (name, group), table = job(step), f"[jobs.{step['StepName'].lower()}]"
+    training = "TrainingJob" in step.get("Metadata", {})
+    again = "; or release again as it is: training goes on from its last checkpoint" if training else ""
+    message = f"""E108 the step {step["StepName"]} ran out of time
+        job {name}, log group {group}
+        SageMaker stopped it at its limit: max_minutes = {seconds / 60:g} of {table} in mlops.toml
+        make it quicker, or max_minutes larger{again}; nothing was registered, the endpoint is as it was"""
+    return MLOpsError(message, log_tail(aws, group, name))
 
 
 def exit_message(aws: Aws, step: dict[str, Any], name: str) -> str:

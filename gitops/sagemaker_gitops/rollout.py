@@ -122,7 +122,7 @@ def serve(run: Run, ready: Ready, step: Step) -> None:
         proof.of_state(now, config, asked=before is None, log=log)
         answered = proof.of_answers(aws, endpoint, ready.golden, ready.package)
         if before and production:
-            answered += afterwards(run, ready)
+            answered += afterwards(run, ready, now)
     if same and production and ready.known:
         step.verdict = "reused"
     step.note = f"version {ready.package.version} InService, {answered} golden requests answered rightly"
@@ -139,18 +139,21 @@ def create(run: Run, ready: Ready) -> None:
         raise
 
 
-def afterwards(run: Run, ready: Ready) -> int:
+def afterwards(run: Run, ready: Ready, now: dict[str, Any]) -> int:
     """Make up for an earlier run that was killed while SageMaker promoted; return how many requests more.
 
     Its alarms stay, and nobody watched the end of its bake: so every golden request is sent several times,
-    that every machine may get it.
+    that every machine may get it. `now` is the endpoint: a rollout that brought the release gets its record.
     """
     machines = run.settings.environments.production
     watch.tidy(run, Watched(run.project, ready.endpoint, ready.config, ready.config, machines))
     if ready.known:
         return 0
     run.story.say(f"  an earlier run did not see its end: the golden requests are sent {ROUNDS} times more")
-    return sum(proof.of_answers(run.aws, ready.endpoint, ready.golden, ready.package) for _ in range(ROUNDS))
+    asked = sum(proof.of_answers(run.aws, ready.endpoint, ready.golden, ready.package) for _ in range(ROUNDS))
+    if sent := now.get("LastDeploymentConfig"):  # none: the endpoint was made with it
+        watch.record(run, ready.package, watch.unwatched(ready, sent, asked))
+    return asked
 
 
 def unlike(endpoint: dict[str, Any], config: str) -> bool:
@@ -225,7 +228,8 @@ def machine_count(run: Run, config: str, running: dict[str, Any] | None) -> int:
 
 def variant(run: Run, config: str) -> dict[str, Any]:
     """Return the one variant of a config."""
-    return run.aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    look = run.aws.sagemaker.describe_endpoint_config
+    return endpoints.settled(look, EndpointConfigName=config)["ProductionVariants"][0]
 
 
 def config_name(run: Run, environment: str, package: Package) -> str:
@@ -241,10 +245,17 @@ def config_name(run: Run, environment: str, package: Package) -> str:
 
 
 def make_config(run: Run, environment: str, package: Package) -> str:
-    """Make model and endpoint config of a release, once; return their name."""
+    """Make model and endpoint config of a release, once; return their name.
+
+    Raises:
+        DeployFailed: E402, there is something else under that name.
+    """
     machines, role, key = run.settings.environment(environment), run.stack.role, run.stack.key
     name = config_name(run, environment, package)
     asked = model_request(name, package, role, network.of_model(run))
-    endpoints.once(run.aws.sagemaker.create_model, **asked)
-    endpoints.once(run.aws.sagemaker.create_endpoint_config, **config_request(name, machines, key))
+    client, config = run.aws.sagemaker, config_request(name, machines, key)
+    endpoints.once(client.create_model, client.describe_model, "ModelName", **asked)
+    endpoints.once(
+        client.create_endpoint_config, client.describe_endpoint_config, "EndpointConfigName", **config
+    )
     return name

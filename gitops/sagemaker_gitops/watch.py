@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from sagemaker_gitops import alarms, endpoints, errors, guard, names, proof
 from sagemaker_gitops.alarms import Watched
 from sagemaker_gitops.errors import DeployFailed, WrongRelease
-from sagemaker_gitops.prober import MISS, Prober
+from sagemaker_gitops.prober import MISS, Counts, Prober
 from sagemaker_gitops.proof import Ready
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.run import Run
@@ -167,6 +167,7 @@ class Watcher:
         return {
             "schema_version": 1,
             "verdict": self.verdict,
+            "unwatched": False,
             "why": self.why,
             "endpoint": self.watched.endpoint,
             "config": {"from": self.watched.before, "to": self.watched.config},
@@ -177,6 +178,31 @@ class Watcher:
             "canary_seen": self.seen,
             "events": self.events,
         }
+
+
+def unwatched(ready: Ready, sent: dict[str, Any], asked: int) -> dict[str, Any]:
+    """Return the record of a rollout that SageMaker ended by itself, after its run was killed. Pure.
+
+    `sent` is its DeploymentConfig, `asked` the golden requests that were answered rightly afterwards.
+    """
+    names = [alarm["AlarmName"] for alarm in sent.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
+    traffic = sent.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    how = "rolling" if "RollingUpdatePolicy" in sent else traffic.get("Type", "unknown").lower()
+    return {
+        "schema_version": 1,
+        "verdict": "promoted",
+        "unwatched": True,
+        "why": "nobody watched its end: the run that began it did not live to see it. SageMaker promoted it, "
+        f"no alarm sent it back; {asked} golden requests afterwards were answered rightly",
+        "endpoint": ready.endpoint,
+        "config": {"from": None, "to": ready.config},
+        "package": ready.package.facts(),
+        "rollout": {"strategy": how},
+        "alarms": {"watched": names, "fired": {}},
+        "probes": asdict(Counts(sent=asked, new=asked)),
+        "canary_seen": False,
+        "events": [],
+    }
 
 
 @contextmanager

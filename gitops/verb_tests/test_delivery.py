@@ -115,6 +115,55 @@ def test_what_fails_before_production_is_asked_touches_nothing(production):
     assert (served, judged(client), len(run.story.steps)) == ([], [], 1)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        pytest.param("Rejected", "E403", "version 2 is Rejected", id="rejected"),
+        pytest.param(None, "E402", "version 2 is gone from the registry", id="deleted"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True], ids=["before", "while it waits for others"])
+def test_what_is_approved_no_more_when_its_turn_has_come_is_not_served(
+    production, monkeypatch, status, code, words, late
+):
+    client = packages("Approved", "Approved", serving=1)
+    run, served = production(client)
+    package = registry.describe(run.aws, f"{GROUP}/2")
+    prepared, there = rollout.prepare, client.answers["describe_model_package"]
+
+    def gone(ModelPackageName: str) -> object:
+        told = there(ModelPackageName=ModelPackageName)
+        if ModelPackageName.endswith("/1"):
+            return told
+        return told | {"ModelApprovalStatus": status} if status else error("ValidationException", GONE)
+
+    def prepare(*words: object, **more: object) -> Ready:
+        client.answers["describe_model_package"] = gone
+        return prepared(*words, **more)
+
+    if late:
+        monkeypatch.setattr(rollout, "prepare", prepare)
+    else:
+        client.answers["describe_model_package"] = gone
+    with pytest.raises(DeployFailed, match=words) as refused:
+        delivery.to_production(run, package)
+    assert refused.value.code == code
+    assert 2 not in served
+    assert not judged(client)
+
+
+GONE = "ModelPackage arn does not exist."
+
+
+def test_a_group_that_is_gone_is_named_with_the_command_that_makes_it(make_settings):
+    missing = error("ValidationException", "ModelPackageGroup arn does not exist.")
+    run = make_run(make_settings(), sagemaker=Client(list_model_packages=missing))
+    with pytest.raises(SettingsError, match="group income-model is gone") as refused:
+        delivery.promote(run, "ab" * 32)
+    assert refused.value.code == "E523"
+    assert "create-model-package-group --model-package-group-name income-model" in refused.value.todo
+
+
 def test_a_release_whose_alarms_would_watch_nothing_leaves_production_alone(production):
     client = packages("Approved", "Approved", serving=1)
     run, served = production(client, serve_2=NotStarted("E409 in ALARM already\ne\nwhy\ntodo"))

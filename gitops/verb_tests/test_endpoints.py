@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import pytest
 
@@ -128,10 +129,70 @@ def test_share_and_phase_of_the_new_fleet_are_what_sagemaker_shows():
     assert (endpoints.share(endpoint()), endpoints.phase(endpoint())) == (0.0, "")
 
 
+EXISTS = error("ValidationException", "Cannot create already existing endpoint configuration")
+VARIANT = {"VariantName": "main", "ModelName": "x", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+
+
+def make(client: Client) -> None:
+    """Make an endpoint config, once."""
+    request = {"EndpointConfigName": "x", "ProductionVariants": [VARIANT]}
+    endpoints.once(
+        client.create_endpoint_config, client.describe_endpoint_config, "EndpointConfigName", **request
+    )
+
+
 def test_a_config_made_earlier_is_used_and_one_that_cannot_be_made_is_said():
-    exists = error("ValidationException", "Cannot create already existing endpoint configuration")
-    endpoints.once(Client(create_endpoint_config=exists).create_endpoint_config, EndpointConfigName="x")
-    with pytest.raises(type(exists), match="quota"):
-        endpoints.once(
-            Client(create_model=error("ResourceLimitExceeded", "quota")).create_model, ModelName="x"
-        )
+    there = {"ProductionVariants": [VARIANT | {"VolumeSizeInGB": 30}], "EndpointConfigArn": "arn"}
+    client = Client(create_endpoint_config=EXISTS, describe_endpoint_config=there)
+    make(client)
+    assert client.asked[-1] == ("describe_endpoint_config", {"EndpointConfigName": "x"})
+    with pytest.raises(type(EXISTS), match="quota"):
+        make(Client(create_endpoint_config=error("ResourceLimitExceeded", "quota")))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        pytest.param({"ModelName": "theirs"}, "ModelName", id="another model"),
+        pytest.param(
+            {"InstanceType": "ml.t2.medium", "InitialInstanceCount": 9},
+            "InstanceType, InitialInstanceCount",
+            id="other machines",
+        ),
+    ],
+)
+def test_something_else_under_the_name_of_a_config_stops_the_release_before_it_is_served(change, named):
+    there = {"ProductionVariants": [VARIANT | change]}
+    with pytest.raises(DeployFailed, match="x exists, and is not what this release needs") as stopped:
+        make(Client(create_endpoint_config=EXISTS, describe_endpoint_config=there))
+    assert (stopped.value.code, stopped.value.why) == ("E402", f"other than asked for: {named}")
+
+
+UNSEEN = error("ValidationException", 'Could not find endpoint configuration "arn:aws:x"', "CreateEndpoint")
+
+
+def test_what_was_made_a_moment_ago_is_asked_for_again_until_it_is_seen(monkeypatch):
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: None)
+    answers = iter([UNSEEN, error("ValidationException", 'Could not find model "arn:aws:y"'), {}])
+    client = Client(create_endpoint=lambda **_: next(answers))
+    endpoints.ask(make_aws(sagemaker=client), "e", client.create_endpoint, EndpointConfigName="c")
+    assert client.operations() == ["create_endpoint"] * 3
+
+
+def test_what_is_never_seen_is_waited_for_so_long_and_then_said(monkeypatch):
+    monkeypatch.setattr(endpoints, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(endpoints.time, "sleep", lambda _: threading.Event().wait(0.01))
+    client = Client(create_endpoint=UNSEEN, describe_endpoint=NO_ENDPOINT)
+    with pytest.raises(type(UNSEEN), match="Could not find endpoint configuration"):
+        endpoints.ask(make_aws(sagemaker=client), "e", client.create_endpoint, EndpointConfigName="c")
+    assert 1 < client.operations().count("create_endpoint") < 50
+
+
+@pytest.mark.parametrize(
+    "refusal", ["Could not find model data at s3://b/m", "Could not find endpoint", "bad request"]
+)
+def test_what_will_not_come_is_not_waited_for(refusal):
+    client = Client(create_endpoint=error("ValidationException", refusal))
+    with pytest.raises(type(UNSEEN), match=refusal):
+        endpoints.settled(client.create_endpoint, EndpointName="e")
+    assert client.operations() == ["create_endpoint"]

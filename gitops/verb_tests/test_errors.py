@@ -57,6 +57,7 @@ def test_in_github_actions_the_same_text_is_an_annotation():
         pytest.param(error("RequestTimeTooSkewed"), "E611", id="a wrong clock, says S3"),
         pytest.param(error("InvalidSignatureException", "Signature not yet current: 2"), "E611", id="clock"),
         pytest.param(error("SignatureDoesNotMatch", "The request signature"), "E601", id="a wrong key"),
+        pytest.param(error("ResourceLimitExceeded", "0 machines"), "E109", id="a quota"),
         pytest.param(error("ValidationException", "bad"), "E103", id="anything else AWS refuses"),
     ],
 )
@@ -65,6 +66,20 @@ def test_botocores_errors_become_ours(raised, code):
     assert translated is not None
     assert translated.code == code
     assert len(translated.lines()) == 4
+
+
+QUOTA = (
+    "The account-level service limit 'ml.m5.large for endpoint usage' is 2 Instances, with current "
+    "utilization of 2 Instances and a request delta of 1 Instances. Please use AWS Service Quotas."
+)
+
+
+def test_a_quota_that_is_used_up_is_named_first():
+    told = errors.translate(error("ResourceLimitExceeded", QUOTA, "UpdateEndpoint"))
+    assert told is not None
+    assert told.what == "a quota of the account is used up: ml.m5.large for endpoint usage"
+    assert (told.where, told.why) == ("UpdateEndpoint", QUOTA)
+    assert "python -m pipelines doctor" in told.todo
 
 
 def test_a_refused_look_at_an_object_names_the_object_and_what_it_takes():

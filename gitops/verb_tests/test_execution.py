@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -236,6 +237,20 @@ def test_a_processing_job_that_failed_is_explained_in_its_own_words():
     assert ("describe_processing_job", {"ProcessingJobName": "job-2"}) in client.asked
 
 
+def test_a_job_that_a_quota_kept_from_starting_names_the_quota():
+    limit = "The account-level service limit 'ml.m5.xlarge for training job usage' is 0 Instances"
+    reason = f"ClientError: Failed to invoke sagemaker:CreateTrainingJob. Error Details: {limit}"
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed"},
+        list_pipeline_execution_steps={
+            "PipelineExecutionSteps": [step("Train", "Failed", FailureReason=reason)]
+        },
+    )
+    with pytest.raises(MLOpsError, match=r"ml\.m5\.xlarge for training job usage") as failed:
+        follow(client, Story(Console(quiet=True)))
+    assert (failed.value.code, failed.value.where) == ("E109", "the step Train")
+
+
 def test_a_log_that_cannot_be_read_does_not_hide_the_reason():
     broken = step("Train", "Failed", FailureReason="why", Metadata={"TrainingJob": {"Arn": "arn:x/job-1"}})
     client = Client(
@@ -271,6 +286,72 @@ def test_a_verdict_is_no_fault():
     )
     found = follow(client, Story(Console(quiet=True)))
     assert execution.refusal(found) == fail
+
+
+def limited(minutes: int, *, inside: str = "Train") -> dict[str, str]:
+    """Return a definition whose training may run so long; it stands in the branch of a condition."""
+    job = {"Name": inside, "Arguments": {"StoppingCondition": {"MaxRuntimeInSeconds": minutes * 60}}}
+    branch = {"Name": "DataAccepted", "Arguments": {"ElseSteps": [{"Name": "Refuse"}], "IfSteps": [job]}}
+    return {"PipelineDefinition": json.dumps({"Steps": [{"Name": "Validate"}, branch]})}
+
+
+TRAINING = {"TrainingJob": {"Arn": "arn:aws:sagemaker:eu-west-1:1:training-job/job-1"}}
+PROCESSING = {"ProcessingJob": {"Arn": "arn:aws:sagemaker:eu-west-1:1:processing-job/job-1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "status", "minutes", "reason"),
+    [
+        pytest.param("Train", TRAINING, "Stopped", 125, "", id="a training that was stopped"),
+        pytest.param("Train", TRAINING, "Failed", 118, "MaxRuntimeExceeded: stopped", id="one that failed"),
+        pytest.param("Evaluate", PROCESSING, "Stopped", 120, "", id="a processing job"),
+    ],
+)
+def test_a_job_that_ran_out_of_time_is_named_with_its_limit_and_what_to_do(
+    name, metadata, status, minutes, reason
+):
+    ended = {"EndTime": NOON + timedelta(minutes=minutes), "Metadata": metadata, "FailureReason": reason}
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed", "FailureReason": "a step failed"},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": [step(name, status, **ended)]},
+        describe_pipeline_definition_for_execution=limited(120, inside=name),
+        describe_log_streams={"logStreams": [{"logStreamName": "job-1/algo-1"}]},
+        get_log_events={"events": [{"message": "epoch=7"}]},
+    )
+    with pytest.raises(MLOpsError, match=f"the step {name} ran out of time") as late:
+        follow(client, Story(Console(quiet=True)))
+    assert (late.value.code, late.value.exit_code, late.value.detail) == ("E108", 1, ["epoch=7"])
+    assert late.value.where.startswith("job job-1, log group /aws/sagemaker/")
+    assert f"max_minutes = 120 of [jobs.{name.lower()}] in mlops.toml" in late.value.why
+    assert ("goes on from its last checkpoint" in late.value.todo) is (name == "Train")
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "definition", "code"),
+    [
+        pytest.param("Stopped", 20, limited(120), "E102", id="somebody stopped the job"),
+        pytest.param("Stopped", 125, error("AccessDeniedException"), "E102", id="nobody may read the limit"),
+        pytest.param("Failed", 125, limited(120), "E101", id="it failed, and long ago"),
+    ],
+)
+def test_a_job_that_ended_in_another_way_is_not_said_to_have_run_out_of_time(
+    status, minutes, definition, code
+):
+    ended = {
+        "EndTime": NOON + timedelta(minutes=minutes),
+        "Metadata": TRAINING,
+        "FailureReason": "exit code: 1",
+    }
+    client = Client(
+        describe_pipeline_execution={"PipelineExecutionStatus": "Failed"},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": [step("Train", status, **ended)]},
+        describe_pipeline_definition_for_execution=definition,
+        describe_log_streams={"logStreams": []},
+    )
+    with pytest.raises(MLOpsError) as failed:
+        follow(client, Story(Console(quiet=True)))
+    assert failed.value.code == code
+    assert (code == "E101") or "the step Train was stopped" in failed.value.why
 
 
 def test_a_stopped_execution_is_no_success():

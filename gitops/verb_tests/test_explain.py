@@ -11,8 +11,9 @@ from rich.console import Console
 
 from doubles.aws import RELEASE, STACK, Bucket, Client, error, make_package, make_run, packages
 from doubles.told import AT, COMMIT, EXECUTION, ROOT, make_story, pushed, registered
-from sagemaker_gitops import explain, explained
+from sagemaker_gitops import explain, explained, watch
 from sagemaker_gitops.errors import SettingsError
+from sagemaker_gitops.proof import Ready
 
 EVENT = {"seconds": 1.0, "status": "Updating", "phase": "", "share": 1.0, "alarms": {}, "new": 1, "wrong": 0}
 ROLLOUT = {
@@ -146,6 +147,16 @@ def test_each_rollout_is_told_with_its_alarms_and_its_moments(make_settings):
     )
     assert "alarms watched: 2, fired: x" in text
     assert "... 14 more: --json" in text
+
+
+def test_a_rollout_whose_end_nobody_saw_says_so(make_settings):
+    client, bucket = registered()
+    unseen = watch.unwatched(Ready("endpoint", "new", make_package(2), {}), {}, 10)
+    bucket.objects[f"{ROOT}/rollout.json"] = json.dumps(unseen).encode()
+    bucket.answers["list_object_versions"] = error("AccessDenied", "", "ListObjectVersions")
+    text = " ".join(printed(told(make_settings, client, bucket)).split())
+    assert "promoted, unwatched (unknown); answers: 10 by the new, 0 by the old" in text
+    assert "why: nobody watched its end" in text
 
 
 def test_who_may_not_list_versions_reads_the_last_rollout(make_settings):

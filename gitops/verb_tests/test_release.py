@@ -630,3 +630,23 @@ def test_what_was_not_judged_counts_as_an_expectation():
     found = results.Results(make_aws(s3=bucket), "bucket", RELEASE, "e")
     found.validation_uri = "s3://bucket/v.json"
     assert found.of("Validate") == ("refused", "1 of 5 expectations, 9 rows; 3 not judged")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        pytest.param(["age"], "1 to look at: E212 age", id="one"),
+        pytest.param(
+            ["a", None, "c", "d", "e", "f"],
+            "6 to look at: E212 a, E212 r, E212 c, E212 d and 2 more",
+            id="six",
+        ),
+    ],
+)
+def test_a_warning_about_the_data_is_said_in_the_step(columns, told):
+    warnings = [{"code": "E212", "column": column, "rule": "r", "message": "moved"} for column in columns]
+    verdict = {"accepted": True, "reasons": [], "warnings": warnings}
+    bucket = Bucket({"v.json": json.dumps(VALIDATION | {"verdict": verdict}).encode()})
+    found = results.Results(make_aws(s3=bucket), "bucket", RELEASE, "e")
+    found.validation_uri = "s3://bucket/v.json"
+    assert found.of("Validate") == ("done", f"1 of 2 expectations, 9 rows; {told}")

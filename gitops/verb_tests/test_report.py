@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sagemaker_gitops import report
+from doubles.aws import make_package
+from sagemaker_gitops import report, watch
 from sagemaker_gitops.errors import DeployFailed, ModelRefused
+from sagemaker_gitops.proof import Ready
 from sagemaker_gitops.story import Story
 
 METRIC = {"value": 0.9, "low": 0.89, "high": None, "n": 100}
@@ -133,6 +135,22 @@ def test_a_rollback_is_told_minute_by_minute(make_settings, tmp_path):
         assert shown in text
     assert '<td class="refused">c-wrong </td>' in text
     assert json.loads((tmp_path / "release.json").read_text())["rollouts"] == [ROLLOUT]
+
+
+def test_a_warning_about_the_data_stands_on_the_page(make_settings, tmp_path):
+    moved = {"code": "E212", "column": "age", "rule": "no_drift", "message": "age moved: PSI 0.31 <b>"}
+    verdict = VALIDATION["verdict"] | {"warnings": [moved]}
+    text = page(make_settings(), tmp_path, **WHOLE | {"validation": VALIDATION | {"verdict": verdict}})
+    assert "E212 age moved: PSI 0.31 &lt;b&gt;" in text
+    assert "To look at" not in page(make_settings(), tmp_path, **WHOLE)
+
+
+def test_a_rollout_whose_end_nobody_saw_says_so(make_settings, tmp_path):
+    unseen = watch.unwatched(Ready("endpoint", "new", make_package(2), {}), {}, 10)
+    text = page(make_settings(), tmp_path, **WHOLE | {"rollouts": [unseen]})
+    assert "promoted, unwatched" in text
+    assert "nobody watched its end" in text
+    assert "on the new fleet" not in text  # there are no moments to show
 
 
 def test_what_others_wrote_is_text_and_never_markup(make_settings, tmp_path):

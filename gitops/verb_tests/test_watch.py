@@ -420,6 +420,33 @@ def test_what_sagemaker_promoted_after_its_run_was_killed_loses_its_alarms_and_i
     assert len(made.reply.asked) == 1 + rollout.ROUNDS
     assert "did not see its end" in said[0]
     assert not made.asked
+    assert not made.bucket.objects  # the endpoint was made with it: no release gave way to it
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "canary", "linear", "rolling"])
+def test_what_nobody_saw_promoted_has_a_record_that_says_so(make_settings, strategy):
+    wanted = make_settings(**SAFE | {"environments.production.rollout": {"strategy": strategy}})
+    sent = rollout.deployment(wanted.environments.production, alarms.own("new"))
+    served = state(config="new", LastDeploymentConfig=sent)
+    made = Rollout(make_settings, served, before=served)
+    made.go()
+    told = made.evidence
+    assert told == made.run.story.facts["rollouts"][0]
+    assert (told["verdict"], told["unwatched"], told["canary_seen"]) == ("promoted", True, False)
+    assert told["rollout"] == {"strategy": strategy}
+    assert told["alarms"] == {"watched": alarms.own("new"), "fired": {}}
+    assert (told["probes"]["new"], told["events"]) == (rollout.ROUNDS, [])
+    assert "nobody watched its end" in told["why"]
+    assert f"{rollout.ROUNDS} golden requests afterwards were answered rightly" in told["why"]
+
+
+def test_a_wrong_answer_of_what_nobody_watched_is_no_promotion_in_any_record(make_settings):
+    served = state(config="new", LastDeploymentConfig={})
+    made = Rollout(make_settings, served, before=served)
+    made.answers_wrongly()
+    with pytest.raises(WrongRelease):
+        made.go()
+    assert not made.bucket.objects
 
 
 def test_one_wrong_answer_of_what_nobody_watched_is_enough(make_settings):

@@ -5,7 +5,7 @@ As faults.py, whose kinds it uses.
 
 from __future__ import annotations
 
-from faults import Change, Fault, aws, unit
+from faults import Change, Fault, aws, unit, verbs
 
 NUMBERS = (*range(1, 19), *range(30, 34))
 
@@ -182,12 +182,20 @@ FAULTS = (
                 "moved <= 99",
             ),
         ),
-        checked(
-            "drift",
-            *cases(MOVED, "a number that grew", "a number in another unit", "a category that grew"),
-            "the_champions_own_rows_have_not_moved",
-            "fewer_rows_of_the_same_kind_have_not_moved_either",
-            "a_first_release_has_nothing_to_be_compared_with",
+        (
+            *checked(
+                "drift",
+                *cases(MOVED, "a number that grew", "a number in another unit", "a category that grew"),
+                "the_champions_own_rows_have_not_moved",
+                "fewer_rows_of_the_same_kind_have_not_moved_either",
+                "a_first_release_has_nothing_to_be_compared_with",
+            ),
+            *story(
+                "bad_data",
+                "a_first_release_has_nothing_to_be_compared_with_and_says_nothing_wrong",
+                "a_feature_that_has_moved_is_refused_by_name_and_the_champion_serves_on",
+                "a_feature_that_has_moved_a_little_is_a_warning_and_what_was_judged_is_the_model",
+            ),
         ),
     ),
     Fault(
@@ -286,7 +294,10 @@ FAULTS = (
                 "last = status",
             ),
         ),
-        story("bad_jobs", "a_training_that_hangs_is_stopped_at_its_limit_and_keeps_its_checkpoint"),
+        (
+            *verbs("test_execution", "a_job_that_ran_out_of_time_is_named_with_its_limit_and_what_to_do"),
+            *story("bad_jobs", "a_training_that_hangs_is_stopped_at_its_limit_and_keeps_its_checkpoint"),
+        ),
         aws(
             "job_ends",
             "a_job_that_outlives_its_maximum_is_stopped_and_says_so",

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 import faults
 import faults_data
 import faults_delivery
+import faults_pipeline
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-FAULTS = (*faults_data.FAULTS, *faults.FAULTS, *faults_delivery.FAULTS)
+FAULTS = (*faults_data.FAULTS, *faults_pipeline.FAULTS, *faults.FAULTS, *faults_delivery.FAULTS)
+EARLY = sorted((*faults_data.NUMBERS, *faults_pipeline.NUMBERS))
 LEFT_OUT = (".git", ".venv", "build", ".emulator", "__pycache__", ".*_cache", ".hypothesis")
 ASSERTED = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 
@@ -91,7 +93,7 @@ def seen(told):
     """The numbers that were shown; how many they are of each ledger is said at the end."""
     shown = []
     yield shown
-    for numbers in (faults_data.NUMBERS, faults.NUMBERS, faults_delivery.NUMBERS):
+    for numbers in (EARLY, faults.NUMBERS, faults_delivery.NUMBERS):
         told(f"\nF{numbers[0]:02d} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
 
 

@@ -1,4 +1,4 @@
-"""The errors of throttling and of a broken service, as each of AWS's protocols words them."""
+"""The errors of throttling, of a refusal and of a broken service, as each of AWS's protocols words them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def broken(asked: Asked) -> Answer:
         return worded(asked, 500, "Internal Server Error", "InternalError", text)
     code = "InternalError" if asked.protocol == "ec2" else "InternalFailure"
     return worded(asked, 500, "Internal Server Error", code, INTERNAL)
+
+
+def refused(asked: Asked, code: str, message: str) -> Answer:
+    """Return what a caller hears whose request is not taken, and would not be the next time."""
+    return worded(asked, 400, "Bad Request", code, message)
 
 
 def unsigned() -> Answer:

@@ -14,12 +14,13 @@ from moto.core.utils import get_service_model
 from sagemaker_emulator import endings
 from sagemaker_emulator.faults.identify import know
 
-WIRE = ("throttle", "error", "drop-before", "drop-after", "hang")
+WIRE = ("throttle", "error", "refuse", "drop-before", "drop-after", "hang")
 ENDPOINT = ("silent-rollback", "stuck-update", "rollback-failed", "system-updating", "kill-instance")
 EVERY = "*"
 MEMBERS = {
     **dict.fromkeys(WIRE, ("kind", "service", "operation", "times", "after")),
     "hang": ("kind", "service", "operation", "times", "after", "seconds"),
+    "refuse": ("kind", "service", "operation", "times", "after", "code", "message"),
     **dict.fromkeys(ENDPOINT, ("kind", "endpoint", "times")),
 }
 MOST = 1_000_000  # a fault for good: more calls than any test makes
@@ -47,6 +48,8 @@ class Fault:
     times: int = 1
     after: int = 0  # so many matching calls pass first
     seconds: float = HANG_SECONDS
+    code: str = ""
+    message: str = ""
     hits: int = 0
     seen: int = 0
     cleared: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -137,6 +140,9 @@ def _checked(request: Any) -> dict[str, Any]:
     else:
         members["operation"] = request.get("operation", EVERY)
         _check_operation(request.get("service"), members["operation"])
+    if kind == "refuse":
+        _check_text("code", request.get("code"), "an error code, such as ResourceLimitExceeded")
+        _check_text("message", request.get("message"), "what is said with it")
     _check_number("times", members.get("times", 1), 1, MOST, whole=True)
     _check_number("after", members.get("after", 0), 0, MOST, whole=True)
     _check_number("seconds", members.get("seconds", HANG_SECONDS), 0, LONGEST_HANG_SECONDS, whole=False)

@@ -89,6 +89,8 @@ def _faulty(
         return _send(answers.throttled(asked), environ, start)
     if fault.kind == "error":
         return _send(answers.broken(asked), environ, start)
+    if fault.kind == "refuse":
+        return _send(answers.refused(asked, fault.code, fault.message), environ, start)
     if fault.kind == "drop-after":
         _run_unheard(app, environ)
     else:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.drill import faults
+from tests.stories.crash import project
 from tests.stories.production import WATCHED, Production, opened, until
 from tests.stories.world import World, copy_with_sample, started
 
@@ -22,6 +23,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         assert released.code == 0, released.output
         assert world.live().endpoints, "nothing is served: no story could notice a change"
         shutil.copytree(root / "build", root / "build-first")  # later verbs write reports of their own
+        yield world
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return a world whose jobs do next to no work, with one release in production."""
+    with started(project.make(tmp_path_factory.mktemp("quick"))) as world:
+        for verb in ("stack", "image", "release"):
+            made = world.run("pipelines", verb)
+            assert made.code == 0, made.output
         yield world
 
 

@@ -132,3 +132,41 @@ def test_what_autoscaling_has_set_is_what_the_next_release_runs_on(production):
     assert made.code == "", made.lines
     assert made.left["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     assert made.during.clean, made.during
+
+
+LIMIT = (
+    "The account-level service limit 'ml.m5.large for endpoint usage' is 1 Instances, with current "
+    "utilization of 1 Instances and a request delta of 1 Instances."
+)
+
+
+def test_a_quota_that_is_used_up_is_named_and_not_asked_for_twice(production):
+    before, package = production.serving(), production.good()
+    production.forget()
+    what = {"service": "sagemaker", "operation": "UpdateEndpoint"}
+    faults.inject("refuse", **what, times=9, code="ResourceLimitExceeded", message=LIMIT)
+    made = production.release(package)
+    assert (made.code, made.exit_code) == ("E109", 1), made.lines or "it was promoted"
+    assert "ml.m5.large for endpoint usage" in made.lines.splitlines()[0]
+    assert "doctor" in made.lines
+    assert production.calls("UpdateEndpoint") == [400]
+    assert (production.serving(), production.approval(package)) == (before, "Approved")
+    assert made.during.clean, made.during
+    assert made.after.clean, made.after
+
+
+def test_what_sagemaker_has_made_and_does_not_see_yet_is_waited_for(production):
+    package = production.good()
+    production.forget()
+    for operation, what, times in (
+        ("CreateEndpointConfig", "model", 1),
+        ("UpdateEndpoint", "endpoint configuration", 2),
+    ):
+        unseen = {"code": "ValidationException", "message": f'Could not find {what} "arn:aws:sagemaker:x".'}
+        faults.inject("refuse", service="sagemaker", operation=operation, times=times, **unseen)
+    made = production.release(package)
+    assert made.code == "", made.lines
+    assert production.calls("UpdateEndpoint") == [400, 400, 200]
+    assert production.serving() == package.release_id
+    assert made.during.clean, made.during
+    assert made.after.clean, made.after
