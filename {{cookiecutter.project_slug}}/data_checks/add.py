@@ -46,7 +46,7 @@ class Task:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Judge the new rows, print what came of it, and return the exit code."""
-    logging.disable(logging.WARNING)  # stdout is for the JSON
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)  # stdout is for the JSON
     try:
         told = add(task_of(parse(argv)))
     except Refused as refused:
