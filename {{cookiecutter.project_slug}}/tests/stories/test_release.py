@@ -152,7 +152,7 @@ def really(world: World, story: dict[str, Any]) -> dict[str, str]:
 
 def trained(world: World) -> list[str]:
     """Return the ARNs of all training jobs."""
-    jobs = world.aws("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    jobs = world.aws("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
     return [job["TrainingJobArn"] for job in jobs]
 
 
