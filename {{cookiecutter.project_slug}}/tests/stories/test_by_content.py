@@ -98,6 +98,7 @@ def test_a_runner_that_died_is_followed_by_one_that_attaches_to_what_runs(world:
     assert served(world) == before
 
 
+@pytest.mark.slow
 def test_a_training_that_died_is_retried_in_the_same_execution(world: World) -> None:
     before = served(world)
     with other_code(world, 3), ThreadPoolExecutor() as pool:
@@ -116,6 +117,7 @@ def test_a_training_that_died_is_retried_in_the_same_execution(world: World) -> 
     assert world.release().code == 0
 
 
+@pytest.mark.slow
 def test_two_runners_of_one_release_make_one_execution_and_one_package(world: World) -> None:
     packages, jobs = len(world.live().packages), len(trainings(world))
     with other_code(world, 4), ThreadPoolExecutor() as pool:
@@ -148,6 +150,7 @@ def test_a_revert_serves_the_earlier_release_in_the_time_of_a_deploy_with_newer_
     print(f"\na release {whole:.1f} s, its revert {seconds:.1f} s: {seconds / whole:.2f} of it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [6])
 def test_what_was_finished_is_reused_by_every_runner_that_comes_later(world: World, number: int) -> None:
     with other_code(world, number):
