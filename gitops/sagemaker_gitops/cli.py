@@ -36,6 +36,7 @@ from sagemaker_gitops import (
 )
 from sagemaker_gitops import explain as explaining
 from sagemaker_gitops import release as releases
+from sagemaker_gitops import rollback as rollbacks
 from sagemaker_gitops import settings as facts
 from sagemaker_gitops.account_verbs import account
 from sagemaker_gitops.data_verbs import data
@@ -158,9 +159,9 @@ def promote(context: typer.Context, release_id: ReleaseId = "") -> None:
 def rollback(context: typer.Context, environment: Environment = "production") -> None:
     """Bring production back to the proven release before this one, with the same rollout and proof."""
     run: Run = context.obj
-    delivery.check_environment(run, environment)
+    rollbacks.check_environment(run, environment)
     with run.shown("rollback"):
-        delivery.rollback(run)
+        rollbacks.rollback(run)
 
 
 @app.command("comment")

@@ -20,7 +20,7 @@ from sagemaker_gitops.results import Results
 from sagemaker_gitops.run import Run
 
 VERSION = re.compile(r"[0-9]{1,11}")  # 12 digits begin a release's id
-BY_HAND = re.compile(r"\(run (\d+)\)$")  # of a rollback by hand, as delivery.by_hand ends its reason
+BY_HAND = re.compile(r"\(run (\d+)\)$")  # of a rollback by hand, as rollback.by_hand ends its reason
 SHOWN, ROLLOUTS = 5, 10  # versions that an error names; rollouts that are read, the newest
 Document = dict[str, Any]
 

@@ -16,7 +16,7 @@ import pytest
 
 from doubles.github import GitHub
 from doubles.repository import FILES, Checkout
-from sagemaker_gitops import delivery, endpoints, live, registry, rollout
+from sagemaker_gitops import delivery, endpoints, live, registry, rollback, rollout
 from sagemaker_gitops.errors import NotStarted
 from sagemaker_gitops.registry import Package, describe
 from sagemaker_gitops.run import Run
@@ -26,15 +26,15 @@ from tests.stories.production import Production, until
 
 pytestmark = pytest.mark.slow
 ROLLBACK = """
-from sagemaker_gitops import delivery
+from sagemaker_gitops import rollback
 from tests.drill import presets
-delivery.rollback(presets.quiet(presets.settings("small")))
+rollback.rollback(presets.quiet(presets.settings("small")))
 """
 RINGING = """
-from sagemaker_gitops import delivery
+from sagemaker_gitops import rollback
 from tests.drill import presets
 from tests.stories.production import WATCHED, under
-delivery.rollback(under(presets.settings("small"), alarms=[WATCHED]))
+rollback.rollback(under(presets.settings("small"), alarms=[WATCHED]))
 """
 PROMOTES = {"name": "Release / Deploy / Into production / Production", "status": "in_progress"}
 
@@ -153,7 +153,7 @@ def test_a_rollback_that_is_run_again_goes_back_one_release_and_not_two(
     until(lambda: not endpoints.moving(production.describe()) and production.serving() == old.release_id, 120)
     runner.kill()
     runner.communicate()
-    assert delivery.rollback(run).release_id == old.release_id
+    assert rollback.rollback(run).release_id == old.release_id
     assert production.serving() == noted(production) == old.release_id
     assert production.approval(old) == "Approved"
     assert describe(run.aws, bad.arn).judged == f"rolled back by hand to version {old.version} (run 123)"
@@ -164,7 +164,7 @@ def test_a_rollback_that_does_not_begin_changes_what_is_noted_of_production_as_l
     (_, bad) = merges
     delivery.to_production(production.run, bad)
     with pytest.raises(NotStarted, match="E407"):
-        delivery.rollback(production.under("small", alarms=["mispelt-alarm"]))
+        rollback.rollback(production.under("small", alarms=["mispelt-alarm"]))
     # The earlier release comes back whatever rings: an alarm that is missing stops it all the same.
     assert production.approval(bad) == "Rejected"
     assert production.serving() == noted(production) == bad.release_id
@@ -185,7 +185,7 @@ def test_what_was_taken_back_is_put_back_too_where_somebodys_alarm_rings(product
 def test_a_release_that_is_still_rolling_out_is_taken_back_once_it_serves(production, merges, under_way):
     run, (old, bad) = presets.quiet(presets.settings("small")), merges
     promotion = under_way(bad)
-    delivery.rollback(run)
+    rollback.rollback(run)
     said = promotion.communicate(timeout=120)[0]
     assert production.serving() == old.release_id, said
     assert (production.approval(old), production.approval(bad)) == ("Approved", "Rejected")
@@ -201,7 +201,7 @@ def test_where_a_release_has_fallen_back_by_itself_a_rollback_takes_nothing_else
     run.serving()  # its clients are made: it falls back within seconds
     promotion = under_way(bad)
     production.forget()
-    assert delivery.rollback(run).release_id == old.release_id
+    assert rollback.rollback(run).release_id == old.release_id
     assert promotion.wait(120) == 4
     assert production.serving() == old.release_id
     assert (production.approval(old), production.approval(bad)) == ("Approved", "Rejected")
@@ -219,7 +219,7 @@ def test_where_it_has_fallen_back_and_its_runner_is_dead_nobody_releases_it_agai
     promotion = under_way(bad)
     promotion.kill()
     promotion.communicate()
-    assert delivery.rollback(run).release_id == old.release_id
+    assert rollback.rollback(run).release_id == old.release_id
     assert (production.approval(old), production.approval(bad)) == ("Approved", "Rejected")
     assert reconcile(run, bad)["collect"] == "false"
     assert production.serving() == old.release_id
@@ -230,7 +230,7 @@ def test_two_rollbacks_at_once_go_back_one_release_and_not_two(production, merge
     delivery.to_production(run, bad)
     first = start("-c", ROLLBACK)
     until(lambda: endpoints.pending(production.describe()))
-    delivery.rollback(run)
+    rollback.rollback(run)
     assert first.wait(120) == 0, first.communicate()
     assert production.serving() == old.release_id
     assert production.approval(old) == "Approved"

@@ -20,7 +20,7 @@ from doubles.aws import (
     make_run,
     packages,
 )
-from sagemaker_gitops import alarms, delivery, endpoints, names, prices, registry, rollout, status
+from sagemaker_gitops import alarms, delivery, endpoints, names, prices, registry, rollback, rollout, status
 from sagemaker_gitops import release as releases
 from sagemaker_gitops.errors import (
     AccessError,
@@ -334,7 +334,7 @@ def test_what_serves_already_and_was_not_noted_is_noted(production):
 def test_only_production_is_rolled_back(make_settings, environment):
     run = make_run(make_settings(), sagemaker=(client := packages("Approved", serving=1)))
     with pytest.raises(SettingsError, match=environment) as refused:
-        delivery.check_environment(run, environment)
+        rollback.check_environment(run, environment)
     assert (refused.value.exit_code, client.asked) == (5, [])
 
 

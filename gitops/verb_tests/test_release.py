@@ -36,6 +36,7 @@ from sagemaker_gitops import (
     release,
     report,
     results,
+    rollback,
     stack,
     tree,
 )
@@ -488,7 +489,7 @@ def test_a_release_that_is_not_proven_cannot_be_promoted(make_settings, register
 def test_without_an_earlier_release_there_is_nothing_to_roll_back_to(make_settings):
     run = make_run(make_settings(), sagemaker=packages("Approved", serving=1))
     with pytest.raises(DeployFailed, match="no earlier release that was proven") as stopped:
-        delivery.rollback(run)
+        rollback.rollback(run)
     assert stopped.value.code == "E404"
     delete = "aws sagemaker delete-endpoint --region eu-west-1 --endpoint-name income-model-production"
     assert stopped.value.todo.startswith("correct the code and merge")

@@ -431,7 +431,7 @@ FAULTS = (
         "Failed",
         (
             Change(
-                "sagemaker_gitops/delivery.py",
+                "sagemaker_gitops/undo.py",
                 'endpoints.delete(run.aws, endpoint)\n            step.note = "nothing served before',
                 'step.note = "nothing served before',
             ),

@@ -59,7 +59,7 @@ def of_rollback(ended: Outcome, seen: Look, serving: Package) -> Outcome:
     Where its verb died behind the rollout, production serves what it has brought back. That it serves is not
     enough: from another account it is what was noted, and a rollout that failed may have left it there.
     """
-    why = f"rolled back by hand to version {serving.version}"  # the words of delivery.back_to
+    why = f"rolled back by hand to version {serving.version}"  # the words of rollback.back_to
     gone = next((item for item in judged(ended, seen) if item.judged.startswith(f"{why} ")), None)
     last = next((step for step in reversed(ended.steps) if step["name"] == "production"), None)
     proven = last is not None and last["verdict"] == "done"
@@ -71,7 +71,7 @@ def of_rollback(ended: Outcome, seen: Look, serving: Package) -> Outcome:
 
 
 def judged(ended: Outcome, seen: Look) -> list[Package]:
-    """Return the packages that this very run has rejected by hand: delivery.by_hand writes down the run."""
+    """Return the packages that this very run has rejected by hand: rollback.by_hand writes down the run."""
     return [item for item in seen.packages if item.judged.endswith(f" (run {ended.work.id})")]
 
 
