@@ -3,8 +3,8 @@
 In:   Parquet or CSV; data.lock and the files that it names, from the bucket where they are not here
 Out:  the rows as files of their own below the lock's prefix, data.lock moved, and what the rows change
 
-The project's own job code does it, data_checks.add, in a process of its own. The files come first, the lock
-last: cut off before that, nothing here counts, and the same command ends it.
+The project's own job code does it, data_checks.adding, in a process of its own. The files come first, the
+lock last: cut off before that, nothing here counts, and the same command ends it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WAY_OUT = "correct the source, or the suite, data_checks/suite.py; then repeat"
 def add(
     run: Run, asked: Sequence[str], name: str = "", *, dry: bool = False, root: Path = Path()
 ) -> dict[str, Any]:
-    """Add the rows that are asked for to the data; return what they change, as data_checks.add tells it.
+    """Add the rows that are asked for to the data; return what they change, as data_checks.adding tells it.
 
     Raises:
         DataRefused: E2xx, the rows or what is here already; nothing here has changed.
@@ -99,7 +99,7 @@ def hold(run: Run, lock: Lock, root: Path, folder: Path, step: Step) -> None:
 def judged(
     run: Run, lock: Lock, root: Path, beside: Path, given: list[Path], asked: Sequence[str], name: str
 ) -> dict[str, Any]:
-    """Run data_checks.add; return what it tells of rows that it takes.
+    """Run data_checks.adding; return what it tells of rows that it takes.
 
     Raises:
         DataRefused: it does not take them.
@@ -111,7 +111,7 @@ def judged(
     words += [f"--name={name}", f"--key={facts.key}", f"--label={facts.label}"]
     words += [f"--task={run.settings.training.task}", f"--slices-only={','.join(facts.slices_only)}"]
     words += [f"--splits={','.join(map(str, facts.splits))}"]
-    command = [sys.executable, "-m", "data_checks.add", *words]
+    command = [sys.executable, "-m", "data_checks.adding", *words]
     quiet = os.environ | {"GX_ANALYTICS_ENABLED": "false"}
     done = subprocess.run(command, cwd=root, env=quiet, capture_output=True, text=True, check=False)
     if done.returncode:

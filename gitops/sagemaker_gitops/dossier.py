@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from sagemaker_gitops import pins, results
+from sagemaker_gitops import jobs, pins
 from sagemaker_gitops.github.outcome import Work
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.results import Results
@@ -30,7 +30,7 @@ def tell(
         "pins": pins.of_tree(work.root),
         "data": {"lock": json.loads(work.lock.text), "versions": versions},
         "repository": run.stack.repository,
-        "jobs": results.job_arns(steps),
+        "jobs": jobs.arns(steps),
         **judged(left.evaluation, work.settings.gate.metric),
         "evaluation_sha256": left.evaluation_sha256,
         "package": package.arn,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker_gitops import names, results
+from sagemaker_gitops import jobs, names
 from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.errors import MLOpsError
 from sagemaker_gitops.story import Step, Story, pause
@@ -191,7 +191,7 @@ def follow(
                 the same verb goes on from there; in GitHub reconcile.yml does that""")
         time.sleep(pause(time.monotonic() - changed))
     if status["PipelineExecutionStatus"] != "Succeeded" and refusal(listed) is None:
-        raise results.failure(aws, execution.arn, status, listed)
+        raise jobs.failure(aws, execution.arn, status, listed)
     return listed
 
 
@@ -201,12 +201,12 @@ def show(listed: list[dict[str, Any]], shown: dict[str, Step], story: Story, tel
         name, status = step["StepName"], step["StepStatus"]
         if name in SHOWN and name not in shown:
             shown[name] = story.begin(name.lower())
-            shown[name].note = results.job(step)[0]
+            shown[name].note = jobs.job(step)[0]
         if name in SHOWN and status in VERDICTS and shown[name].verdict == "running":
             verdict, note = tell(name) if status == "Succeeded" else (VERDICTS[status], "")
             arn = step.get("Metadata", {}).get("RegisterModel", {}).get("Arn")
             registered = f"version {names.package_version(arn)}, pending" if arn else ""
-            shown[name].note = note or registered or results.job(step)[0]  # begun, it may have had no name
+            shown[name].note = note or registered or jobs.job(step)[0]  # begun, it may have had no name
             timed = "StartTime" in step and "EndTime" in step
             seconds = (step["EndTime"] - step["StartTime"]).total_seconds() if timed else None
             story.end(shown[name], verdict, seconds)

@@ -11,7 +11,7 @@ import pytest
 
 from doubles.aws import GROUP, RELEASE, Client, make_aws, make_package, make_run, packages
 from doubles.told import COMMIT, ENTRY, FILE, JOB
-from sagemaker_gitops import card, dossier, registry, results, standing, tree
+from sagemaker_gitops import card, dossier, jobs, registry, standing, tree
 from sagemaker_gitops.data import Lock
 
 SHARED = {"prefix": "data/adult", "key": "row_id", "rows": 9, "files": [FILE]}
@@ -85,7 +85,7 @@ def test_who_registers_is_told_with_the_workflow_run_where_there_is_one(
 
 
 def test_a_job_is_named_by_the_step_that_started_it():
-    assert list(results.job_arns(STEPS)) == ["Validate", "Train"]
+    assert list(jobs.arns(STEPS)) == ["Validate", "Train"]
 
 
 @pytest.mark.parametrize("caller", ["", "arn:aws:iam::1:user/ada"])

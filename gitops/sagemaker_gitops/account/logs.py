@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from sagemaker_gitops import endpoints, registry, results, standing
+from sagemaker_gitops import endpoints, jobs, registry, standing
 from sagemaker_gitops.account import console
 from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.endpoints import LOGS
@@ -49,14 +49,14 @@ def _execution(run: Run, whole: bool) -> None:
     if step is None:
         say("  no step of it has begun a job")
         return
-    name, group = results.job(step)
-    reason = results.exit_message(run.aws, step, name) or step.get("FailureReason", "")
+    name, group = jobs.job(step)
+    reason = jobs.exit_message(run.aws, step, name) or step.get("FailureReason", "")
     say(f"  step {step['StepName']} {step['StepStatus']}" + (f": {reason}" if reason else ""))
     if name:
         kind = "training" if group.endswith("TrainingJobs") else "processing"
         say(f"  job {name}")
         say(f"  {console.job(run.aws.region, kind, name)}")
-        tail = _tail(run.aws, group, f"{name}/") if whole else results.log_tail(run.aws, group, name)
+        tail = _tail(run.aws, group, f"{name}/") if whole else jobs.log_tail(run.aws, group, name)
         _show(run, tail, group)
 
 
@@ -79,7 +79,7 @@ def last(run: Run) -> dict[str, Any]:
 def chosen(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the step that failed, else the last one that ran a job."""
     failed = [step for step in steps if step["StepStatus"] == "Failed"]
-    ran = [step for step in steps if results.job(step)[0]]
+    ran = [step for step in steps if jobs.job(step)[0]]
     return next(iter(failed + ran[::-1]), None)
 
 

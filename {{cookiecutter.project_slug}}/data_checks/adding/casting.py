@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 
 from data_checks import files, intake
+from data_checks.adding.incoming import LONGEST_LINE, Refused, Source, refuse
 from data_checks.contract import Column, Reason
 from data_checks.files import CANONICAL, name, text
-from data_checks.incoming import LONGEST_LINE, Refused, Source, refuse
 from data_checks.rules import harmless
 
 WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"

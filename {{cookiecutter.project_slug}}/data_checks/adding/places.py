@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 import duckdb
 
 from data_checks import files, lock
+from data_checks.adding.incoming import refuse
 from data_checks.contract import Column
 from data_checks.files import CANONICAL, name, text
-from data_checks.incoming import refuse
 
 MANY = 1000  # folders that one addition may write into
 SAFE = re.compile(r"[\w. -]+")

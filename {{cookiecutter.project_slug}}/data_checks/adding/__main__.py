@@ -4,7 +4,8 @@ In:   files or folders, Parquet or CSV; data.lock; --held, a folder with the fil
 Out:  OUT/data/KEY, the new files in the layout of those that are there, and OUT/data.lock, which names all of
       them; on stdout one line of JSON: accepted or why not, rows, schema, what changed in each column
 Exit: 0 whenever the rows could be judged, refused or not; else 1, and stderr says why
-Run:  python -m data_checks.add new.csv --held data/adult --out new --key row_id --label income --task binary
+Run:  python -m data_checks.adding new.csv --held data/adult --out new --key row_id --label income \
+          --task binary
 
 The same source makes the same bytes. Values of the data are in none of the texts.
 """
@@ -24,8 +25,9 @@ from typing import Any
 
 import duckdb
 
-from data_checks import casting, change, files, incoming, lock, newcomers, places, validate
-from data_checks.incoming import Refused
+from data_checks import files, lock, validate
+from data_checks.adding import casting, change, incoming, newcomers, places
+from data_checks.adding.incoming import Refused
 
 MEMORY = "400MB"  # that DuckDB may hold at once; what does not fit goes to a file
 NO_MEMORY = "the rows need more memory than there is: a value may be very long; write smaller files"
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments."""
-    parser = validate.Parser(prog="python -m data_checks.add", description=__doc__.splitlines()[0])
+    parser = validate.Parser(prog="python -m data_checks.adding", description=__doc__.splitlines()[0])
     parser.add_argument("sources", type=Path, nargs="+", help="files or folders, Parquet or CSV")
     parser.add_argument("--lock", type=Path, default=Path("data.lock"))
     parser.add_argument("--held", type=Path, required=True, help="folder with the files of the lock")

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_checks import add, files, lock
+from data_checks import files, lock
+from data_checks.adding import __main__ as add
 from data_checks.contract import Column
 from tests.data_checks.makers import ARGUMENTS, as_words
 

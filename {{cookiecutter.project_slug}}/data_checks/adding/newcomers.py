@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from data_checks import change, engine, files, lock, rules, validate
+from data_checks import engine, files, lock, rules, validate
+from data_checks.adding import change
+from data_checks.adding.incoming import Refused
 from data_checks.contract import Expectation, Reason
-from data_checks.incoming import Refused
 from data_checks.report import Report
 
 UNIQUE = "expect_column_values_to_be_unique"
