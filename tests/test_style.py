@@ -8,11 +8,9 @@ import pytest
 
 from tools import style
 
-LONGEST_FILE, LONGEST_FUNCTION, MEDIAN = (
-    380,
-    51,
-    10,
-)  # lines; the aim is 200 and 40, `tools/style.py` tells which
+# Lines; the aim is 200 a file and 40 a function: `tools/style.py` tells which are longer.
+LONGEST_FILE, LONGEST_FUNCTION, MEDIAN = 320, 40, 10
+
 ROOM = pytest.mark.parametrize("room", style.ROOMS)
 
 

@@ -96,42 +96,53 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
     Raises:
         DataRefused: E202, they do not; nothing here has changed.
     """
-    folder, fetched = path.parent / lock.prefix, set(difference.added + difference.changed)
-    locked, mine = {file.key: file for file in lock.files}, own(lock, path.parent)
-    wanted = {file.key for file in lock.files} - set(difference.removed) | fetched
+    folder = path.parent / lock.prefix
     build = path.parent / report.BUILD  # of the tree's file system, and none of git's business
     build.mkdir(exist_ok=True)
-    versions: dict[str, str | None] = {}
     with tempfile.TemporaryDirectory(prefix="new-data-", dir=build) as name:
         beside, new = Path(name).resolve() / "files", Path(name).resolve() / path.name
         new.write_bytes(path.read_bytes())
-        for key in sorted(wanted):
-            (beside / key).parent.mkdir(parents=True, exist_ok=True)
-            here = folder / key
-            if key not in fetched and here.is_file() and (key in mine or not data.unlike(here, locked[key])):
-                (beside / key).symlink_to(here.resolve())
-                continue
-            fetched.add(key)
-            step.note = f"fetch {key}"
-            versions[key] = fetch(aws, bucket, f"{lock.prefix}/{key}", beside / key)
-        words = [str(beside), "--key", lock.key, "--lock", str(new)]
-        command = [sys.executable, "-m", "data_checks.lock", *words]
-        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
-        if done.returncode:
-            why = done.stderr.strip().replace(str(beside), lock.prefix)
+        versions = gather(aws, bucket, lock, path.parent, beside, difference, step)
+        if why := unlocked(beside, lock, new, path.parent):
             raise DataRefused(f"""E202 the new data cannot be locked
-                {blamed(bucket, lock, why, fetched)}
-                {why or "data_checks.lock gave no reason"}
+                {blamed(bucket, lock, why, versions)}
+                {why}
                 correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
         note_versions(new, lock.prefix, versions)
-        for key in fetched.union(difference.removed):
+        for key in {*versions, *difference.removed}:
             (folder / key).unlink(missing_ok=True)
         new.replace(path)
-        for key in sorted(fetched):
+        for key in sorted(versions):
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (beside / key).replace(folder / key)
     step.note = str(difference)
     return data.read_lock(path)
+
+
+def gather(
+    aws: Aws, bucket: str, lock: Lock, root: Path, beside: Path, difference: Difference, step: Step
+) -> dict[str, str | None]:
+    """Lay the new table's files beside: a link to what stays, else fetched; return these' versions."""
+    new, mine = {*difference.added, *difference.changed}, own(lock, root)
+    locked = {file.key: file for file in lock.files}
+    versions: dict[str, str | None] = {}
+    for key in sorted(locked.keys() - set(difference.removed) | new):
+        (beside / key).parent.mkdir(parents=True, exist_ok=True)
+        here = root / lock.prefix / key
+        if key not in new and here.is_file() and (key in mine or not data.unlike(here, locked[key])):
+            (beside / key).symlink_to(here.resolve())
+            continue
+        step.note = f"fetch {key}"
+        versions[key] = fetch(aws, bucket, f"{lock.prefix}/{key}", beside / key)
+    return versions
+
+
+def unlocked(beside: Path, lock: Lock, new: Path, root: Path) -> str:
+    """Lock what lies beside the tree into the file `new`; return why that cannot be, empty where it could."""
+    command = [sys.executable, "-m", "data_checks.lock", str(beside), "--key", lock.key, "--lock", str(new)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    why = done.stderr.strip().replace(str(beside), lock.prefix)
+    return (why or "data_checks.lock gave no reason") if done.returncode else ""
 
 
 def blamed(bucket: str, lock: Lock, why: str, fetched: Collection[str]) -> str:

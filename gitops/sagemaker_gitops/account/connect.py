@@ -20,13 +20,7 @@ NOBODY = "YOUR-NUMBER"  # a reviewer's, where nobody is logged in
 
 
 def connect(
-    run: Run,
-    *,
-    yes: bool = False,
-    owner_id: str = "",
-    repository_id: str = "",
-    production: str = "",
-    switch: bool = False,
+    run: Run, *, yes: bool, owner_id: str, repository_id: str, production: str = "", switch: bool = False
 ) -> None:
     """Bring stacks, roles, variables and environments to what this repository says; show it and ask first.
 
@@ -57,8 +51,7 @@ def connect(
             carrying_out.act(run, github, plan)
     _told(run, github, plan, asked=yes)
     if where.let_in:
-        made = stack.outputs(run.aws, run.project)
-        run.story.say(apart.next_steps(where, made.key, identity))
+        run.story.say(apart.next_steps(where, stack.outputs(run.aws, run.project).key, identity))
     elif before.let_in:
         run.story.say(apart.afterwards(before))
     if not plan.empty:
