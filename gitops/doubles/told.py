@@ -19,7 +19,7 @@ FILE = {"key": "batch=1/part-0.parquet", "size": 7, "sha256": "7f" * 32, "rows":
 
 
 def make_story(**changes: Any) -> dict[str, Any]:
-    """Return release.json as dossier.py tells it."""
+    """Return release.json as lineage.py tells it."""
     return {
         "schema_version": 1,
         "release_id": RELEASE,

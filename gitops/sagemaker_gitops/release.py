@@ -16,10 +16,10 @@ from sagemaker_gitops import (
     data,
     definition,
     delivery,
-    dossier,
     errors,
     execution,
     images,
+    lineage,
     names,
     network,
     promotion,
@@ -138,8 +138,8 @@ def produce(
     package = registry.describe(aws, execution.package_arn(steps))
     story.facts["registered"] = package.facts()
     more = {"execution": running.arn, "images": digests, "versions": versions}
-    told = dossier.tell(run, work, results, steps, package, **more)
-    return registry.complete(aws, package, made.bucket, told, dossier.by(run))
+    told = lineage.tell(run, work, results, steps, package, **more)
+    return registry.complete(aws, package, made.bucket, told, lineage.by(run))
 
 
 def definition_of(run: Run, work: Tree) -> str:

@@ -135,14 +135,14 @@ FAULTS = (
         "E211",
         (
             Change(
-                "data_checks/telling.py",
+                "data_checks/leakage.py",
                 'found <= rule.settings["maximum"]',
                 "found <= 2",
             ),
         ),
         (
             *checked(
-                "telling",
+                "leakage",
                 "a_copy_of_the_label_is_refused_by_name",
                 "what_knows_the_label_by_heart_or_a_little_is_no_copy",
                 "a_column_that_honestly_knows_it_all_can_be_allowed",

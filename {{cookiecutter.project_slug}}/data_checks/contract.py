@@ -43,7 +43,7 @@ CODES: Mapping[str, str] = {
     "label_balance": "E209",
     "every_split_has_two_classes": "E209",
     "no_row_in_two_splits": "E210",
-    "no_feature_tells_label": "E211",
+    "no_target_leakage": "E211",
     "no_drift": "E212",
 }
 OTHER_CODE = "E299"
@@ -138,7 +138,7 @@ def no_row_in_two_splits(maximum_share: float = 0.0, *, severity: Severity = "cr
     return Expectation("no_row_in_two_splits", None, {"maximum_share": maximum_share}, severity)
 
 
-def no_feature_tells_label(
+def no_target_leakage(
     maximum: float = 0.95, *, allowed: Sequence[str] = (), severity: Severity = "critical"
 ) -> Expectation:
     """Refuse a feature that alone tells more than this share (0..1) of the label: a copy of it, most likely.
@@ -146,7 +146,7 @@ def no_feature_tells_label(
     The share is of what is not told by the most frequent class (of the variance, for a regression): 0 is no
     better than knowing nothing, 1 knows every label. A column that honestly knows so much is `allowed`.
     """
-    return Expectation("no_feature_tells_label", None, {"maximum": maximum, "allowed": allowed}, severity)
+    return Expectation("no_target_leakage", None, {"maximum": maximum, "allowed": allowed}, severity)
 
 
 def no_drift(

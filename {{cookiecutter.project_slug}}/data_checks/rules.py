@@ -12,7 +12,7 @@ from data_checks.files import CANONICAL
 TASKS = ("binary", "multiclass", "regression")
 LONGEST_NAME = 100  # characters of a name or a key in a message
 OF_SPLITS = ("no_row_in_two_splits",)
-OF_FEATURES = ("no_feature_tells_label", "no_drift")
+OF_FEATURES = ("no_target_leakage", "no_drift")
 NOT_OF_THE_TABLE = (*OF_SPLITS, *OF_FEATURES)
 LARGEST = 3.4028234663852886e38  # a float32's: beyond it a number is infinite to the network and the server
 
@@ -147,7 +147,7 @@ def reason(outcome: Outcome) -> Reason:
         "every_split_has_rows": "a split would be empty: there are too few rows",
         "every_split_has_two_classes": f"a split would hold fewer than two classes of {column}",
         "no_row_in_two_splits": f"{rows} of the held-out splits stand in another split as well",
-        "no_feature_tells_label": f"{column} alone tells {limit(outcome, '.1%')} of the label is allowed",
+        "no_target_leakage": f"{column} alone tells {limit(outcome, '.1%')} of the label is allowed",
         "no_drift": f"{column} moved since the champion was trained: PSI {limit(outcome, '.2f')} is allowed",
     }
     other = f"{column} breaks {rule.rule}" + (f" in {rows}" if count else "")

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import duckdb
 
-from data_checks import drift, engine, files, intake, lock, reference, rules, split, telling
+from data_checks import drift, engine, files, intake, leakage, lock, reference, rules, split
 from data_checks.contract import Column, Expectation
 from data_checks.report import Report
 
@@ -184,8 +184,8 @@ def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
 def judge_features(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
     """Hold the features against the label, and against what the champion was trained with."""
     asked = job.feature_rules()
-    telltale = [rule for rule in asked if rule.rule == "no_feature_tells_label"]
-    report.note(telling.judge(data, telltale, job.columns, job.label, job.task))
+    telltale = [rule for rule in asked if rule.rule == "no_target_leakage"]
+    report.note(leakage.judge(data, telltale, job.columns, job.label, job.task))
     champion = reference.read(job.base / "input" / "champion")
     report.compared_with(champion)
     moved = [rule for rule in asked if rule.rule == "no_drift"]

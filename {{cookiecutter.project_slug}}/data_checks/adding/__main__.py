@@ -26,7 +26,7 @@ from typing import Any
 import duckdb
 
 from data_checks import files, lock, validate
-from data_checks.adding import casting, change, incoming, newcomers, places
+from data_checks.adding import casting, change, checking, incoming, partitions
 from data_checks.adding.incoming import Refused
 
 MEMORY = "400MB"  # that DuckDB may hold at once; what does not fit goes to a file
@@ -104,11 +104,11 @@ def add(task: Task) -> dict[str, Any]:
         incoming.refuse(
             "E201", f"{lacking} is not in {task.held.name}: the new rows are judged with all others."
         )
-    newcomers.judge(job, new, scratch)
-    newcomers.refuse_repeated(job, before, new, scratch)
+    checking.judge(job, new, scratch)
+    checking.refuse_repeated(job, before, new, scratch)
     after = extended(locked, new)
     lock.write(after, task.out / "data.lock")
-    report = newcomers.judge_whole(job, {**before, **new}, after)
+    report = checking.judge_whole(job, {**before, **new}, after)
     seen = [column for column in job.columns if column.name != job.key]
     spreads = change.spreads(before, new, seen, scratch, MEMORY)
     added = [file for file in after.files if file.key in new]
@@ -146,8 +146,8 @@ def write(task: Task, locked: lock.Lock, given: Sequence[incoming.Source]) -> di
             staged = scratch / "staged.parquet"
             listed = ", ".join(files.text(str(part)) for part in parts)
             files.copy(connection, f"FROM read_parquet([{listed}])", staged)
-        for folder, path in places.spread(connection, staged, locked, columns, task.folder):
-            key = places.free(folder, locked, task.tree, lock.sha256(path))
+        for folder, path in partitions.spread(connection, staged, locked, columns, task.folder):
+            key = partitions.free(folder, locked, task.tree, lock.sha256(path))
             target = task.out / "data" / key
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)

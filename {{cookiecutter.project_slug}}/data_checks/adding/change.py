@@ -33,7 +33,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Distribution:
     """How one column is spread; a number has a mean, anything else categories."""
 
     name: str
@@ -50,7 +50,7 @@ class Spread:
 
 def spreads(
     before: Mapping[str, Path], new: Mapping[str, Path], columns: Sequence[Column], scratch: Path, memory: str
-) -> list[Spread]:
+) -> list[Distribution]:
     """Return how each column is spread before and in the new files."""
     with (
         files.open_view(before, columns, scratch, memory) as old,
@@ -97,14 +97,14 @@ def spread(
     bins: Histogram,
     counted: Sequence[Sequence[int]],
     means: Sequence[Mapping[str, float | None]],
-) -> Spread:
+) -> Distribution:
     """Return one column's figures, from its rows in each bin and its means: so far and in the new rows."""
     before, new = counted
     rows, added = max(1, sum(before)), max(1, sum(new))
     *held, missing = before
     shares = tuple(count / rows for count in held) if bins.edges or bins.words else ()
     then = Histogram(rows, missing / rows, shares, edges=bins.edges, words=bins.words)
-    whole = Spread(
+    whole = Distribution(
         column.name,
         column.type,
         missing=Pair(missing / rows, new[-1] / added),

@@ -15,7 +15,7 @@ from tests.stories.world import World
 
 RULES = {
     "no_drift": ("maximum_psi=0.25, severity='warning'", "maximum_psi=1.0"),
-    "no_feature_tells_label": ("",),
+    "no_target_leakage": ("",),
     "no_row_in_two_splits": ("maximum_share=0.5",),  # these rows are made up of few values: many are the same
 }
 

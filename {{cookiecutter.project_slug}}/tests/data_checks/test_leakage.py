@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_checks.contract import Column, no_feature_tells_label
+from data_checks.contract import Column, no_target_leakage
 from tests.data_checks.makers import COLUMNS, ROWS, TABLE
 
 # As the makers' table, but for the city: there it is the label in other words.
@@ -36,7 +36,7 @@ def with_extra(world, judged):
 
     def judge(kind, sql, **allowed):
         world.columns = (*COLUMNS, Column("extra", kind, nullable=True))
-        world.expectations = (no_feature_tells_label(**allowed),)
+        world.expectations = (no_target_leakage(**allowed),)
         world.table = f"SELECT *, {sql} AS extra FROM ({world.table})"
         return judged()
 
@@ -61,7 +61,7 @@ def test_what_knows_the_label_by_heart_or_a_little_is_no_copy(with_extra, world,
 
 
 def told(world):
-    return [entry for entry in world.report()["expectations"] if entry["rule"] == "no_feature_tells_label"]
+    return [entry for entry in world.report()["expectations"] if entry["rule"] == "no_target_leakage"]
 
 
 def test_a_rare_class_does_not_make_every_feature_a_copy(with_extra, world):
@@ -88,11 +88,11 @@ def test_a_slice_that_the_model_never_sees_may_tell_what_it_likes(with_extra, wo
 
 
 def test_allowing_a_column_that_is_no_feature_is_a_typo(world, monkeypatch):
-    world.expectations = (no_feature_tells_label(allowed=("extar",)),)
+    world.expectations = (no_target_leakage(allowed=("extar",)),)
     world.write()
     world.write_lock()
     assert world.run(monkeypatch) == 1
-    words = "suite.py: no_feature_tells_label allows extar, which is no feature"
+    words = "suite.py: no_target_leakage allows extar, which is no feature"
     assert world.message.read_text() == words + "\n"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from doubles.aws import GROUP, RELEASE, Client, make_aws, make_package, make_run, packages
 from doubles.told import COMMIT, ENTRY, FILE, JOB
-from sagemaker_gitops import card, dossier, jobs, registry, standing, tree
+from sagemaker_gitops import card, jobs, lineage, registry, standing, tree
 from sagemaker_gitops.data import Lock
 
 SHARED = {"prefix": "data/adult", "key": "row_id", "rows": 9, "files": [FILE]}
@@ -39,7 +39,7 @@ def story(make_settings, **evaluation):
     work = tree.Tree(run.settings, lock, tree.Ids("c", "s", RELEASE, COMMIT), "{}", Path())
     left = SimpleNamespace(evaluation=EVALUATION | evaluation, evaluation_sha256="e" * 64)
     more = {"execution": f"{JOB}:e/1", "images": {"jobs": "sha256:1"}, "versions": {FILE["key"]: "v-one"}}
-    return dossier.tell(run, work, left, STEPS, make_package(1), **more)
+    return lineage.tell(run, work, left, STEPS, make_package(1), **more)
 
 
 def test_a_first_release_tells_all_that_its_card_needs(make_settings):
@@ -81,7 +81,7 @@ def test_who_registers_is_told_with_the_workflow_run_where_there_is_one(
         monkeypatch.setenv(name, value)
     run = make_run(make_settings())
     run.aws.caller = "arn:aws:iam::1:user/ada"
-    assert dossier.by(run) == {"registered_by": "arn:aws:iam::1:user/ada", "registered_run": address}
+    assert lineage.by(run) == {"registered_by": "arn:aws:iam::1:user/ada", "registered_run": address}
 
 
 def test_a_job_is_named_by_the_step_that_started_it():
