@@ -107,7 +107,7 @@ def take(launch: Launch) -> subprocess.Popen[bytes] | None:
     wanted = program(launch.image, launch.command)
     with _lock:
         loaded = _waiting.pop(wanted, None) if wanted else None
-    if loaded is None or wanted is None:
+    if loaded is None:
         return None
     order = {"command": launch.command, "cwd": str(launch.cwd), "env": launch.env, "given": loaded.env}
     try:
