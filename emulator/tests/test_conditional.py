@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+WRITTEN, REFUSED = "", "PreconditionFailed"
+
 
 @pytest.fixture
 def bucket(aws, unique):
@@ -16,28 +18,28 @@ def bucket(aws, unique):
     return unique
 
 
-def written(aws, bucket, body, **only):
-    """Say whether S3 took the object; its refusal is PreconditionFailed."""
+def write(aws, bucket, body, **only):
+    """Put an object; return S3's error code, empty where it was taken."""
     try:
         aws.s3.put_object(Bucket=bucket, Key="k", Body=body, ChecksumAlgorithm="SHA256", **only)
     except ClientError as error:
-        assert error.response["Error"]["Code"] == "PreconditionFailed"
-        return False
-    return True
+        return error.response["Error"]["Code"]
+    return WRITTEN
 
 
 def test_of_writers_at_once_who_want_no_object_there_one_is_first(aws, bucket):
     for _ in range(20):
         with ThreadPoolExecutor(8) as pool:
-            first = list(pool.map(lambda n: written(aws, bucket, f"{n}", IfNoneMatch="*"), range(8)))
-        assert sum(first) == 1
-        assert aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == f"{first.index(True)}".encode()
+            told = list(pool.map(lambda n: write(aws, bucket, f"{n}", IfNoneMatch="*"), range(8)))
+        assert sorted(told) == [WRITTEN, *[REFUSED] * 7]
+        body = aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read()
+        assert body == f"{told.index(WRITTEN)}".encode()
         aws.s3.delete_object(Bucket=bucket, Key="k")
 
 
 def test_an_object_is_replaced_only_where_it_is_the_one_that_was_read(aws, bucket):
-    assert written(aws, bucket, b"one")
+    assert write(aws, bucket, b"one") == WRITTEN
     read = aws.s3.get_object(Bucket=bucket, Key="k")["ETag"]
-    assert written(aws, bucket, b"two", IfMatch=read)
-    assert not written(aws, bucket, b"three", IfMatch=read)
+    assert write(aws, bucket, b"two", IfMatch=read) == WRITTEN
+    assert write(aws, bucket, b"three", IfMatch=read) == REFUSED
     assert aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"two"

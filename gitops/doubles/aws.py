@@ -168,6 +168,7 @@ def packages(
         list_model_packages=list_model_packages,
         describe_model_package=describe_model_package,
         update_model_package=update_model_package,
+        list_pipeline_executions={"PipelineExecutionSummaries": []},
         describe_endpoint=SERVING if serving else NO_ENDPOINT,
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
         describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},
