@@ -144,9 +144,9 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     kept = f"nothing was registered{champion}"
     todo = f"change model or data, or [gate] in mlops.toml; {kept}"
     if line := verdict.get("waiver_line"):
-        todo = f"""{kept}; bring back what the champion needs, or let the absolute bar alone decide: write what
-            follows below [gate] in mlops.toml, as its only waiver, run python -m pipelines definition --write and
-            have both reviewed: {line}"""
+        todo = f"""{kept}; bring back what the champion needs, or let the absolute bar alone decide: write
+            what follows below [gate] in mlops.toml, as its only waiver, run
+            python -m pipelines definition --write and have both reviewed: {line}"""
         todo = " ".join(todo.split())
     return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
         {uri}{_here("evaluation.json")}

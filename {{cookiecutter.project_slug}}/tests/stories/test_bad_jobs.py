@@ -100,7 +100,7 @@ time.sleep(600)""".strip()
 
 
 def test_data_replaced_while_a_model_is_trained_changes_nothing(quick: World) -> None:
-    """What was validated is trained on, and story and card name its versions: no later job reads the others."""
+    """What was validated is trained on, and story and card name its versions; no later job reads others."""
     s3, bucket = quick.aws("s3"), f"{quick.slug}-123456789012-{quick.region}"
     project.change(quick.root, code=False)
     wait = "import time\ntime.sleep(4)"
