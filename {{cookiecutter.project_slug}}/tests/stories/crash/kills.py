@@ -1,7 +1,8 @@
 """A release whose runner is killed with SIGKILL at a random moment, and what the next run makes of it.
 
 Moments are spread over the whole of a release: its length is measured first, on the same site. A moment that
-comes when the verb is over kills nothing: it is drawn anew, of a shorter length. Each case ends clean, or is lost:
+comes when the verb is over kills nothing: it is drawn anew, of a shorter length. Each case ends clean, or is
+lost:
 
 before    the old release serves, untouched, until the same again brings the new one
 after     the new one serves already, noted as proven or not yet
