@@ -251,6 +251,21 @@ def record(run: Run, package: Package, told: dict[str, Any]) -> None:
         run.story.say(f"  the evidence was not written: {type(error).__name__}")
 
 
+def seen_promoted(run: Run, ready: Ready) -> bool:
+    """Say whether an earlier run has seen the end of this rollout and left its record; then show that one.
+
+    Where it cannot be read nobody knows, and the release is proven again.
+    """
+    try:
+        told = json.loads(run.aws.read_bytes(uri(run, ready.package)))
+        kept = told["verdict"] == "promoted" and told["config"]["to"] == ready.config
+    except (*errors.TROUBLE, ValueError, LookupError, TypeError):
+        return False
+    if kept:
+        run.story.facts.setdefault("rollouts", []).append(told)
+    return kept
+
+
 def uri(run: Run, package: Package) -> str:
     """Return where the evidence of a release's last rollout lies; S3 keeps the earlier ones as versions."""
     return f"{names.release_prefix(run.stack.bucket, package.release_id)}/rollout.json"
