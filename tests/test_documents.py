@@ -14,6 +14,8 @@ from tools import bake as tool
 TEXTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("hooks/*.py")]
 TEXTS += [path for path in INNER.glob("**/*.md") if "vendor" not in path.parts]
 PLACES = [pytest.param(ROOT, id="template"), pytest.param(INNER, id="generated")]
+# What runs with a role: workflows, stacks, the verbs and their pins, `make setup`, what images are made of.
+RUNS_WITH_ROLES = (".github/", "infra/", "pipelines/", "vendor/", "requirements/", "Makefile", "Dockerfile")
 MADE = ("build/", ".emulator/", ".venv", "vendor/")  # come to be by running something
 
 
@@ -143,8 +145,16 @@ def test_code_owners_are_the_repositorys_owner_and_own_what_is_there(cookiecutte
     assert set(owners.values()) == {"@acme"}
     gate = {f"/training/{name}.py" for name in ("gate", "policy", "evaluate", "assess", "metrics")}
     assert {"/.github/", "/infra/", "/mlops.toml", "/data_checks/suite.py", *gate} < set(owners)
+    assert {f"/{name}" for name in RUNS_WITH_ROLES} <= set(owners)
     there = {pattern for pattern in owners if (tmp_path / "income-model" / pattern.strip("/")).exists()}
     assert set(owners) - there == {"/production.lock"}  # comes with the first promotion
+
+
+def test_what_runs_with_the_roles_is_named_where_security_says_what_to_own():
+    text = (ROOT / "SECURITY.md").read_text()
+    said = text.split("**What is merged runs with the roles.**")[1].split("\n- **")[0]
+    assert [name for name in RUNS_WITH_ROLES if f"`{name}`" not in said] == []
+    assert [name for name in RUNS_WITH_ROLES if not (INNER / name).exists()] == []
 
 
 def test_without_a_repository_nobody_owns_anything_and_the_file_says_how_to_fill_it(default_bake):
