@@ -58,6 +58,30 @@ def explained():
     return dict(rows)
 
 
+def row(code):
+    """Return what the troubleshooting page says of a code."""
+    return re.search(rf"(?m)^\| {code} \|.*$", (ROOT / "docs/troubleshooting.md").read_text("utf-8")).group()
+
+
+def test_a_quota_is_told_by_the_code_that_a_release_ends_with():
+    hour = (ROOT / "docs/first-hour.md").read_text("utf-8")
+    assert "E109" in re.search(r"- \*\*A quota of 0\*\*.*?(?=\n- )", hour, re.DOTALL).group()
+    assert ("ResourceLimitExceeded" in row("E101"), "ResourceLimitExceeded" in row("E109")) == (False, True)
+
+
+def test_a_larger_limit_of_time_is_told_to_train_from_the_start():
+    """`[jobs]` is part of a release's id: only the release as it is finds its checkpoint."""
+    as_it_is, larger = row("E108").split(" | ")[-1].split(";")[:2]
+    assert ("as it is" in as_it_is, "checkpoint" in as_it_is) == (True, True)
+    assert ("`max_minutes`" in larger, "another release" in larger) == (True, True)
+
+
+def test_what_to_do_is_told_to_stand_in_the_fourth_line_and_why_in_the_third():
+    for code in explained():
+        for line, what in re.findall(r"(second|third|fourth) line(?:'s| is| has|) (?:the )?(\w+)", row(code)):
+            assert (line == "fourth") == (what in ("command", "mends")), row(code)
+
+
 def test_every_code_of_the_sources_is_explained_and_no_other():
     assert set(explained()) == naming.raised()
 
