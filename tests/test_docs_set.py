@@ -12,7 +12,9 @@ import pytest
 from conftest import INNER, ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [*DOCS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", INNER / "README.md"]
+INSIDE = sorted(path for path in INNER.rglob("*.md") if not path.is_relative_to(INNER / "vendor"))
+ROOMS = [ROOT / "gitops/README.md", ROOT / "emulator/README.md"]
+PAGES = [*DOCS, *sorted(ROOT.glob("*.md")), *ROOMS, *INSIDE]
 CHECKS = (naming.codes, naming.make_targets, naming.commands, naming.paths, naming.settings, naming.links)
 BROKEN = [  # what each check is there for
     (naming.codes, "E999 is none.", ["E999"]),
@@ -39,7 +41,7 @@ BROKEN = [  # what each check is there for
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name[:6]}/{page.name}")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).replace(INNER.name, "project"))
 def test_all_that_a_page_names_exists(page, check):
     assert check(page.read_text("utf-8"), page.parent) == []
 
