@@ -133,7 +133,7 @@ PAGES = {path.name for path in (ROOT / "docs").glob("*.md")}  # which the projec
 
 
 def there(name: str, folder: Path) -> bool:
-    """Say whether a path is one of the project, the template or the document's folder, at any depth of that."""
+    """Say whether a path is one of the project, of the template, or anywhere below the document's folder."""
     if any(next(place.glob(name), None) for place in (INNER, ROOT, folder)):
         return True
     if name in PAGES or (folder not in (ROOT, INNER) and next(folder.rglob(name), None)):

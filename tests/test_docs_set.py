@@ -41,7 +41,9 @@ BROKEN = [  # what each check is there for
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).replace(INNER.name, "project"))
+@pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).replace(INNER.name, "project")
+)
 def test_all_that_a_page_names_exists(page, check):
     assert check(page.read_text("utf-8"), page.parent) == []
 
