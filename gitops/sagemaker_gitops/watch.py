@@ -108,7 +108,12 @@ class Watcher:
         self.step.note = sentence(event)
 
     def judge(self, now: dict[str, Any]) -> int:
-        """Raise what the outcome is, unless the release was promoted and every answer was right."""
+        """Return how many golden requests were answered rightly, once the release is promoted.
+
+        Raises:
+            WrongRelease: E401, rolled back; E402, promoted although an answer was wrong.
+            DeployFailed: rolled back by no fault of its own, or E402, nobody watched it to its end.
+        """
         self.why = now.get("FailureReason", "")
         try:
             proof.of_state(now, self.watched.config)

@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments where every other message goes, too."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of leaving with exit code 2."""
+        """Raise SuiteError instead of leaving with exit code 2."""
         raise rules.SuiteError(message)
 
 
