@@ -182,11 +182,11 @@ def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
 
 def judge_features(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
     """Hold the features against the label, and against what the champion was trained with."""
-    asked = job.feature_rules()
+    asked, some = job.feature_rules(), files.sampled(data, job.key, report.rows)
     telltale = [rule for rule in asked if rule.rule == "no_target_leakage"]
-    report.note(leakage.judge(data, telltale, job.columns, job.label, job.task))
+    report.note(leakage.judge(some, telltale, job.columns, job.label, job.task))
     if moved := [rule for rule in asked if rule.rule == "no_drift"]:
-        report.note(drift.judge(data, moved, job.columns, champion_of(job, report)))
+        report.note(drift.judge(some, moved, job.columns, champion_of(job, report)))
 
 
 def champion_of(job: Job, report: Report) -> reference.Reference | None:
@@ -215,6 +215,4 @@ if __name__ == "__main__":
     code = main()
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(
-        code
-    )  # all is written: taking apart 2,000 modules of Great Expectations would take another second
+    os._exit(code)  # all is written; to take 2,000 modules of Great Expectations apart takes another second

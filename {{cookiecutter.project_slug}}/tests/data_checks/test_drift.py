@@ -107,6 +107,15 @@ def test_what_moved_on_purpose_can_be_allowed(judged, world):
     assert "age" not in psis(world)
 
 
+def test_of_many_rows_some_show_what_moved(judged, world, monkeypatch):
+    champion(world)
+    assert judged("UPDATE t SET age = age + 20") == [("E212", "age")]
+    whole = psis(world)
+    monkeypatch.setattr("data_checks.files.SAMPLE", ROWS // 2)
+    assert judged("UPDATE t SET age = age + 20") == [("E212", "age")]
+    assert psis(world) != whole
+
+
 @pytest.mark.parametrize("given", ["no folder", "no champion"])
 def test_a_first_release_has_nothing_to_be_compared_with(judged, world, given):
     if given == "no champion":
