@@ -86,7 +86,11 @@ def histograms(features: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, His
 
 
 def histogram(feature: Mapping[str, Any]) -> Histogram:
-    """Return a feature's histogram. Raises one of UNLIKE where training has left none that is whole."""
+    """Return a feature's histogram.
+
+    Raises:
+        ValueError: training has left none that is whole; so say the other types of UNLIKE, too.
+    """
     told = feature["statistics"]
     rows, missing = int(told["rows"]), float(told["missing"])
     if feature["kind"] == "number":
