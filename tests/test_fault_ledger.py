@@ -52,6 +52,7 @@ def test_the_line_of_a_fault_says_how_many_of_its_tests_turned_red():
     listed = (
         "verb_tests/test_x.py::test_a",
         "verb_tests/test_x.py::test_a_b[c]",
+        "verb_tests/test_x.py::test_a_b[d]",
         "verb_tests/test_y.py::test_d",
     )
     tests = seen.quick((*listed, "stories/test_z.py::test_e"))
@@ -59,7 +60,7 @@ def test_the_line_of_a_fault_says_how_many_of_its_tests_turned_red():
     red = seen.turned(tests, seen.Ran(0, said, [], ""))
     assert (tests, red) == (listed, [*listed[:2]])
     told = seen.line(FAULTS[0], red, tests, 1)
-    assert f"2 of 3 tests red; not run so: 1 stories, with: {FAULTS[0].broken}\n  test_a, test_a_b[c]" in told
+    assert f"2 of 4 tests red; not run so: 1 stories, with: {FAULTS[0].broken}\n  test_a, test_a_b[c]" in told
 
 
 def test_a_fault_that_stories_alone_can_see_is_shown_by_them():

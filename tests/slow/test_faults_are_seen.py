@@ -113,8 +113,9 @@ def quick(tests):
 
 def turned(tests, ran):
     """Return which of the tests failed by an assertion; one that broke another way says nothing."""
-    red = {name.split("[")[0] for name, said in ran.failed.items() if said.startswith(ASSERTED)}
-    return [test for test in tests if test.split("::")[1].split("[")[0] in red]
+    red = {name for name, said in ran.failed.items() if said.startswith(ASSERTED)}
+    red |= {name.split("[")[0] for name in red}  # a test is listed with its case, or for all of them
+    return [test for test in tests if test.split("::")[1] in red]
 
 
 def line(fault, red, tests, left_out):
