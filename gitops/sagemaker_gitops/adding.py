@@ -13,13 +13,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagemaker_gitops import data, newdata, report, sources
-from sagemaker_gitops.data import Lock
+from sagemaker_gitops import beside, data, newdata, sources
+from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused, MLOpsError
 from sagemaker_gitops.run import Run
 from sagemaker_gitops.story import Step
@@ -45,23 +44,20 @@ def add(
     path = root / run.settings.data.lock
     lock = data.read_lock(path)
     data.check(lock, root, run.story)
-    build = root / report.BUILD  # of the tree's file system, and none of git's business
-    build.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="data-add-", dir=build) as folder:
-        beside = Path(folder).resolve()
+    with beside.folder(root, "data-add-") as folder:
         with run.story.step("source") as step:
-            given = [sources.here(run, text, beside / f"source-{n}", step) for n, text in enumerate(asked)]
+            given = [sources.here(run, text, folder / f"source-{n}", step) for n, text in enumerate(asked)]
         with run.story.step("locked") as step:
-            hold(run, lock, root, beside / "held", step)
+            hold(run, lock, root, folder / "held", step)
         with run.story.step("check") as step:
-            told = judged(run, lock, root, beside, given, asked, name)
+            told = judged(run, lock, root, folder, given, asked, name)
             rows = told["rows"]
             step.note = f"{told['rules']} rules hold on the {rows['after']:,} rows that there would be"
         with run.story.step("data.lock") as step:
             if dry:
                 step.verdict, step.note = "reused", "as it was: --dry-run"
             else:
-                take(lock, path, beside / "out", told)
+                take(lock, root, path, folder / "out", told)
                 step.note = (
                     f"moved: {', '.join(file['key'] for file in told['files'][:2])}, {rows['added']:,} rows"
                 )
@@ -97,7 +93,7 @@ def hold(run: Run, lock: Lock, root: Path, folder: Path, step: Step) -> None:
 
 
 def judged(
-    run: Run, lock: Lock, root: Path, beside: Path, given: list[Path], asked: Sequence[str], name: str
+    run: Run, lock: Lock, root: Path, folder: Path, given: list[Path], asked: Sequence[str], name: str
 ) -> dict[str, Any]:
     """Run data_checks.adding; return what it tells of rows that it takes.
 
@@ -106,7 +102,7 @@ def judged(
         MLOpsError: E101, it could not judge them.
     """
     facts = run.settings.data
-    words = [*map(str, given), "--held", str(beside / "held"), "--out", str(beside / "out")]
+    words = [*map(str, given), "--held", str(folder / "held"), "--out", str(folder / "out")]
     words += ["--lock", str((root / facts.lock).resolve()), "--tree", str((root / lock.prefix).resolve())]
     words += [f"--name={name}", f"--key={facts.key}", f"--label={facts.label}"]
     words += [f"--task={run.settings.training.task}", f"--slices-only={','.join(facts.slices_only)}"]
@@ -142,19 +138,21 @@ def refused(reasons: Sequence[dict[str, Any]], lock: Lock, asked: Sequence[str])
         {todo}; nothing here has changed""")
 
 
-def take(lock: Lock, path: Path, out: Path, told: dict[str, Any]) -> None:
+def take(lock: Lock, root: Path, path: Path, out: Path, told: dict[str, Any]) -> None:
     """Move the new files into the tree, and then the lock, which alone makes them count.
 
     Raises:
-        DataRefused: E201, data.lock has moved meanwhile.
+        DataRefused: E201, data.lock has moved meanwhile, or another file lies where a new one belongs.
     """
-    if path.read_bytes() != lock.text:
-        raise DataRefused(f"""E201 {path.name} has changed while the rows were judged
-            {path}
-            they were judged together with what it named before
-            repeat the command: nothing here has changed""")
-    for file in told["files"]:
-        target = path.parent / lock.prefix / file["key"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (out / "data" / file["key"]).replace(target)
-    (out / "data.lock").replace(path)
+    targets = {root / lock.prefix / file["key"]: file for file in told["files"]}
+    with beside.unmoved(root, lock, path):
+        for target, file in targets.items():
+            if target.exists() and data.unlike(target, LockedFile(file["key"], file["size"], file["sha256"])):
+                raise DataRefused(f"""E201 {file["key"]} came to lie there while the rows were judged
+                    {target}
+                    data.lock does not name it, and it is not written over
+                    look what it is, take it away or lock it; then repeat: nothing here has changed""")
+        for target, file in targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (out / "data" / file["key"]).replace(target)
+        (out / "data.lock").replace(path)

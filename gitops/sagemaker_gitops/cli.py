@@ -305,7 +305,7 @@ def interrupted(arguments: list[str]) -> list[str]:
 def tell(error: MLOpsError, console: Console) -> None:
     """Print the end of the log where there is one, then the four lines; annotate in GitHub Actions."""
     for text in error.detail:
-        console.print(f"    {text}", markup=False, style="dim")
+        console.print(f"    {errors.harmless(text)}", markup=False, style="dim")
     for text in error.lines():
         console.print(typed(text), markup=False)
     if note := errors.annotation(error):

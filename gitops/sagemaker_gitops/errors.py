@@ -21,6 +21,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
@@ -44,6 +45,7 @@ ABSENT = {
     "NoSuchEntity",
 }  # fmt: skip
 ABSENT_WORDS = ("could not find", "does not exist", "not found", "cannot find")
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's categories: controls, what turns the direction, line ends
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")  # what boto3 reads, in small letters, too
 NO_CREDENTIALS = (
     boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError,
@@ -70,8 +72,9 @@ class MLOpsError(Exception):
         return int(self.code[1])
 
     def lines(self) -> list[str]:
-        """Return the four lines."""
-        return [f"✗ {self.code} {self.what}", f"  {self.where}", f"  {self.why}", f"  {self.todo}"]
+        """Return the four lines, whatever the names in them hold."""
+        lines = [f"✗ {self.code} {self.what}", f"  {self.where}", f"  {self.why}", f"  {self.todo}"]
+        return [harmless(line) for line in lines]
 
 
 class DataRefused(MLOpsError):
@@ -108,6 +111,16 @@ class AccessError(MLOpsError):
 
 # Whatever asking AWS can end with: its no, no answer, and credentials that cannot be renewed.
 TROUBLE = (MLOpsError, boto.ClientError, boto.BotoCoreError)
+
+
+def harmless(text: str) -> str:
+    """Return text as a terminal can bear it: names and logs of others may hold what moves its cursor."""
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if category(letter) in UNSEEN and letter not in "\n\t"
+        else letter
+        for letter in text
+    )
 
 
 def code(error: Exception) -> str:

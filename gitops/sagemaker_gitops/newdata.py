@@ -10,13 +10,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sagemaker_gitops import data, report
+from sagemaker_gitops import beside, data
 from sagemaker_gitops.aws import Aws, named
 from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused
@@ -94,54 +93,53 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
     that is cut off, what lies here is as locked, and what does not is in the bucket, or gone from there.
 
     Raises:
-        DataRefused: E202, they do not; nothing here has changed.
+        DataRefused: E202, they do not, or E201, data.lock has moved meanwhile; nothing here has changed.
     """
     folder = path.parent / lock.prefix
-    build = path.parent / report.BUILD  # of the tree's file system, and none of git's business
-    build.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="new-data-", dir=build) as name:
-        beside, new = Path(name).resolve() / "files", Path(name).resolve() / path.name
-        new.write_bytes(path.read_bytes())
-        versions = gather(aws, bucket, lock, path.parent, beside, difference, step)
-        if why := unlocked(beside, lock, new, path.parent):
+    with beside.folder(path.parent, "new-data-") as made:
+        laid, new = made / "files", made / path.name
+        new.write_bytes(lock.text)
+        versions = gather(aws, bucket, lock, path.parent, laid, difference, step)
+        if why := unlocked(laid, lock, new, path.parent):
             raise DataRefused(f"""E202 the new data cannot be locked
                 {blamed(bucket, lock, why, versions)}
                 {why}
                 correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
         note_versions(new, lock.prefix, versions)
-        for key in {*versions, *difference.removed}:
-            (folder / key).unlink(missing_ok=True)
-        new.replace(path)
-        for key in sorted(versions):
-            (folder / key).parent.mkdir(parents=True, exist_ok=True)
-            (beside / key).replace(folder / key)
+        with beside.unmoved(path.parent, lock, path):
+            for key in {*versions, *difference.removed}:
+                (folder / key).unlink(missing_ok=True)
+            new.replace(path)
+            for key in sorted(versions):
+                (folder / key).parent.mkdir(parents=True, exist_ok=True)
+                (laid / key).replace(folder / key)
     step.note = str(difference)
     return data.read_lock(path)
 
 
 def gather(
-    aws: Aws, bucket: str, lock: Lock, root: Path, beside: Path, difference: Difference, step: Step
+    aws: Aws, bucket: str, lock: Lock, root: Path, laid: Path, difference: Difference, step: Step
 ) -> dict[str, str | None]:
     """Lay the new table's files beside: a link to what stays, else fetched; return these' versions."""
     new, mine = {*difference.added, *difference.changed}, own(lock, root)
     locked = {file.key: file for file in lock.files}
     versions: dict[str, str | None] = {}
     for key in sorted(locked.keys() - set(difference.removed) | new):
-        (beside / key).parent.mkdir(parents=True, exist_ok=True)
+        (laid / key).parent.mkdir(parents=True, exist_ok=True)
         here = root / lock.prefix / key
         if key not in new and here.is_file() and (key in mine or not data.unlike(here, locked[key])):
-            (beside / key).symlink_to(here.resolve())
+            (laid / key).symlink_to(here.resolve())
             continue
         step.note = f"fetch {key}"
-        versions[key] = fetch(aws, bucket, f"{lock.prefix}/{key}", beside / key)
+        versions[key] = fetch(aws, bucket, f"{lock.prefix}/{key}", laid / key)
     return versions
 
 
-def unlocked(beside: Path, lock: Lock, new: Path, root: Path) -> str:
+def unlocked(laid: Path, lock: Lock, new: Path, root: Path) -> str:
     """Lock what lies beside the tree into the file `new`; return why that cannot be, empty where it could."""
-    command = [sys.executable, "-m", "data_checks.lock", str(beside), "--key", lock.key, "--lock", str(new)]
+    command = [sys.executable, "-m", "data_checks.lock", str(laid), "--key", lock.key, "--lock", str(new)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    why = done.stderr.strip().replace(str(beside), lock.prefix)
+    why = done.stderr.strip().replace(str(laid), lock.prefix)
     return (why or "data_checks.lock gave no reason") if done.returncode else ""
 
 

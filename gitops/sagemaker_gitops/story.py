@@ -18,6 +18,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sagemaker_gitops.errors import harmless
+
 MARKS = {
     "running": ("…", "cyan"),
     "done": ("✓", "green"),
@@ -95,12 +97,12 @@ class Story:
         step.verdict = verdict
         if not self._live:
             mark, colour = MARKS[verdict]
-            line = f"{step.name:<12} {step.note:<58} {step.seconds:7.1f} s"
+            line = f"{step.name:<12} {harmless(step.note):<58} {step.seconds:7.1f} s"
             self.console.print(Text.assemble((f"  {mark} ", colour), line))
 
     def say(self, text: str) -> None:
         """Print a line, above the live table where there is one."""
-        self.console.print(typed(text), markup=False)
+        self.console.print(typed(harmless(text)), markup=False)
 
     def table(self) -> Table:
         """Return the steps as a table."""
@@ -112,7 +114,7 @@ class Story:
         for step in self.steps:
             mark, colour = MARKS[step.verdict]
             seconds = time.monotonic() - step.started if step.verdict == "running" else step.seconds
-            table.add_row(Text(f"  {mark}", colour), step.name, Text(step.note), f"{seconds:.1f} s")
+            table.add_row(Text(f"  {mark}", colour), step.name, Text(harmless(step.note)), f"{seconds:.1f} s")
         return table
 
     def seconds(self) -> float:

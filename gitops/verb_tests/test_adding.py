@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from doubles.aws import Bucket, error, make_run
 from doubles.project import ROOT as PROJECT
-from sagemaker_gitops import added, adding, data
+from sagemaker_gitops import added, adding, beside, data
 from sagemaker_gitops.errors import DataRefused, MLOpsError
 
 SUITE = """
@@ -226,6 +227,83 @@ def test_a_lock_that_moves_meanwhile_is_not_written_over(root, make_settings, mo
     assert not (root / "data/adult/batch=3").exists()
 
 
+def test_what_a_killed_run_left_goes_and_what_a_living_one_holds_stays(root, make_settings):
+    for name in ("data-add-dead", "new-data-dead"):
+        (root / "build" / name / "out").mkdir(parents=True)
+        (root / "build" / name / "out/part-0.parquet").write_bytes(b"gigabytes")
+    add(root, make_settings, dry=True)
+    assert list((root / "build").iterdir()) == []
+    with beside.folder(root, "new-data-") as living:
+        add(root, make_settings, dry=True)
+        assert list((root / "build").iterdir()) == [living]
+
+
+def test_of_two_at_once_one_is_told_to_repeat_and_no_row_is_lost(root, make_settings, monkeypatch):
+    (root / "other.csv").write_text(csv(7000, 30))
+    both, real, told = threading.Barrier(2), (adding.judged, Path.replace), []
+
+    def judged_together(*words):
+        found = real[0](*words)
+        both.wait(60)
+        return found
+
+    def slow(path: Path, target: Path) -> Path:
+        time.sleep(0.5)
+        return real[1](path, target)
+
+    def one(source: str) -> None:
+        try:
+            told.append(add(root, make_settings, str(root / source))[0]["rows"]["added"])
+        except DataRefused as refused:
+            told.append(refused)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(adding, "judged", judged_together)
+        patched.setattr(Path, "replace", slow)
+        threads = [threading.Thread(target=one, args=(name,)) for name in ("rows.csv", "other.csv")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    (rows,), (refused,) = ([each for each in told if isinstance(each, kind)] for kind in (int, DataRefused))
+    assert (refused.code, "data.lock has changed" in refused.what) == ("E201", True)
+    lock = data.read_lock(root / "data.lock")
+    assert lock.rows == 400 + rows
+    data.check(lock, root, make_run(make_settings()).story)
+    add(root, make_settings, str(root / ("other.csv" if rows == 40 else "rows.csv")))
+    assert data.read_lock(root / "data.lock").rows == 470
+
+
+def test_a_file_that_comes_to_lie_there_meanwhile_is_not_written_over(root, make_settings, monkeypatch):
+    real, place = adding.judged, root / "data/adult/batch=3/part-0.parquet"
+
+    def meanwhile(*words):
+        told = real(*words)
+        place.parent.mkdir()
+        place.write_bytes(b"somebody's own")
+        return told
+
+    monkeypatch.setattr(adding, "judged", meanwhile)
+    before = (root / "data.lock").read_bytes()
+    with pytest.raises(DataRefused, match="E201") as refused:
+        add(root, make_settings)
+    assert refused.value.where == str(place)
+    assert (place.read_bytes(), (root / "data.lock").read_bytes()) == (b"somebody's own", before)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_escape_in_a_key_is_shown_and_not_obeyed(root, make_settings, terminal):
+    evil = "drop/a\x1b]0;owned\x07\x1b[2J.csv"
+    run, screen = make_run(make_settings(**CHANGES), s3=on_s3({evil: csv(5000).encode()})), io.StringIO()
+    run.story.console = Console(file=screen, width=120, force_terminal=terminal, color_system=None)
+    uri = f"s3://theirs/{evil}"
+    run.story.say(f"data add {uri}")
+    with run.story.shown():
+        adding.add(run, [uri], root=root)
+    assert "a\\x1b]0;owned\\x07\\x1b[2J.csv" in screen.getvalue().replace("\n", "")
+    assert not any(mark in screen.getvalue() for mark in ("\x1b]", "\x1b[2J", "\x07"))
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -253,6 +331,7 @@ def test_killed_at_any_time_the_tree_is_as_before_or_whole(root, make_settings, 
     with suppress(DataRefused):  # E206, where it had ended
         add(root, make_settings)
     assert data.read_lock(root / "data.lock").rows == 440
+    assert list((root / "build").iterdir()) == []
 
 
 def told(**changes) -> dict:

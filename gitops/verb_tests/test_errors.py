@@ -36,6 +36,17 @@ def test_a_message_has_four_lines_whatever_a_service_wrote():
     assert stopped.lines() == ["✗ E103 what", "  where", "  first second", "  todo"]
 
 
+def test_what_a_name_holds_reaches_no_terminal_as_a_command():
+    """A key on S3 may hold escapes, which would move the cursor, and letters that turn the direction."""
+    stopped = MLOpsError("E103 a\x1b[2Jb\ns3://b/x\x1b]0;t\x07\nwhy\u202eyhw\ntodo\x9b1m, né 東京\u3000x")
+    assert stopped.lines() == [
+        "✗ E103 a\\x1b[2Jb",
+        "  s3://b/x\\x1b]0;t\\x07",
+        "  why\\u202eyhw",
+        "  todo\\x9b1m, né 東京 x",
+    ]
+
+
 def test_in_github_actions_the_same_text_is_an_annotation():
     stopped = MLOpsError("E103 100% wrong: a, b\nwhere\nwhy\ntodo")
     note = errors.annotation(stopped, {"GITHUB_ACTIONS": "true"})

@@ -281,6 +281,26 @@ def test_wherever_it_is_killed_no_file_here_is_another_than_locked_and_repeating
     data.check(lock, root, run.story)
 
 
+def test_a_lock_that_moves_meanwhile_is_not_written_over(tree, monkeypatch):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    real, path = newdata.unlocked, root / "data.lock"
+
+    def meanwhile(*words):
+        path.write_text(path.read_text() + "\n")
+        return real(*words)
+
+    monkeypatch.setattr(newdata, "unlocked", meanwhile)
+    lock = data.read_lock(path)
+    with pytest.raises(DataRefused, match="E201") as refused:
+        newdata.bring(
+            make_aws(s3=bucket), "bucket", lock, path, Difference(added=("b.parquet",)), Step("data")
+        )
+    assert "data.lock has changed" in refused.value.what
+    assert path.read_bytes() == lock.text + b"\n"
+    assert not (root / "data/adult/b.parquet").exists()
+
+
 def test_an_object_that_nobody_may_fetch_is_named(tree):
     root, bucket = tree
     bucket.objects["data/adult/b.parquet"] = parquet([3])

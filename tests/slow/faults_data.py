@@ -168,7 +168,8 @@ FAULTS = (
             ),
             "so_many_columns_are_counted_and_the_first_are_named",
             "without_enough_memory_the_job_says_what_to_do",
-        ),
+        )
+        + checked("split", "rows_of_long_texts_are_released_in_the_memory_there_is_as_the_same_bytes"),
     ),
     Fault(
         7,
@@ -237,7 +238,7 @@ FAULTS = (
     Fault(
         10,
         "a formula, markup, a path or an escape in a value or a name",
-        "names and keys are told as they are",
+        "names and keys are told as they are, values are markup in Data Docs",
         "harmless",
         (
             Change(
@@ -245,6 +246,7 @@ FAULTS = (
                 "letter if letter.isprintable() else",
                 "letter if letter else",
             ),
+            Change("data_checks/docs.py", "html.escape(str(block))", "str(block)"),
         ),
         (
             *checked(
@@ -255,6 +257,15 @@ FAULTS = (
                 "a_path_that_leads_out_of_the_data_ends_the_job",
                 "a_link_that_leads_out_of_the_data_is_refused",
             ),
+            *checked("docs", "values_are_words_on_the_page_and_none_of_them_is_markup"),
+            *checked(
+                "adding",
+                "a_formula_or_markup_in_an_open_text_is_taken_and_told",
+                "a_source_whose_name_is_a_pattern_is_that_file_alone",
+                "a_locked_key_that_is_a_pattern_is_that_file_alone",
+            ),
+            *verbs("test_adding", "an_escape_in_a_key_is_shown_and_not_obeyed"),
+            *verbs("test_errors", "what_a_name_holds_reaches_no_terminal_as_a_command"),
             *trained("report", "names_from_the_data_cannot_become_markup"),
         ),
     ),

@@ -4,13 +4,15 @@ In:   data.lock and the files that it names, in the working tree; suite.py
 Out:  build/data_docs.html, one file that loads nothing from anywhere
 Run:  python -m pipelines data docs
 
-For eyes on this machine only: everywhere else counts and row keys are shown. What the page would load from
-seven other hosts as it opens (scripts, style sheets, a picture that tells its makers so) is left out.
+For eyes on this machine only: everywhere else counts and row keys are shown. Values are words on it, whatever
+they hold. What the page would load from seven other hosts as it opens (scripts, style sheets, a picture that
+tells its makers so) is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_checks import engine, files, gx_import, lock, rules, suite
+from data_checks import engine, files, gx_import, intake, lock, rules, suite, validate
 
 SHOWN = 20  # values and rows of a rule that fails
 TARGET = Path("build/data_docs.html")
@@ -26,6 +28,11 @@ FOREIGN = re.compile(
     r"<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*>|<footer\b.*?</footer>|url\(['\"]?https?:[^)]*\)",
     re.S | re.I,
 )
+# A browser runs and loads nothing of the page, should a value be more than words after all.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+HEAD = f"""<head>
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+"""
 STYLE = """<style>
 :root { color-scheme: light dark; --line: #d9dde3; --soft: #5c636b; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -42,6 +49,10 @@ h5 { font-size: 1.15rem; margin: 2rem 0 .3rem; } h6 { font-size: 1rem; margin: 1
 </style></head>"""
 
 
+class NotAsLocked(Exception):
+    """The files here are not the ones that data.lock names, or hold other columns."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page; return the exit code."""
     parser = argparse.ArgumentParser(prog="data_checks.docs", description=__doc__.splitlines()[0])
@@ -53,30 +64,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         locked = lock.read(args.lock)
         table = list(rules.expand(suite.COLUMNS, suite.EXPECTATIONS, args.key, args.label, args.task))
-        text = page(locked, args.lock.parent / locked.prefix, table, args.key, args.label)
-    except (lock.LockError, rules.SuiteError, engine.RuleError, FileNotFoundError) as error:
-        print(f"no Data Docs: {error}", file=sys.stderr)  # noqa: T201 - what was asked for
-        return 1
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text, encoding="utf-8")
+        put(page(locked, args.lock.parent / locked.prefix, table, args.key, args.label))
+    except (lock.LockError, rules.SuiteError, engine.RuleError, NotAsLocked) as error:
+        return fail(str(error))
+    except Exception as error:  # texts from below may quote values
+        return fail(validate.untold(error))
     print(f"{TARGET}: shows values, for this machine only")  # noqa: T201 - what was asked for
     return 0
+
+
+def fail(why: str) -> int:
+    """Say why there is no page; return the exit code."""
+    print(f"no Data Docs: {why}", file=sys.stderr)  # noqa: T201 - what was asked for
+    return 1
+
+
+def put(text: str) -> None:
+    """Write the page whole, or leave the one that is there."""
+    TARGET.parent.mkdir(exist_ok=True)
+    partial = TARGET.with_name(f"{TARGET.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(TARGET)
 
 
 def page(locked: lock.Lock, folder: Path, table: Sequence[Any], key: str, label: str) -> str:
     """Return the page about the locked files below a folder.
 
     Raises:
-        FileNotFoundError: one of them is not here.
+        NotAsLocked: one of them is not here, or not as it is locked, or has not the columns of the suite.
         RuleError: a rule cannot be built.
     """
-    paths = {file.key: folder / file.key for file in locked.files}
-    if missing := [name for name, path in paths.items() if not path.is_file()]:
-        raise FileNotFoundError(f"{missing[0]} is not here, the bucket may have it")
+    taken = intake.take(locked, folder, suite.COLUMNS)
+    if taken.reasons:
+        raise NotAsLocked(taken.reasons[0].message)
     gx = gx_import.great_expectations()
     with (
         tempfile.TemporaryDirectory() as scratch,
-        files.open_view(paths, suite.COLUMNS, Path(scratch)) as data,
+        files.open_view(taken.paths, suite.COLUMNS, Path(scratch)) as data,
     ):
         batch = engine.open_batch(gx, data)
         built = [engine.build(gx, rule, key, label) for rule in table]
@@ -94,13 +118,30 @@ def rendered(found: Any) -> str:
     """Return Great Expectations' page of one validation."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
+    from jinja2 import pass_context
 
-    return DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(found))
+    class Escaping(DefaultJinjaPageView):
+        """Its own page, where a text is a text: it escapes those in its templates, and no others."""
+
+        @pass_context
+        def render_content_block(self, context: Any, block: Any, *more: Any, **named: Any) -> Any:
+            if isinstance(block, dict) and block.get("content_block_type") == "graph":
+                return ""  # values within a script, which is not run
+            shown = [escaped(each) for each in block] if isinstance(block, list) else escaped(block)
+            return super().render_content_block(context, shown, *more, **named)
+
+    return Escaping().render(ValidationResultsPageRenderer().render(found))
 
 
-def alone(html: str) -> str:
-    """Return the page without what it would load from elsewhere, and with a style of its own."""
-    return FOREIGN.sub("", html).replace("</head>", STYLE, 1)
+def escaped(block: Any) -> Any:
+    """Return what is no block of blocks, a text or a row, as HTML shows it."""
+    nested = block is None or (isinstance(block, dict) and "content_block_type" in block)
+    return block if nested else html.escape(str(block))
+
+
+def alone(text: str) -> str:
+    """Return the page without what it would load from elsewhere, and with a policy and a style of its own."""
+    return FOREIGN.sub("", text).replace("<head>", HEAD, 1).replace("</head>", STYLE, 1)
 
 
 if __name__ == "__main__":

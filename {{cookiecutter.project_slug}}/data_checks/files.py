@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,9 @@ CANONICAL: Mapping[str, str] = {
 LARGEST_CHUNK = 512 << 20
 MEMORY = "512MB"  # of DuckDB; what needs more goes to disk. Python and its libraries come on top
 SAMPLE = 1_000_000  # rows: what is a share or a distribution is as sure in them as in all
+GROUP_ROWS = 122_880  # of a row group as DuckDB writes it: each is whole in memory first, one a thread
+GROUP_BYTES = 32 << 20  # the most of one; where so many rows are more, groups are smaller
+THREADS = 4  # that write
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
@@ -47,12 +52,13 @@ def inspect(path: Path) -> Found:
     """
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()
+            where = place(path)
+            rows = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({where})").fetchall()
             largest = connection.execute(
-                "SELECT max(total_uncompressed_size) FROM parquet_metadata(?)", [str(path)]
+                f"SELECT max(total_uncompressed_size) FROM parquet_metadata({where})"
             ).fetchall()[0][0]
             types = connection.execute(
-                "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]
+                f"DESCRIBE SELECT * FROM read_parquet({where}, hive_partitioning = false)"
             ).fetchall()
     except duckdb.Error:  # its text may quote the file's content
         raise UnreadableError("is not a whole Parquet file") from None
@@ -109,7 +115,7 @@ def add_view(
     declared = {column.name for column in columns}
     partitioned = any(declared & set(layout(key)) for key in paths)
     selected = ", ".join(f"{canonical(c)} AS {name(c.name)}" for c in columns)
-    listed = ", ".join(text(str(path)) for path in paths.values())
+    listed = ", ".join(map(place, paths.values()))
     connection.execute(
         f"CREATE VIEW {view} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = {partitioned}, hive_types_autocast = false)"
@@ -125,9 +131,29 @@ def sampled(data: duckdb.DuckDBPyConnection, key: str, rows: int) -> duckdb.Duck
     return connection
 
 
-def copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    """Write what a query answers as Parquet, in its order."""
-    connection.execute(f"COPY ({query}) TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+def copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, long: bool) -> None:
+    """Write what a query answers as Parquet, in its order.
+
+    Long rows go into small row groups, by one thread: where more of them close those, bytes differ each time.
+    """
+    size = f", ROW_GROUP_SIZE_BYTES {GROUP_BYTES}" if long else ""
+    threads = 1 if long else min(THREADS, os.cpu_count() or 1)
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"COPY ({query}) TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd{size})")
+    connection.execute("RESET threads")
+
+
+def long_rows(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column]) -> bool:
+    """Say whether some rows that would be a row group are more bytes than one should be.
+
+    Counted in the rows themselves: a file's footer has a text once that stands in every row.
+    """
+    texts = [f"coalesce(strlen(CAST({name(c.name)} AS VARCHAR)), 0)" for c in columns if c.type == "string"]
+    row = " + ".join([str(8 * len(columns)), *texts])
+    rows = f"SELECT {row} AS bytes, (row_number() OVER () - 1) // {GROUP_ROWS} AS part FROM {table}"
+    groups = f"SELECT sum(bytes) AS bytes FROM ({rows}) GROUP BY part"
+    (most,) = connection.execute(f"SELECT max(bytes) FROM ({groups})").fetchall()[0]
+    return (most or 0) > GROUP_BYTES
 
 
 def canonical(column: Column) -> str:
@@ -151,10 +177,8 @@ def torn(paths: Mapping[str, Path]) -> Iterator[str]:
     for key, path in paths.items():
         try:
             with duckdb.connect() as connection:
-                relation = connection.from_parquet(str(path))
-                relation.aggregate(
-                    ", ".join(f"max(hash({name(column)}))" for column in relation.columns)
-                ).fetchall()
+                rows = f"read_parquet({place(path)}, hive_partitioning = false)"
+                connection.execute(f"SELECT max(hash(COLUMNS(*))) FROM {rows}").fetchall()
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error:
@@ -169,3 +193,8 @@ def name(column: str) -> str:
 def text(value: str) -> str:
     """Return a string as SQL."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def place(path: Path) -> str:
+    """Return a file to read as SQL: this one, where DuckDB would look for all whose names match a pattern."""
+    return text(re.sub(r"[*?[]", r"[\g<0>]", str(path)))

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from data_checks import files
 from data_checks.contract import Column, Expectation, Outcome
 from data_checks.files import CANONICAL, VIEW, name, text
 
@@ -63,14 +64,15 @@ class Splitter:
         }[split]
 
 
-def write(connection: duckdb.DuckDBPyConnection, folder: Path, splitter: Splitter) -> dict[str, int]:
+def write(
+    connection: duckdb.DuckDBPyConnection, folder: Path, splitter: Splitter, columns: Sequence[Column]
+) -> dict[str, int]:
     """Write one Parquet file a split, rows in the order of the data, and return their row counts."""
+    long = files.long_rows(connection, VIEW, columns)
     for split in NAMES:
         (folder / split).mkdir(parents=True, exist_ok=True)
-        connection.execute(
-            f"COPY (SELECT * FROM {VIEW} WHERE {splitter.condition(split)}) "
-            f"TO {text(str(folder / split / FILE))} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        query = f"SELECT * FROM {VIEW} WHERE {splitter.condition(split)}"
+        files.copy(connection, query, folder / split / FILE, long)
     return {split: ask(connection, f"SELECT count(*) FROM {table(folder, split)}") for split in NAMES}
 
 
@@ -136,7 +138,7 @@ def positives(connection: duckdb.DuckDBPyConnection, folder: Path, label: Column
 
 def table(folder: Path, split: str) -> str:
     """Return a split as SQL reads it."""
-    return f"read_parquet({text(str(folder / split / FILE))}, hive_partitioning = false)"
+    return f"read_parquet({files.place(folder / split / FILE)}, hive_partitioning = false)"
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -31,7 +31,10 @@ KNOWN = (
     engine.RuleError,
     split.SharesError,
 )
-NO_MEMORY = "the checks need more memory than they take: a value may be very long; write smaller row groups"
+NO_MEMORY = (
+    "the checks need more memory than they take: rows of tens of kB, or row groups of hundreds of MB;"
+    " shorten such texts, or write smaller row groups"
+)
 MESSAGE_CHARACTERS = 1000  # SageMaker shows the first KB as ExitMessage
 
 log = logging.getLogger(__name__)
@@ -81,10 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(base, str(error))
     except (MemoryError, duckdb.OutOfMemoryException):
         return fail(base, NO_MEMORY)
-    except Exception as error:  # texts from below may quote values: say where it broke, not what was said
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-        return fail(base, f"{type(error).__name__} at {where}; its text is left out, it may quote the data")
+    except Exception as error:  # texts from below may quote values
+        return fail(base, untold(error))
     for reason in report.reasons:
         named = (reason.code, reason.rule, reason.count, reason.message)
         log.info("refused code=%s rule=%s count=%d message=%r", *named)
@@ -172,7 +173,7 @@ def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
     if not report.accepted:
         return
     output = job.base / "output"
-    report.splits = split.write(data, output, job.splitter)
+    report.splits = split.write(data, output, job.splitter, job.columns)
     names = [column.name for column in job.columns]
     report.note(split.judge(data, output, job.split_rules(), job.key, names))
     if job.task == "binary":
@@ -201,6 +202,13 @@ def champion_of(job: Job, report: Report) -> reference.Reference | None:
         return None
     report.compared_with(champion)
     return champion
+
+
+def untold(error: Exception) -> str:
+    """Return what an error is and where it broke, without what it says, which may quote the data."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {where}; its text is left out, it may quote the data"
 
 
 def fail(base: Path, message: str) -> int:

@@ -17,7 +17,6 @@ import json
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,9 +27,9 @@ import duckdb
 from data_checks import files, lock, validate
 from data_checks.adding import casting, change, checking, incoming, partitions
 from data_checks.adding.incoming import Refused
+from data_checks.contract import Reason
 
 MEMORY = "400MB"  # that DuckDB may hold at once; what does not fit goes to a file
-NO_MEMORY = "the rows need more memory than there is: a value may be very long; write smaller files"
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except validate.KNOWN as error:
         return fail(str(error))
     except (MemoryError, duckdb.OutOfMemoryException):
-        return fail(NO_MEMORY)
+        return fail(validate.NO_MEMORY)
     except Exception as error:  # texts from below may quote values
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-        return fail(f"{type(error).__name__} at {where}; its text is left out, it may quote the data")
+        return fail(validate.untold(error))
     sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
     return 0
 
@@ -99,7 +96,7 @@ def add(task: Task) -> dict[str, Any]:
     scratch = task.out / "scratch"
     scratch.mkdir(parents=True)
     given = incoming.sources(task.given, job.columns)
-    new = write(task, locked, given)
+    new, noticed = write(task, locked, given)
     before = {file.key: task.held / file.key for file in locked.files}
     if lacking := next((key for key, path in before.items() if not path.is_file()), ""):
         incoming.refuse(
@@ -116,7 +113,7 @@ def add(task: Task) -> dict[str, Any]:
     return {
         "accepted": True,
         "reasons": [],
-        "warnings": [asdict(reason) for reason in report.warnings],
+        "warnings": [asdict(reason) for reason in (*noticed, *report.warnings)],
         "sources": [{"name": source.name, "form": source.form} for source in given],
         "files": [asdict(file) for file in added],
         "rows": {"before": locked.rows, "added": after.rows - locked.rows, "after": after.rows},
@@ -127,26 +124,29 @@ def add(task: Task) -> dict[str, Any]:
     }
 
 
-def write(task: Task, locked: lock.Lock, given: Sequence[incoming.Source]) -> dict[str, Path]:
-    """Write all rows as Parquet files and return them by the keys that they will have.
+def write(
+    task: Task, locked: lock.Lock, given: Sequence[incoming.Source]
+) -> tuple[dict[str, Path], list[Reason]]:
+    """Write all rows as Parquet files; return them by the keys that they will have, and what to warn of.
 
     Raises:
-        Refused: E201, E202, E205.
+        Refused: E201, E202.
     """
-    scratch, columns, new = task.out / "scratch", task.job.columns, {}
+    scratch, columns, new, noticed = task.out / "scratch", task.job.columns, {}, []
     with files.connect(scratch, MEMORY) as connection:
         parts = [scratch / f"source-{number}.parquet" for number in range(len(given))]
-        rows = sum(
-            casting.stage(connection, source, columns, part)
-            for source, part in zip(given, parts, strict=True)
-        )
+        rows = 0
+        for source, part in zip(given, parts, strict=True):
+            rows += casting.stage(connection, source, columns, part)
+            noticed += casting.runnable(connection, part, columns, source.name)
         if not rows:
             incoming.refuse("E201", f"{given[0].name} holds no rows.")
         staged = parts[0]
         if len(parts) > 1:
             staged = scratch / "staged.parquet"
-            listed = ", ".join(files.text(str(part)) for part in parts)
-            files.copy(connection, f"FROM read_parquet([{listed}])", staged)
+            every = f"read_parquet([{', '.join(map(files.place, parts))}])"
+            long = files.long_rows(connection, every, columns)
+            files.copy(connection, f"FROM {every}", staged, long)
         for folder, path in partitions.spread(connection, staged, locked, columns, task.folder):
             key = partitions.free(folder, locked, task.tree, lock.sha256(path))
             target = task.out / "data" / key
@@ -155,7 +155,7 @@ def write(task: Task, locked: lock.Lock, given: Sequence[incoming.Source]) -> di
             new[key] = target
     for part in parts:
         part.unlink(missing_ok=True)
-    return new
+    return new, noticed
 
 
 def extended(locked: lock.Lock, new: Mapping[str, Path]) -> lock.Lock:

@@ -23,7 +23,7 @@ from data_checks.rules import harmless
 
 WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
 COMMA = r"\s*[+-]?[0-9.]*,[0-9]+\s*"
-# What a spreadsheet would run, or a browser read; a set of the suite may name such a text, `<=50K` is none.
+# What a spreadsheet would run, or a browser read: told of texts without a set, and taken; `<=50K` is none.
 RUN = r"(?s)([=@\t\r]|[+-].*([|!]|[A-Za-z]\()).*|.*<[a-zA-Z!/][^<>]*>.*"
 # Types of Parquet files that may stand for another one where no value is lost.
 STANDS_FOR = {
@@ -31,6 +31,7 @@ STANDS_FOR = {
     "number": ("integer",),
 }
 ROWS_SHOWN = 3
+RUNNABLE = "formula_or_markup"
 MARK = "a value does not fit"
 ROW = "row\u00a0number"  # no column of a suite
 
@@ -49,8 +50,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, columns: Sequen
     """Write a source's rows in the declared types, in their order; return how many.
 
     Raises:
-        Refused: E201 a file that cannot be read to its end, E202 other columns, or values that do not fit,
-            E205 texts that are formulas or markup.
+        Refused: E201 a file that cannot be read to its end, E202 other columns, or values that do not fit.
     """
     casts = [of_text(c) if source.form == "csv" else of_type(c, t) for c, t in typed(source, columns)]
     table = relation(source)
@@ -59,7 +59,8 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, columns: Sequen
     selected = ", ".join(f"{cast.value} AS {name(cast.column.name)}" for cast in casts)
     said = ""
     try:
-        files.copy(connection, f"SELECT {selected} FROM {table} WHERE {guard}", to)
+        long = files.long_rows(connection, table, columns)
+        files.copy(connection, f"SELECT {selected} FROM {table} WHERE {guard}", to, long)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
@@ -69,6 +70,34 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, columns: Sequen
     if MARK in said and source_is_whole(connection, table):
         raise Refused(misfits(connection, table, casts, source.name))
     return refuse("E201", f"{source.name} {broken(said, source)}.")
+
+
+def runnable(
+    connection: duckdb.DuckDBPyConnection, staged: Path, columns: Sequence[Column], source: str
+) -> Iterator[Reason]:
+    """Yield a reason to look for each open text with formulas or markup: how many, in which rows first.
+
+    They are taken, from whatever form of file: whoever shows a text has to escape it, as the reports do.
+    """
+    texts = [column.name for column in columns if column.type == "string" and column.values is None]
+    if not texts:
+        return
+    where = [f"FILTER (regexp_full_match({name(column)}, {text(RUN)}))" for column in texts]
+    counted = ", ".join(f"count(*) {each}, min({name(ROW)}, {ROWS_SHOWN}) {each}" for each in where)
+    numbered = f"SELECT *, row_number() OVER () AS {name(ROW)} FROM read_parquet({files.place(staged)})"
+    found = connection.execute(f"SELECT {counted} FROM ({numbered})").fetchall()[0]
+    for column, count, first in zip(texts, found[::2], found[1::2], strict=True):
+        if count:
+            message = (
+                f"Column {harmless(column)} holds a formula or markup in {rows_of(count, first)} of {source}"
+            )
+            yield Reason("E205", harmless(column), RUNNABLE, count, (), f"{message}: taken as it is.")
+
+
+def rows_of(count: int, first: Sequence[int]) -> str:
+    """Return how many rows, and the first of them by number, in words."""
+    shown = ", ".join(f"{number:,}" for number in first)
+    return f"row {shown}" if count == 1 else f"{count:,} rows, the first: {shown}"
 
 
 def source_is_whole(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -117,8 +146,7 @@ def of_text(column: Column) -> Cast:
     value = f"TRY_CAST({raw} AS {CANONICAL[column.type]})"
     said = f"is no {column.type}"
     if column.type == "string":
-        run = "" if column.values is not None else f"regexp_full_match({raw}, {text(RUN)})"
-        return Cast(column, raw, run, "holds a formula or markup")
+        return Cast(column, raw, "", "")
     if column.type == "boolean":
         value = f"CASE lower(trim({raw})) WHEN 'true' THEN true WHEN 'false' THEN false END"
         return Cast(column, value, f"{raw} IS NOT NULL AND {value} IS NULL", said)
@@ -146,7 +174,7 @@ def of_type(column: Column, kind: str) -> Cast:
 
 def relation(source: Source) -> str:
     """Return a source as SQL reads it; a CSV as text in all columns."""
-    where = text(str(source.path))
+    where = files.place(source.path)
     if source.form == "parquet":
         return f"read_parquet({where}, hive_partitioning = false)"
     columns = ", ".join(f"{text(column)}: 'VARCHAR'" for column in source.columns)
@@ -171,13 +199,10 @@ def misfits(
             f"WHERE {cast.wrong}"
         ).fetchall()
         if count:
-            shown = ", ".join(f"{number:,}" for number in first)
-            rows = f"row {shown}" if count == 1 else f"{count:,} rows, the first: {shown}"
             column, numeric = harmless(cast.column.name), cast.column.type in ("integer", "number")
             hint = f"; {commas:,} with a comma: write a decimal point" if commas and numeric else ""
-            message = f"Column {column} {cast.said} in {rows} of {source}{hint}."
-            code = "E205" if cast.column.type == "string" else "E202"
-            yield Reason(code, column, intake.COLUMN_TYPE, count, (), message)
+            message = f"Column {column} {cast.said} in {rows_of(count, first)} of {source}{hint}."
+            yield Reason("E202", column, intake.COLUMN_TYPE, count, (), message)
 
 
 def broken(said: str, source: Source) -> str:

@@ -42,12 +42,13 @@ def spread(
         return
     if folder:
         refuse("E202", f"The folders are of the column {by[0]}, which each row has: leave --name out.")
-    rows = f"read_parquet({text(str(staged))})"
+    rows = f"read_parquet({files.place(staged)})"
     groups = connection.execute(
         f"SELECT DISTINCT {', '.join(map(name, by))} FROM {rows} ORDER BY ALL LIMIT {MANY + 1}"
     ).fetchall()
     if len(groups) > MANY:
         refuse("E202", f"The rows would go into more than {MANY:,} folders of {', '.join(by)}.")
+    long = files.long_rows(connection, rows, columns)
     rest = ", ".join(name(column.name) for column in columns if column.name not in by)
     types = {column.name: column.type for column in columns}
     for number, group in enumerate(groups):
@@ -61,7 +62,7 @@ def spread(
             f"{name(column)} = CAST({text(word)} AS {CANONICAL[types[column]]})"
             for column, word in zip(by, words, strict=True)
         )
-        files.copy(connection, f"SELECT {rest} FROM {rows} WHERE {wanted}", path)
+        files.copy(connection, f"SELECT {rest} FROM {rows} WHERE {wanted}", path, long)
         yield "/".join(f"{column}={word}" for column, word in zip(by, words, strict=True)), path
 
 

@@ -152,21 +152,61 @@ def test_a_source_that_is_not_as_it_must_be_is_refused_without_its_values(added,
     assert "77" not in json.dumps(told["reasons"])
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize(
-    "value", ["=cmd()", "@SUM(1)", "+HYPERLINK(1)", "-2+3|cmd", "<img src=x>", "a <b>c</b>"]
+    "value", ["=cmd()", "@hello", "+HYPERLINK(1)", "-(x) f(y)", "<img src=x>", "a <b> c", "-2+3|cmd"]
 )
-def test_a_formula_or_markup_in_an_open_text_is_refused(added, tmp_path, world, value):
+def test_a_formula_or_markup_in_an_open_text_is_taken_and_told(added, tmp_path, world, value, form):
     world.columns = (*world.columns[:3], Column("city", "string"), *world.columns[4:])
-    told = added(text(tmp_path / "new.csv", f"{HEADER}\n1000,30,1,{value},true,no\n"))
-    assert told["reasons"][0]["code"] == "E205"
-    assert "city holds a formula or markup in row 1" in told["reasons"][0]["message"]
-    assert value not in json.dumps(told["reasons"])
+    new = f"SELECT * REPLACE (if(id IN (1001, 1007), {files.text(value)}, city) AS city) FROM ({NEW})"
+    told = added(written(tmp_path / f"new.{form}", new))
+    assert told["accepted"], told["reasons"]
+    assert [row[3] for row in rows(told) if row[0] in (1001, 1007)] == [value, value]
+    (warning,) = told["warnings"]
+    place = f"in 2 rows, the first: 2, 8 of new.{form}: taken as it is."
+    assert (warning["code"], warning["count"]) == ("E205", 2)
+    assert warning["message"] == f"Column city holds a formula or markup {place}"
+    assert value not in json.dumps({**told, "out": ""})
 
 
 @pytest.mark.parametrize("value", ["<=50K", "-", "-5", "+41 79", "a = b", "x@y", "3 < 4 > 2"])
-def test_a_text_that_only_looks_a_little_like_one_is_taken(added, tmp_path, world, value):
+def test_a_text_that_only_looks_a_little_like_one_is_no_warning(added, tmp_path, world, value):
     world.columns = (*world.columns[:3], Column("city", "string"), *world.columns[4:])
-    assert added(text(tmp_path / "new.csv", f"{HEADER}\n1000,30,9999,{value},true,no\n"))["accepted"]
+    told = added(text(tmp_path / "new.csv", f"{HEADER}\n1000,30,9999,{value},true,no\n"))
+    assert (told["accepted"], told["warnings"]) == (True, [])
+
+
+PATTERNS = ["b*", "b?", "b[12]", "[b]1", "b**"]  # what DuckDB takes for more names than one
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_source_whose_name_is_a_pattern_is_that_file_alone(added, tmp_path, form, name):
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for other in ("b1", "b2"):
+        written(drop / f"{other}.{form}", f"SELECT * REPLACE (id + 5000 AS id) FROM ({NEW})")
+    told = added(written(drop / f"{name}.{form}"))
+    assert told["rows"]["added"] == 90
+    assert [row[0] for row in rows(told)] == list(range(1000, 1090))
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_locked_key_that_is_a_pattern_is_that_file_alone(world, monkeypatch, name):
+    world.write("DELETE FROM t WHERE id >= 150", name=f"{name}.parquet")
+    world.write("DELETE FROM t WHERE id < 150", name="b1.parquet")
+    world.write_lock()
+    assert world.run(monkeypatch) == 0
+    assert (world.reasons(), sum(world.report()["splits"].values())) == ([], 300)
+
+
+def test_a_csv_of_long_texts_is_taken_in_the_memory_there_is(added, tmp_path, world):
+    world.columns = (*world.columns[:3], Column("city", "string"), *world.columns[4:])
+    world.expectations = ()
+    of_many = NEW.replace("range(90)", "range(140_000)")
+    new = f"SELECT * REPLACE (repeat(md5(id::VARCHAR), 80) AS city) FROM ({of_many})"
+    told = added(written(tmp_path / "new.csv", new))
+    assert told["rows"]["added"] == 140_000
 
 
 def test_numbers_that_would_lose_something_are_refused(added, tmp_path):

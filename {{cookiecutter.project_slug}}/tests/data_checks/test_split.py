@@ -2,12 +2,15 @@
 
 import hashlib
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_checks import files, lock
+from data_checks.contract import Column
 from data_checks.split import NAMES, SharesError, Splitter
-from tests.data_checks.makers import ROWS, World
+from tests.data_checks.makers import COLUMNS, ROWS, TABLE, World
 
 
 def keys(world, split):
@@ -34,6 +37,30 @@ def test_two_runs_write_the_same_bytes(tmp_path, monkeypatch):
         world.write_lock()
         world.run(monkeypatch)
         written.append([(world.output / split / "part-0.parquet").read_bytes() for split in NAMES])
+    assert written[0] == written[1]
+
+
+LONG = f"""
+    SELECT * REPLACE (repeat(md5(id::VARCHAR), 80) AS city)
+    FROM ({TABLE.replace(f"range({ROWS})", "range(200_000)")})
+"""
+
+
+def test_rows_of_long_texts_are_released_in_the_memory_there_is_as_the_same_bytes(tmp_path, monkeypatch):
+    """2.5 kB in each of 200,000 rows: more than DuckDB may hold, in row groups of its own size."""
+    columns = (*COLUMNS[:3], Column("city", "string"), *COLUMNS[4:])
+    world = World(tmp_path, columns=columns, expectations=(), table=LONG)
+    path = world.data / "part-0.parquet"
+    path.parent.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        place = files.text(str(path))
+        connection.execute(f"COPY ({LONG}) TO {place} (FORMAT parquet, ROW_GROUP_SIZE 8192)")
+    world.write_lock()
+    written = []
+    for _ in range(2):
+        assert world.run(monkeypatch) == 0, world.message.read_text()
+        assert sum(world.report()["splits"].values()) == 200_000
+        written.append([lock.sha256(world.output / split / "part-0.parquet") for split in NAMES])
     assert written[0] == written[1]
 
 
