@@ -4,6 +4,7 @@ PYTHON3 ?= python3
 PYTHON = "$(abspath $(VENV))/bin/python"
 INNER = {{cookiecutter.project_slug}}
 JOBS ?= 2
+ROWS ?= 1000000 10000000 50000000
 
 # Where byte code may not be written, every start compiles its libraries again: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -51,12 +52,12 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 test-all: test  ## The slow ones too: the image really built, each set of pins alone, the crash matrix
 	$(PYTEST) -m slow tests
 
-bench: setup  ## Measure the bake, local-test, the data checks against one scan, the model, rollouts; BEFORE=COMMIT
+bench: setup  ## Measure the bake, local-test, the model, rollouts, data checks against one scan; BEFORE=COMMIT ROWS="1000000"
 	@$(PYTHON) benchmarks/bake.py
 	@$(OFFLINE) $(PYTHON) benchmarks/local_test.py $(if $(BEFORE),--before "$(BEFORE)")
-	@$(PYTHON) benchmarks/data_checks.py --rows 1000000 10000000 50000000
 	@$(PYTHON) benchmarks/model_quality.py
 	@$(OFFLINE) $(PYTHON) benchmarks/rollouts.py
+	@$(PYTHON) benchmarks/data_checks.py --rows $(ROWS)
 
 vendor: setup  ## Build the wheels of emulator and verbs into the template and pin their hashes
 	@$(PYTHON) tools/vendor.py

@@ -33,7 +33,10 @@ ELSEWHERE = {
     "input/config/hyperparameters.json", "model.json", "golden.json", "release.json", "rollout.json",
     "evaluation.json", "validation.json", "model_report.html", "report/validation.json", "lock/data.lock",
     "outcomes/COMMIT.json", "outcomes/rollback-RUN.json", "champion/VERSION/", "checkpoints/",
-    "EXECUTION/validate/", "EXECUTION/evaluate/evaluation/",
+    "EXECUTION/validate/", "EXECUTION/evaluate/evaluation/", "hashes.json", "tracking.json",
+    "releases/ID/EXECUTION/", "validate/", "evaluate/", "evaluate/artifact/model.tar.gz",
+    "evaluate/evaluation/evaluation.json",
+    "images.json",  # in the emulator's state folder
 }  # fmt: skip
 ALIEN = {"evaluate.py", "inference.py", "train.py"}  # of the script that is left behind
 
@@ -130,10 +133,10 @@ PAGES = {path.name for path in (ROOT / "docs").glob("*.md")}  # which the projec
 
 
 def there(name: str, folder: Path) -> bool:
-    """Say whether a path is one of the project, the template or the document's folder."""
-    if any((place / name).exists() for place in (INNER, ROOT, folder)):
+    """Say whether a path is one of the project, of the template, or anywhere below the document's folder."""
+    if any(next(place.glob(name), None) for place in (INNER, ROOT, folder)):
         return True
-    if name in PAGES:
+    if name in PAGES or (folder not in (ROOT, INNER) and next(folder.rglob(name), None)):
         return True
     bare = "/" not in name and [*INNER.glob(f"*/{name}"), *INNER.glob(f".github/*/{name}")]
     return bool(bare)

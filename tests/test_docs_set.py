@@ -12,7 +12,9 @@ import pytest
 from conftest import INNER, ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [*DOCS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", INNER / "README.md"]
+INSIDE = sorted(path for path in INNER.rglob("*.md") if not path.is_relative_to(INNER / "vendor"))
+ROOMS = [ROOT / "gitops/README.md", ROOT / "emulator/README.md"]
+PAGES = [*DOCS, *sorted(ROOT.glob("*.md")), *ROOMS, *INSIDE]
 CHECKS = (naming.codes, naming.make_targets, naming.commands, naming.paths, naming.settings, naming.links)
 BROKEN = [  # what each check is there for
     (naming.codes, "E999 is none.", ["E999"]),
@@ -39,7 +41,9 @@ BROKEN = [  # what each check is there for
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name[:6]}/{page.name}")
+@pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT)).replace(INNER.name, "project")
+)
 def test_all_that_a_page_names_exists(page, check):
     assert check(page.read_text("utf-8"), page.parent) == []
 
@@ -56,6 +60,30 @@ def explained():
     rows = [(code, exit) for exit, body in sections for code in re.findall(r"(?m)^\| (E\d{3}) \|", body)]
     assert len(dict(rows)) == len(rows)
     return dict(rows)
+
+
+def row(code):
+    """Return what the troubleshooting page says of a code."""
+    return re.search(rf"(?m)^\| {code} \|.*$", (ROOT / "docs/troubleshooting.md").read_text("utf-8")).group()
+
+
+def test_a_quota_is_told_by_the_code_that_a_release_ends_with():
+    hour = (ROOT / "docs/first-hour.md").read_text("utf-8")
+    assert "E109" in re.search(r"- \*\*A quota of 0\*\*.*?(?=\n- )", hour, re.DOTALL).group()
+    assert ("ResourceLimitExceeded" in row("E101"), "ResourceLimitExceeded" in row("E109")) == (False, True)
+
+
+def test_a_larger_limit_of_time_is_told_to_train_from_the_start():
+    """`[jobs]` is part of a release's id: only the release as it is finds its checkpoint."""
+    as_it_is, larger = row("E108").split(" | ")[-1].split(";")[:2]
+    assert ("as it is" in as_it_is, "checkpoint" in as_it_is) == (True, True)
+    assert ("`max_minutes`" in larger, "another release" in larger) == (True, True)
+
+
+def test_what_to_do_is_told_to_stand_in_the_fourth_line_and_why_in_the_third():
+    for code in explained():
+        for line, what in re.findall(r"(second|third|fourth) line(?:'s| is| has|) (?:the )?(\w+)", row(code)):
+            assert (line == "fourth") == (what in ("command", "mends")), row(code)
 
 
 def test_every_code_of_the_sources_is_explained_and_no_other():

@@ -13,6 +13,7 @@ import faults
 import faults_data
 import faults_delivery
 import faults_pipeline
+import test_faults_are_seen as seen
 from faults import ROOMS
 
 EARLY = (*faults_data.FAULTS, *faults_pipeline.FAULTS)
@@ -45,6 +46,24 @@ def test_what_it_names_is_there(fault):
         assert change.new != change.old
         if change.file.endswith(".py"):  # else the tests would be red for want of a module
             ast.parse(text.replace(change.old, change.new))
+
+
+def test_the_line_of_a_fault_says_how_many_of_its_tests_turned_red():
+    listed = (
+        "verb_tests/test_x.py::test_a",
+        "verb_tests/test_x.py::test_a_b[c]",
+        "verb_tests/test_y.py::test_d",
+    )
+    tests = seen.quick((*listed, "stories/test_z.py::test_e"))
+    said = {"test_a[1]": "assert 1 == 2", "test_a_b[c]": "AssertionError: no", "test_d": "KeyError: 'x'"}
+    red = seen.turned(tests, seen.Ran(0, said, [], ""))
+    assert (tests, red) == (listed, [*listed[:2]])
+    told = seen.line(FAULTS[0], red, tests, 1)
+    assert f"2 of 3 tests red; not run so: 1 stories, with: {FAULTS[0].broken}\n  test_a, test_a_b[c]" in told
+
+
+def test_a_fault_that_stories_alone_can_see_is_shown_by_them():
+    assert seen.quick(("tests/stories/test_z.py::test_e",)) == ("tests/stories/test_z.py::test_e",)
 
 
 def parts(case):

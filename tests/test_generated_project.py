@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import yaml
+from conftest import INNER
 
 from tools import bake as tool
 
@@ -42,6 +45,15 @@ def test_its_commit_hooks_run_what_is_installed_and_find_nothing(template, tmp_p
     done = subprocess.run(hooks, cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Passed") == 4
+
+
+def test_its_hook_looks_at_the_definition_when_anything_that_makes_it_changes():
+    hooks = yaml.safe_load((INNER / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    (watched,) = [hook["files"] for hook in hooks if hook["id"] == "definition"]
+    makes = {"mlops.toml", "pipelines/definition.json", "requirements/verbs.txt"}
+    makes |= {f"pipelines/{path.name}" for path in (INNER / "pipelines").glob("*.py")}
+    inside = {str(path.relative_to(INNER)) for path in INNER.rglob("*") if path.is_file()}
+    assert {path for path in inside if re.search(watched, path)} == makes
 
 
 def test_its_checks_and_tests_leave_nothing_for_git_to_find(fresh_bake):

@@ -218,6 +218,9 @@ def test_each_role_may_do_its_own(account, world):
     assert looks.list_model_packages(ModelPackageGroupName="income")["ModelPackageSummaryList"] == []
     writes = client("s3", keys(account, "pipeline"))
     writes.put_object(Bucket=account.BucketName, Key="data/adult/x", Body=b"1")
+    story = {"Bucket": account.BucketName, "Key": "releases/r/release.json"}
+    writes.put_object(**story, Body=b"1", IfNoneMatch="*")  # whoever comes second reads it
+    assert writes.get_object(**story)["Body"].read() == b"1"
     assert client("ecr", keys(account, "pipeline")).get_authorization_token()["authorizationData"]
     alarms = client("cloudwatch", keys(account, "deploy"))
     assert alarms.describe_alarms(AlarmNamePrefix="income-")["MetricAlarms"] == []

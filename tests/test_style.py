@@ -37,6 +37,22 @@ def test_what_a_public_function_raises_its_docstring_names(room):
     assert [(each.where, each.name, each.unsaid) for each in functions(room) if each.unsaid] == []
 
 
+def test_an_error_is_named_by_itself_or_by_a_class_of_ours_above_it(tmp_path, monkeypatch):
+    says = {
+        "Raise what is wrong.": ("SettingsError",),
+        "Raise E504.": ("SettingsError",),
+        "Raise SettingsErrors.": ("SettingsError",),
+        "Raises Exception.": ("SettingsError",),
+        "Raise SettingsError E504.": (),
+        "Raise MLOpsError.": (),
+    }
+    parts = [f'def f{n}():\n    """{text}"""\n    raise SettingsError(1)\n' for n, text in enumerate(says)]
+    parts += ['def g():\n    """Return."""\n    raise AssertionError\n']
+    (tmp_path / "x.py").write_text("\n\n".join(parts))
+    monkeypatch.setattr(style, "ROOT", tmp_path)
+    assert [each.unsaid for each in style.read(tmp_path / "x.py").functions] == [*says.values(), ()]
+
+
 def test_a_function_is_measured_as_it_is_written(tmp_path, monkeypatch):
     text = (
         "def f(self, a, *b, c: int = 1, **d: int):\n    '''Do it.'''\n    def g(): raise KeyError\n"

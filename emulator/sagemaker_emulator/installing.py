@@ -26,6 +26,7 @@ MODULES = (
     "sagemaker_emulator.refused",
     "sagemaker_emulator.iam",
     "sagemaker_emulator.bucket_policy",
+    "sagemaker_emulator.conditional",
     "sagemaker_emulator.images.ecr",
     "sagemaker_emulator.executor",
     "sagemaker_emulator.hosting",

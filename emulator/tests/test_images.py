@@ -257,3 +257,13 @@ def test_who_logs_in_with_an_ecr_password_pushes_without_credentials_in_the_envi
     monkeypatch.setattr("sys.stdin", io.StringIO("a password of somebody's own"))
     assert docker.main(["login", "--username", user, "--password-stdin", repository]) == 1
     assert "login attempt failed" in capsys.readouterr().err
+
+
+def test_a_container_that_rewrites_its_own_code_imports_the_new_one(make_image, process, log_lines, unique):
+    program = "open('own.py', 'w').write('SAYS = 2\\n')\nimport own\nprint(own.SAYS)\n"
+    uri = make_image(
+        dockerfile='FROM scratch\nWORKDIR /opt/program\nCOPY . .\nENTRYPOINT ["python", "-m", "rewrites"]\n',
+        files={"rewrites.py": program, "own.py": "SAYS = 1\n"},
+    )
+    process(uri)
+    assert log_lines("/aws/sagemaker/ProcessingJobs", unique) == ["2"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import threading
 import time
+import uuid
 
 import pytest
 from conftest import ended
-from pipelines_by_hand import own_uri
+from pipelines_by_hand import SHELL, create, image, processing, start, steps_of, wait
 
 from sagemaker_emulator import children, itself
 from sagemaker_emulator.images import ahead, imports, loading
@@ -43,7 +46,7 @@ def loaded(make_image):
         uri = make_image(dockerfile=DOCKERFILE, files=FILES | files)
         image = Store(itself.home()).pushed(uri)
         program = ahead.Program(image.digest, module)
-        ahead.load([(image, program)])
+        ahead.Loader().load([(image, program)])
         return uri, program
 
     return make
@@ -87,12 +90,12 @@ def test_any_other_variable_does_not(process, loaded, log_lines, unique):
 
 
 def test_a_variable_that_a_library_read_while_it_was_loaded_counts(tmp_path, monkeypatch):
-    (tmp_path / "a_library.py").write_text("import os\nTHEN = os.environ.get('A_SWITCH')\nprint('loud')\n")
+    (tmp_path / "a_library.py").write_text("import os\nTHEN = os.environ.get('A_SWITCH')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(loading, "_read", set())
-    loading.load(["a_library", "no_such_library"])
-    assert loading.differs({}, {"A_SWITCH": "on"})
-    assert not loading.differs({"A_SWITCH": "on"}, {"A_SWITCH": "on", "ANOTHER": "1"})
+    noted = loading.Noted()
+    noted.load(["a_library", "no_such_library"])
+    assert noted.differs({}, {"A_SWITCH": "on"})
+    assert not noted.differs({"A_SWITCH": "on"}, {"A_SWITCH": "on", "ANOTHER": "1"})
 
 
 def test_an_exit_code_and_a_traceback_are_the_programs(process, loaded, log_lines, unique):
@@ -142,61 +145,125 @@ def test_what_died_while_it_waited_is_replaced_by_a_fresh_one(process, loaded, l
     assert told(log_lines, unique)["before"] is False
 
 
-def test_while_a_step_runs_the_next_ones_are_loaded_and_nothing_stays(aws, make_image, log_lines, unique):
-    uri = make_image(dockerfile=DOCKERFILE, files=FILES)
-    before = children.living()
-    waits = "import sys, time; time.sleep(2); sys.exit(int(sys.argv[1]))"
+def programs():
+    """Return which programs the processes are for that this emulator started and that wait."""
+    listed = subprocess.run(["ps", "-ww", "-eo", "ppid=,args="], capture_output=True, text=True, check=True)
+    ours = [line.split() for line in listed.stdout.splitlines() if line.split()[0] == str(os.getpid())]
+    return [words[4] for words in ours if len(words) > 4 and words[2].endswith("images/loading.py")]
 
-    def step(name, command, **more):
-        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-        arguments = {
-            "RoleArn": "arn:aws:iam::123456789012:role/any",
-            "AppSpecification": {"ImageUri": uri, "ContainerEntrypoint": command},
-            "ProcessingResources": {"ClusterConfig": cluster},
-            "ProcessingOutputConfig": {
-                "Outputs": [
-                    {
-                        "OutputName": "out",
-                        "S3Output": {
-                            "S3Uri": own_uri(name),
-                            "LocalPath": "/opt/ml/processing/out",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                ]
-            },
-        }
-        return {"Name": name, "Type": "Processing", "Arguments": arguments, **more}
 
-    for code in ("0", "1"):
-        steps = [
-            step("First", ["python", "-c", waits, code]),
-            step("Second", ["python", "-m", "part.tells"], DependsOn=["First"]),
-        ]
-        name = f"{unique}-{code}"
-        aws.sagemaker.create_pipeline(
-            PipelineName=name,
-            ClientRequestToken=name + "0" * 32,
-            RoleArn="arn:aws:iam::123456789012:role/any",
-            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": steps}),
+def settled():
+    """Wait until nothing more is about to be loaded; return what `programs` does."""
+    for thread in threading.enumerate():
+        if thread.name == "load-ahead":
+            thread.join(30)
+    return programs()
+
+
+@pytest.fixture
+def begin(aws, make_image, tmp_path, unique):
+    """Return begin(first, seconds, code): start an execution of a shell step, two Python ones, RegisterModel.
+
+    The first step runs `first`; the Python ones import, for so many seconds, a library, and exit with `code`.
+    """
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName=unique)
+    image(SHELL, ["true"])
+
+    def make(first, seconds=0, code=0):
+        log = tmp_path / "loaded"
+        log.write_text("")
+        (tmp_path / "slow.py").write_text(
+            f"import time\ntime.sleep({seconds})\nprint('', file=open('{log}', 'a'))\n"
         )
-        arn = aws.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            ran = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-            if ran["PipelineExecutionStatus"] != "Executing":
-                break
-            time.sleep(0.05)
-        assert ran["PipelineExecutionStatus"] == ("Succeeded" if code == "0" else "Failed")
-        if code == "0":
-            ran_steps = aws.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
-            (second,) = (each for each in ran_steps["PipelineExecutionSteps"] if each["StepName"] == "Second")
-            job = second["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[1]
-            assert told(log_lines, job)["before"] is True
-    deadline = time.monotonic() + 10
-    while children.living() > before and time.monotonic() < deadline:
+        files = {f"part/{name}.py": f"import slow\nexit({code})\n" for name in ("second", "third", "serves")}
+        dockerfile = DOCKERFILE.replace("=/opt/program ", f"=/opt/program:{tmp_path} ")
+        uri = make_image(
+            dockerfile=f'{dockerfile}ENTRYPOINT ["python", "-m", "part.serves"]\n',
+            files={"part/__init__.py": f"# {uuid.uuid4()}\n", **files},
+        )
+        steps = [processing("first", first)]
+        for name in ("second", "third"):
+            step = processing(name, "", DependsOn=[steps[-1]["Name"]])
+            spec = {"ImageUri": uri, "ContainerEntrypoint": ["python", "-m", f"part.{name}"]}
+            step["Arguments"]["AppSpecification"] = spec
+            steps.append(step)
+        specification = {
+            "Containers": [{"Image": uri, "ModelDataUrl": "s3://lake/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        }
+        arguments = {"ModelPackageGroupName": unique, "InferenceSpecification": specification}
+        register = {
+            "Name": "register",
+            "Type": "RegisterModel",
+            "Arguments": arguments,
+            "DependsOn": ["third"],
+        }
+        return uri, start(aws.sagemaker, create(aws.sagemaker, *steps, register))
+
+    return make
+
+
+def test_nothing_is_loaded_for_an_execution_that_failed(aws, begin):
+    before = programs()
+    _, arn = begin("sleep 0.3; exit 1", seconds=1)
+    assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Failed"
+    assert settled() == before
+
+
+def test_nothing_is_loaded_for_an_execution_that_was_stopped(aws, begin):
+    before = programs()
+    _, arn = begin("exec sleep 30", seconds=1)
+    until(lambda: len(programs()) > len(before))
+    aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="0" * 32)
+    assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Stopped"
+    assert settled() == before
+
+
+def test_a_server_waits_on_only_for_a_model_that_was_registered_and_only_the_last(aws, begin, tmp_path):
+    all_loaded = f"until [ $(wc -l < {tmp_path}/loaded) -ge 3 ]; do sleep 0.1; done"
+    before = programs()
+    _, arn = begin(all_loaded, code=1)
+    assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Failed"
+    assert settled() == before
+    for _ in range(2):
+        uri, arn = begin(all_loaded)
+        assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded"
+        assert settled() == ["part.serves"]
+        assert [item.image for item in ahead._waiting] == [Store(itself.home()).pushed(uri).digest]
+
+
+def test_two_executions_of_one_image_load_it_once(make_image, monkeypatch):
+    found = Store(itself.home()).pushed(make_image(dockerfile=DOCKERFILE, files=FILES))
+    item, both = ahead.Program(found.digest, "part.tells"), threading.Barrier(2)
+    monkeypatch.setattr(imports, "libraries", lambda *_: [both.wait(10)][:0])  # both past their first look
+    before, loaders = children.living(), [ahead.Loader(), ahead.Loader()]
+    threads = [threading.Thread(target=each.load, args=([(found, item)],)) for each in loaders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert children.living() == before + 1
+    for each in loaders:
+        each.end()
+    assert children.living() == before
+
+
+def until(happens):
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert children.living() <= before
+
+
+def test_a_later_step_takes_what_was_loaded_while_the_first_ran(aws, make_image, log_lines):
+    uri = make_image(dockerfile=DOCKERFILE, files=FILES)
+    second = processing("second", "", DependsOn=["first"])
+    second["Arguments"]["AppSpecification"] = {"ImageUri": uri, **COMMAND}
+    arn = start(aws.sagemaker, create(aws.sagemaker, processing("first", "sleep 2"), second))
+    assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded"
+    job = steps_of(aws.sagemaker, arn)["second"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[1]
+    assert told(log_lines, job)["before"] is True
 
 
 def test_switched_off_nothing_is_loaded_ahead(loaded, monkeypatch):

@@ -110,12 +110,18 @@ class Bucket(Client):
     def _get(self, Bucket: str, Key: str, VersionId: str = "") -> Any:
         if Key not in self.objects:
             return error("NoSuchKey", "no such key", "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._etag(Key)}
 
     def _put(self, Bucket: str, Key: str, Body: Any, **more: Any) -> Any:
+        taken = Key in self.objects and "IfNoneMatch" in more
+        if taken or more.get("IfMatch", self._etag(Key)) != self._etag(Key):
+            return error("PreconditionFailed", "one of the pre-conditions did not hold", "PutObject")
         body = Body if isinstance(Body, bytes) else Body.read()
         self.objects[Key], self.metadata[Key] = body, more.get("Metadata", {})
         return {"VersionId": "v2"}
+
+    def _etag(self, key: str) -> str:
+        return hashlib.sha256(self.objects.get(key, b"")).hexdigest()
 
 
 def make_aws(**clients: Any) -> Aws:
@@ -162,6 +168,7 @@ def packages(
         list_model_packages=list_model_packages,
         describe_model_package=describe_model_package,
         update_model_package=update_model_package,
+        list_pipeline_executions={"PipelineExecutionSummaries": []},
         describe_endpoint=SERVING if serving else NO_ENDPOINT,
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
         describe_model={"PrimaryContainer": {"ModelPackageName": f"{GROUP}/{serving}"}},

@@ -96,10 +96,10 @@ class Aws:
             error.add_note(uri)  # S3's message names no object
             raise
 
-    def write_bytes(self, uri: str, body: bytes) -> None:
-        """Put bytes at an s3:// address, checked by S3 on arrival."""
+    def write_bytes(self, uri: str, body: bytes, **only: str) -> None:
+        """Put bytes at an s3:// address, checked by S3 on arrival; `only`: its IfMatch or IfNoneMatch."""
         bucket, key = names.split_uri(uri)
-        self.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", **only)
 
     def listed(self, operation: str, member: str, **request: Any) -> Iterator[dict[str, Any]]:
         """Yield every item of a SageMaker list operation, page after page."""

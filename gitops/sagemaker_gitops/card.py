@@ -1,6 +1,6 @@
 """A release's story as the model card of its package: what Studio shows beside the version.
 
-In:   release.json, as registry.complete writes it
+In:   release.json, as lineage.py tells it
 Out:  ModelCard of UpdateModelPackage: JSON within AWS's limits; what does not fit is cut, never left to fail
 
 AWS's "model package model card schema" is that of model cards, less what the package itself says:

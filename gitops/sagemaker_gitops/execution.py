@@ -139,16 +139,19 @@ def start(
 
 def retry(aws: Aws, execution: Execution, parameters: dict[str, str]) -> bool:
     """Run an execution again from what did not succeed; False where it would judge by another champion."""
-    listed = aws.listed(
-        "list_pipeline_parameters_for_execution", "PipelineParameters", PipelineExecutionArn=execution.arn
-    )
-    had = {item["Name"]: item["Value"] for item in listed}
-    if had.get("ChampionUri") != parameters["ChampionUri"]:
+    if given(aws, execution.arn).get("ChampionUri") != parameters["ChampionUri"]:
         return False
     ended = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution.arn)["LastModifiedTime"]
     attempt = hashlib.sha256(f"{execution.arn}:{ended.isoformat()}".encode()).hexdigest()
     aws.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution.arn, ClientRequestToken=attempt)
     return True
+
+
+def given(aws: Aws, arn: str) -> dict[str, str]:
+    """Return the parameters that an execution was started with."""
+    request = {"PipelineExecutionArn": arn}
+    listed = aws.listed("list_pipeline_parameters_for_execution", "PipelineParameters", **request)
+    return {item["Name"]: item["Value"] for item in listed}
 
 
 def steps(aws: Aws, arn: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """One release's whole story, read from where it lies: registry, S3, ECR. It changes nothing.
 
-In:   RELEASE: a release's id or its first 12 digits, a version number, or nothing: what production serves
+In:   RELEASE: a release's id or its first 12 digits, a version number, or nothing: what production serves;
+      one that was refused or failed has no version, and its execution tells (unregistered.py)
 Out:  one document, which explained.py shows; keys, counts, hashes and ids, no value of the data
 """
 
@@ -11,7 +12,7 @@ import json
 import re
 from typing import Any
 
-from sagemaker_gitops import errors, images, names, registry, standing, watch
+from sagemaker_gitops import errors, images, names, registry, standing, unregistered, watch
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import DeployFailed, SettingsError
 from sagemaker_gitops.github import records
@@ -26,18 +27,32 @@ Document = dict[str, Any]
 
 
 def explain(run: Run, wanted: str) -> Document:
-    """Return the whole story of a release.
+    """Return the whole story of a release, registered or not.
 
     Raises:
         SettingsError: E501, `wanted` can name no release; E508, there is no such release.
     """
     package = find(run, wanted)
-    story, checks = checked(run, package)
-    rolled, ended = rollouts(run, package), outcomes(run, package)
+    told = whole(run, package) if package else unregistered.tell(run, wanted)
+    if not told:
+        raise unknown(run, f"there is no release {wanted}")
+    ids = package.metadata if package else told["ids"]
+    ended = outcomes(run, ids, package.judged if package else "")
+    told["documents"] |= {f"outcome {key}": records.uri(run.stack.bucket, key) for key in ended}
     return {
         "schema_version": 1,
         "project": run.project,
         "region": run.aws.region,
+        **told,
+        "outcomes": ended,
+    }
+
+
+def whole(run: Run, package: Package) -> Document:
+    """Return the story of a release that was registered."""
+    story, checks = checked(run, package)
+    rolled = rollouts(run, package)
+    return {
         "package": {
             "arn": package.arn,
             "version": package.version,
@@ -49,16 +64,13 @@ def explain(run: Run, wanted: str) -> Document:
         "became": became(package, *serving(run)),
         "story": story,
         "rollouts": rolled,
-        "outcomes": ended,
-        "documents": documents(run, package)
-        | ({"last rollout": watch.uri(run, package)} if rolled else {})
-        | {f"outcome {key}": records.uri(run.stack.bucket, key) for key in ended},
+        "documents": documents(run, package) | ({"last rollout": watch.uri(run, package)} if rolled else {}),
         "checks": checks,
     }
 
 
-def find(run: Run, wanted: str) -> Package:
-    """Return the package that is meant; raise SettingsError E501 or E508."""
+def find(run: Run, wanted: str) -> Package | None:
+    """Return the package that is meant, None where none has that id; raise SettingsError E501 or E508."""
     if not wanted:
         if package := run.serving():
             return package
@@ -67,7 +79,7 @@ def find(run: Run, wanted: str) -> Package:
         listed = registry.newest(run.aws, run.stack.group)
         package = next((item for item in listed if item.version == int(wanted)), None)
     elif registry.BEGINNING.fullmatch(wanted):
-        package = registry.find(run.aws, run.stack.group, wanted)
+        return registry.find(run.aws, run.stack.group, wanted)
     else:
         raise SettingsError(f"""E501 '{wanted}' names no release
             the argument RELEASE
@@ -187,15 +199,13 @@ def _rollout(run: Run, bucket: str, key: str, version: str, at: str) -> Document
     return read(body) | {"at": at, "version_id": version}
 
 
-def outcomes(run: Run, package: Package) -> dict[str, Document]:
-    """Return how runs ended that were about this release, by key: its commit's, who asked's, a rollback's."""
-    told = package.metadata
-    keys = [told.get("commit_sha", ""), told.get("asked_by", "")]
-    keys += [f"rollback-{job}" for job in BY_HAND.findall(package.judged)]
+def outcomes(run: Run, ids: dict[str, str], judged: str) -> dict[str, Document]:
+    """Return how runs ended that were about a release, by key: its commit's, who asked's, a rollback's."""
+    keys = [ids.get("commit_sha", ""), ids.get("asked_by", "")]
+    keys += [f"rollback-{job}" for job in BY_HAND.findall(judged)]
     recorded = {key: records.recorded(run.aws, run.stack.bucket, key) for key in filter(None, keys)}
-    return {
-        key: item for key, item in recorded.items() if item and item.get("release_id") == package.release_id
-    }
+    mine = ids.get("release_id")
+    return {key: item for key, item in recorded.items() if item and item.get("release_id") == mine}
 
 
 def documents(run: Run, package: Package) -> dict[str, str]:

@@ -42,6 +42,9 @@ def show(console: Console, told: Document) -> None:
 
 def rows(told: Document) -> Iterator[Row]:
     """Yield the whole story: read these in order."""
+    if told["package"] is None:
+        yield from without_package(told)
+        return
     story, package = told["story"], told["package"]
     yield from labelled("release", head(told))
     yield from ids(package["metadata"])
@@ -59,6 +62,38 @@ def rows(told: Document) -> Iterator[Row]:
     yield from labelled("outcome", outcomes([*told["outcomes"].values()]))
     yield from labelled("documents", documents(told["documents"]))
     yield from checks(told["checks"])
+
+
+def without_package(told: Document) -> Iterator[Row]:
+    """Yield the story of a release that was never registered, as far as it came."""
+    known, judged = told["ids"], told.get("judged")
+    yield "release", f"{names.short(known['release_id'])} of {told['project']}", ""
+    yield "", told["became"]["sentence"], "" if told["became"]["is"] == "runs" else "bold red"
+    yield from labelled("", (line.strip() for line in told["stopped"][1:]))
+    yield from ids(known)
+    if lock := told["lock"]:
+        yield "data", f"{lock['prefix']}: {lock['rows']:,} rows in {len(lock['files'])} files", ""
+    if checked := told.get("data checks"):
+        yield "data checks", checked, ""
+    yield from labelled("execution", ran(told))
+    if judged:
+        yield from labelled("metrics", metrics(judged))
+        yield from labelled("verdict", verdict(judged))
+    yield from labelled("outcome", outcomes([*told["outcomes"].values()]))
+    yield from labelled("documents", documents(told["documents"]))
+
+
+def ran(told: Document) -> Iterator[str]:
+    """Yield the execution that told all that, and its jobs."""
+    again = f", the last of {told['attempts']}" if told["attempts"] > 1 else ""
+    yield told["execution"].rsplit("/", 1)[-1] + again
+    yield from jobs(told["jobs"])
+
+
+def jobs(arns: dict[str, str]) -> Iterator[str]:
+    """Yield the job of each step that has one."""
+    for step in (name for name in SHOWN if name in arns):
+        yield f"{step}: {arns[step].rsplit('/', 1)[-1]}"
 
 
 def labelled(label: str, lines: Iterable[str]) -> Iterator[Row]:
@@ -84,7 +119,8 @@ def ids(known: dict[str, str]) -> Iterator[Row]:
         "image jobs": "image_jobs", "image serve": "image_serve",
     }  # fmt: skip
     for label, key in labels.items():
-        yield label, known.get(key, "not told").removeprefix("sha256:"), ""
+        if key in known:
+            yield label, known[key].removeprefix("sha256:"), ""
 
 
 def data(story: Document) -> Iterator[str]:
@@ -106,9 +142,7 @@ def pins(story: Document) -> Iterator[str]:
 
 def training(story: Document) -> Iterator[str]:
     """Yield which jobs made it, and where its run is recorded."""
-    jobs = story.get("jobs", {})
-    for step in (name for name in SHOWN if name in jobs):
-        yield f"{step}: {jobs[step].rsplit('/', 1)[-1]}"
+    yield from jobs(story.get("jobs", {}))
     yield f"execution {story['execution'].rsplit('/', 1)[-1]}; {card.recorded(story.get('tracking', {}))}"
 
 
@@ -201,7 +235,7 @@ def outcomes(told: list[Document]) -> Iterator[str]:
 
 def documents(told: dict[str, str]) -> Iterator[str]:
     """Yield where each document lies: the folder once, then what is below it."""
-    root = told["the story"].rsplit("/", 1)[0] + "/"
+    root = told["data.lock"].removesuffix("lock/data.lock")
     yield root
     for name, uri in told.items():
         yield f"{name}: {uri.removeprefix(root)}"

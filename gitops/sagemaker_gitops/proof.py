@@ -141,7 +141,12 @@ def golden(aws: Aws, bucket: str, package: Package) -> dict[str, Any]:
 
 
 def of_answers(aws: Aws, endpoint: str, requests: dict[str, Any], package: Package) -> int:
-    """Send every golden request; return how many, or raise WrongRelease E402 at the first wrong answer."""
+    """Send every golden request; return how many.
+
+    Raises:
+        WrongRelease: E402, at the first wrong answer.
+        DeployFailed: E402, there are none.
+    """
     cases = requests["cases"]
     for number, case in enumerate(cases, 1):
         body, attributes = ask(aws, endpoint, case["body"], requests["content_type"])

@@ -1,16 +1,14 @@
-"""The model registry: find a release's package and what serves, complete and approve a package."""
+"""The model registry: find a release's package and what serves, annotate and approve a package."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_gitops import card, names
+from sagemaker_gitops import names
 from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.errors import DeployFailed, SettingsError
 
@@ -169,43 +167,12 @@ def behind(aws: Aws, group: str, config: str) -> Package | None:
     return next((item for item in newest(aws, group) if str(item.version) == version), None)
 
 
-def complete(
-    aws: Aws, package: Package, bucket: str, story: dict[str, Any], by: dict[str, str] | None = None
-) -> Package:
-    """Write the release's whole story to S3 and as the model card; hashes, and who tells it, as metadata.
-
-    Two runners may complete one package: both write the same bytes, so who they are is no part of the story.
-    """
-    uri = f"{names.release_prefix(bucket, package.release_id)}/release.json"
-    story = story | {"uri": uri}
-    body = json.dumps(story, indent=2, sort_keys=True).encode()
-    facts = summary(story) | {"story_sha256": hashlib.sha256(body).hexdigest()}
-    told = {key: value for key, value in (by or {}).items() if value}
-    aws.write_bytes(uri, body)
-    return annotate(aws, package, facts | told, ModelCard=card.request(story))
-
-
-def summary(story: dict[str, Any]) -> dict[str, str]:
-    """Return what a package says of its release by itself: ids and hashes, none empty."""
-    facts = {
-        "artifact_sha256": story["artifact"]["sha256"],
-        "evaluation_sha256": story["evaluation_sha256"],
-        "story_uri": story["uri"],
-        "metric": f"{story['gate']['metric']}={story['gate']['value']}",
-        "verdict": card.said(story["gate"]["verdict"]),
-        "mlflow_run": story["tracking"].get("run") or story["tracking"].get("state", ""),
-    }
-    facts |= {f"image_{target}": digest for target, digest in story["images"].items()}
-    facts |= {f"pins_{image}": pinned.get("sha256", "") for image, pinned in story["pins"].items()}
-    return {key: value for key, value in facts.items() if value}
-
-
-def annotate(aws: Aws, package: Package, facts: dict[str, str], **more: Any) -> Package:
+def annotate(aws: Aws, package: Package, facts: dict[str, str]) -> Package:
     """Add metadata to a package; to the time since when production serves it, the account that serves."""
     if "served_at" in facts:
         facts = facts | {"served_in": aws.account()}
     merged = package.metadata | {key: value[:METADATA_LENGTH] for key, value in facts.items()}
-    return _update(aws, package, CustomerMetadataProperties=merged, **more)
+    return _update(aws, package, CustomerMetadataProperties=merged)
 
 
 def judge(aws: Aws, package: Package, status: str, why: str) -> Package:

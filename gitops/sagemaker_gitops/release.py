@@ -139,7 +139,7 @@ def produce(
     story.facts["registered"] = package.facts()
     more = {"execution": running.arn, "images": digests, "versions": versions}
     told = lineage.tell(run, work, results, steps, package, **more)
-    return registry.complete(aws, package, made.bucket, told, lineage.by(run))
+    return lineage.complete(run, package, told)
 
 
 def definition_of(run: Run, work: Tree) -> str:

@@ -42,6 +42,14 @@ class Results:
         """Metrics of candidate and champion, the gate's verdict."""
         return json.loads(self._evaluation_bytes)
 
+    @property
+    def metric(self) -> str:
+        """The metric that the gate has judged by; the first one where none of its rules has a metric."""
+        metrics, rules = self.evaluation["candidate"]["metrics"], self.evaluation["verdict"]["rules"]
+        return next((rule["metric"] for rule in rules if rule["metric"] in metrics), "") or next(
+            iter(metrics)
+        )
+
     def of(self, step: str) -> tuple[str, str]:
         """Return (verdict, note) of a step that has finished; an empty note for a step without a report."""
         if step == "Validate":
@@ -52,10 +60,8 @@ class Results:
             note += warned(self.validation["verdict"].get("warnings", []))
             return _verdict(self.validation), note
         if step == "Evaluate":
-            metrics, rules = self.evaluation["candidate"]["metrics"], self.evaluation["verdict"]["rules"]
-            judged = next((rule["metric"] for rule in rules if rule["metric"] in metrics), "")
-            name = judged or next(iter(metrics))
-            metric = metrics[name]
+            name = self.metric
+            metric = self.evaluation["candidate"]["metrics"][name]
             low, value, high = (_short(metric[key]) for key in ("low", "value", "high"))
             return "done", f"{name} {value} ({low} to {high}), {metric['n']:,} rows held out"
         if step == "Gate":
@@ -138,9 +144,9 @@ def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:
     kept = f"nothing was registered{champion}"
     todo = f"change model or data, or [gate] in mlops.toml; {kept}"
     if line := verdict.get("waiver_line"):
-        todo = f"""{kept}; bring the data back, or let the absolute bar alone decide: write what follows below
-            [gate] in mlops.toml, as its only waiver, run python -m pipelines definition --write and have both
-            reviewed: {line}"""
+        todo = f"""{kept}; bring back what the champion needs, or let the absolute bar alone decide: write
+            what follows below [gate] in mlops.toml, as its only waiver, run
+            python -m pipelines definition --write and have both reviewed: {line}"""
         todo = " ".join(todo.split())
     return ModelRefused(f"""{code} model refused: {" ".join(first.split())}
         {uri}{_here("evaluation.json")}

@@ -142,12 +142,13 @@ def create(run: Run, ready: Ready) -> None:
 def afterwards(run: Run, ready: Ready, now: dict[str, Any]) -> int:
     """Make up for an earlier run that was killed while SageMaker promoted; return how many requests more.
 
-    Its alarms stay, and nobody watched the end of its bake: so every golden request is sent several times,
-    that every machine may get it. `now` is the endpoint: a rollout that brought the release gets its record.
+    Its alarms stay. Unless its record says that it saw the end of its bake, nobody did: so every golden
+    request is sent several times, that every machine may get it. `now` is the endpoint: a rollout that
+    brought the release gets its record.
     """
     machines = run.settings.environments.production
     watch.tidy(run, Watched(run.project, ready.endpoint, ready.config, ready.config, machines))
-    if ready.known:
+    if ready.known or watch.seen_promoted(run, ready):
         return 0
     run.story.say(f"  an earlier run did not see its end: the golden requests are sent {ROUNDS} times more")
     asked = sum(proof.of_answers(run.aws, ready.endpoint, ready.golden, ready.package) for _ in range(ROUNDS))

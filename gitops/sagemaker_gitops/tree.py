@@ -19,6 +19,7 @@ from sagemaker_gitops.history import git
 from sagemaker_gitops.settings import Settings
 
 CODE_FOLDERS = ("data_checks", "training", "inference")
+ASIDE = ("data_checks/adding", "data_checks/docs.py")  # run by no job, in no image: .dockerignore
 CODE_FILES = ("Dockerfile", ".dockerignore", "pipelines/definition.json")
 CODE_FILES += ("requirements/jobs.txt", "requirements/serve.txt", "requirements/uv.txt")
 
@@ -72,12 +73,13 @@ def code_id(settings: Settings, root: Path) -> str:
 
 
 def code_files(root: Path) -> Iterator[Path]:
-    """Yield what counts as code, relative to `root`: no caches, no prose, nothing hidden."""
+    """Yield what counts as code, relative to `root`: no caches, no prose, nothing hidden, nothing aside."""
     yield from (Path(name) for name in CODE_FILES if (root / name).is_file())
     for path in (path for folder in CODE_FOLDERS for path in (root / folder).rglob("*")):
         inner = path.relative_to(root)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
-        if path.is_file() and not hidden and path.suffix not in (".pyc", ".md"):
+        aside = any(inner.is_relative_to(name) for name in ASIDE)
+        if path.is_file() and not (hidden or aside) and path.suffix not in (".pyc", ".md"):
             yield inner
 
 

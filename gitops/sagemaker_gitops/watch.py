@@ -108,7 +108,12 @@ class Watcher:
         self.step.note = sentence(event)
 
     def judge(self, now: dict[str, Any]) -> int:
-        """Raise what the outcome is, unless the release was promoted and every answer was right."""
+        """Return how many golden requests were answered rightly, once the release is promoted.
+
+        Raises:
+            WrongRelease: E401, rolled back; E402, promoted although an answer was wrong.
+            DeployFailed: rolled back by no fault of its own, or E402, nobody watched it to its end.
+        """
         self.why = now.get("FailureReason", "")
         try:
             proof.of_state(now, self.watched.config)
@@ -249,6 +254,21 @@ def record(run: Run, package: Package, told: dict[str, Any]) -> None:
         run.aws.write_bytes(uri(run, package), json.dumps(told, indent=2).encode())
     except errors.TROUBLE as error:
         run.story.say(f"  the evidence was not written: {type(error).__name__}")
+
+
+def seen_promoted(run: Run, ready: Ready) -> bool:
+    """Say whether an earlier run has seen the end of this rollout and left its record; then show that one.
+
+    Where it cannot be read nobody knows, and the release is proven again.
+    """
+    try:
+        told = json.loads(run.aws.read_bytes(uri(run, ready.package)))
+        kept = told["verdict"] == "promoted" and told["config"]["to"] == ready.config
+    except (*errors.TROUBLE, ValueError, LookupError, TypeError):
+        return False
+    if kept:
+        run.story.facts.setdefault("rollouts", []).append(told)
+    return kept
 
 
 def uri(run: Run, package: Package) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 from botocore.validate import validate_parameters
 
-from doubles.aws import Bucket, Client, input_shape, make_aws, make_package
+from doubles.aws import input_shape
 from doubles.told import COMMIT, ENTRY, FILE, make_story
-from sagemaker_gitops import card, registry
+from sagemaker_gitops import card
 
 LONG = "long é\n" * 2000
 HUGE = make_story(
@@ -99,30 +98,3 @@ def test_what_is_too_long_is_cut_on_one_line_and_says_so():
 )
 def test_where_there_is_no_mlflow_run_it_is_said_why(tracking, said):
     assert card.recorded(tracking) == said
-
-
-def test_a_package_is_completed_with_story_card_and_hashes_in_one_call():
-    described = {
-        "ModelPackageArn": "arn:x/2",
-        "ModelApprovalStatus": "Approved",
-        "InferenceSpecification": {"Containers": [{"Image": "i", "ModelDataUrl": "s3://bucket/m"}]},
-    }
-    client, bucket = Client(describe_model_package=described), Bucket()
-    aws, story = make_aws(sagemaker=client, s3=bucket), make_story()
-    by = {"registered_by": "arn:aws:iam::1:user/ada", "registered_run": ""}
-    registry.complete(aws, make_package(2), "bucket", {key: story[key] for key in story if key != "uri"}, by)
-    [change] = [request for operation, request in client.asked if operation == "update_model_package"]
-    validate_parameters(change, input_shape("UpdateModelPackage"))
-    told = change["CustomerMetadataProperties"]
-    assert (told["image_serve"], told["pins_jobs"]) == (story["images"]["serve"], "1a" * 32)
-    assert (told["mlflow_run"], told["verdict"]) == ("4d" * 16, "accepted")
-    assert told["registered_by"] == "arn:aws:iam::1:user/ada"
-    limits = input_shape("UpdateModelPackage").members["CustomerMetadataProperties"]
-    most = limits.value.metadata
-    assert (
-        len(told) + len(("staging", "production", "judged", "served", "asked")) * 2 <= limits.metadata["max"]
-    )
-    assert all(most["min"] <= len(value) <= most["max"] for value in told.values())
-    assert [value for value in told.values() if not re.fullmatch(r"[\w .:/=+\-@]*", value)] == []
-    assert json.loads(change["ModelCard"]["ModelCardContent"]) == card.card(story)
-    assert json.loads(bucket.objects[story["uri"].removeprefix("s3://bucket/")]) == story

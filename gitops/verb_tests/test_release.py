@@ -585,7 +585,8 @@ LINE = 'waiver = { champion = "5e415e415e41", until = 2030-01-31, reason = "the 
 def test_a_refusal_that_a_waiver_would_lift_ends_with_the_line_to_paste():
     refused = results.model_refused({"reasons": ["It lacks age."], "waiver_line": LINE}, "s3://b/e.json")
     assert len(refused.lines()) == 4
-    assert refused.todo.startswith("nothing was registered, the champion serves; bring the data back, or ")
+    kept, bring = "nothing was registered, the champion serves", "bring back what the champion needs"
+    assert refused.todo.startswith(f"{kept}; {bring}, or ")
     assert "below [gate] in mlops.toml" in refused.todo
     assert "python -m pipelines definition --write" in refused.todo
     assert refused.todo.endswith(f": {LINE}")

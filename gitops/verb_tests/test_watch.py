@@ -440,6 +440,52 @@ def test_what_nobody_saw_promoted_has_a_record_that_says_so(make_settings, strat
     assert f"{rollout.ROUNDS} golden requests afterwards were answered rightly" in told["why"]
 
 
+ROLLED = state(config="new", LastDeploymentConfig={"AutoRollbackConfiguration": {}})
+
+
+def left_behind(made: Rollout, **changes: object) -> dict:
+    """Lay down the record that an earlier run left of its rollout; return it."""
+    told = {"verdict": "promoted", "unwatched": False, "config": {"from": "old", "to": "new"}} | changes
+    made.bucket.objects[f"releases/{RELEASE}/rollout.json"] = json.dumps(told).encode()
+    return told
+
+
+def test_the_record_of_a_run_that_died_after_the_end_is_kept_and_shown(make_settings):
+    made = Rollout(make_settings, ROLLED, before=ROLLED)
+    told, said = left_behind(made), []
+    made.run.story.say = said.append
+    made.go()
+    assert made.evidence == told
+    assert made.run.story.facts["rollouts"] == [told]
+    assert said == []  # somebody saw its end
+    assert len(made.reply.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"verdict": "rolled back"}, id="an earlier attempt that was rolled back"),
+        pytest.param({"verdict": "unknown"}, id="one whose end was not known"),
+        pytest.param({"config": {"from": "old", "to": "other"}}, id="of another config"),
+    ],
+)
+def test_a_record_of_another_end_gives_way_to_what_is_known_now(make_settings, changes):
+    made = Rollout(make_settings, ROLLED, before=ROLLED)
+    left_behind(made, **changes)
+    made.go()
+    assert (made.evidence["verdict"], made.evidence["unwatched"]) == ("promoted", True)
+
+
+@pytest.mark.parametrize(
+    "answer", [error("AccessDenied", "", "GetObject"), error("SlowDown", "", "GetObject")], ids=str
+)
+def test_a_record_that_nobody_may_read_stops_no_release(make_settings, answer):
+    made = Rollout(make_settings, ROLLED, before=ROLLED)
+    made.bucket.answers["get_object"] = answer
+    made.go()
+    assert made.evidence["unwatched"]
+
+
 def test_a_wrong_answer_of_what_nobody_watched_is_no_promotion_in_any_record(make_settings):
     served = state(config="new", LastDeploymentConfig={})
     made = Rollout(make_settings, served, before=served)

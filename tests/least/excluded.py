@@ -19,6 +19,7 @@ LOOK = "AWS looks at a key before it lends it; the emulator does not"
 OPENS = "CreateEndpointConfig wants the key open to the role that serves, says AWS; here its maker's will do"
 SERVES = "AWS names it among what the role of a model needs to write metrics; only jobs write any here"
 THERE = "AWS names it among what the role of a model needs to write logs; the stack has made the group"
+KILLED = "only a run after one that was killed between its rollout and its note reads it"
 # (role, Sid, action) -> why
 REASONS = {
     ("execution", "RunThePipelinesJobs", "sagemaker:AddTags"): TAGS,
@@ -26,6 +27,7 @@ REASONS = {
     ("execution", "WriteLogs", "logs:DescribeLogStreams"): LOGS,
     ("execution", "UseTheKey", "kms:DescribeKey"): LOOK,
     ("deploy", "SeeTheKeyOfVolumes", "kms:DescribeKey"): LOOK,
+    ("deploy", "ReadTheEvidenceOfAnEarlierRun", "s3:GetObject"): KILLED,
 }
 # Of the execution role in production's own account, which runs no jobs.
 APART = {

@@ -462,7 +462,7 @@ FAULTS = (
                 "a_link_in_place_of_a_member_is_refused",
                 "a_bomb_ends_at_the_cap_whatever_member_holds_it",
             ),
-            *checked("drift", "a_champion_that_cannot_be_read_ends_the_job_with_a_sentence[a bomb]"),
+            *checked("drift", "a_champion_that_cannot_be_read_leaves_drift_unmeasured_and_says_so[a bomb]"),
         ),
     ),
     Fault(

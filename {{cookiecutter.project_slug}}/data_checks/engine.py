@@ -112,7 +112,7 @@ def validate(gx: Any, batch: Any, expectations: Sequence[Any], result_format: An
 
 
 def refuse_exceptions(rule: Expectation, result: Any) -> None:
-    """Raise when a result is no verdict but a failure to reach one."""
+    """Raise RuleError when a result is no verdict but a failure to reach one."""
     info = result.exception_info or {}
     metrics = [info] if "raised_exception" in info else info.values()
     if any(metric.get("raised_exception") for metric in metrics):

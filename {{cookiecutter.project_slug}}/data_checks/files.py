@@ -24,6 +24,7 @@ CANONICAL: Mapping[str, str] = {
 # Bytes, unpacked, that have to be in memory at once: a file of kilobytes can hold a value of gigabytes.
 LARGEST_CHUNK = 512 << 20
 MEMORY = "512MB"  # of DuckDB; what needs more goes to disk. Python and its libraries come on top
+SAMPLE = 1_000_000  # rows: what is a share or a distribution is as sure in them as in all
 GROUP_ROWS = 122_880  # of a row group as DuckDB writes it: each is whole in memory first, one a thread
 GROUP_BYTES = 32 << 20  # the most of one; where so many rows are more, groups are smaller
 THREADS = 4  # that write
@@ -118,6 +119,15 @@ def add_view(
         f"CREATE VIEW {view} AS SELECT {selected} FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = {partitioned}, hive_types_autocast = false)"
     )
+
+
+def sampled(data: duckdb.DuckDBPyConnection, key: str, rows: int) -> duckdb.DuckDBPyConnection:
+    """Return a connection whose view `data` holds about SAMPLE of so many rows, the same ones each time."""
+    connection = data.cursor()
+    if rows > SAMPLE:
+        own = f"SELECT * FROM memory.main.{VIEW} WHERE hash({name(key)}) % {rows} < {SAMPLE}"
+        connection.execute(f"CREATE TEMP VIEW {VIEW} AS {own}")
+    return connection
 
 
 def copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, long: bool) -> None:

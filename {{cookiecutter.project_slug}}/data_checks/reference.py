@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from typing import Any
 from data_checks.archive import ArchiveError, unpack
 
 MODEL_JSON = "model.json"
+# What a document of another form, of another time or of somebody's making can raise, looked at as ours.
+UNLIKE = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 class ChampionError(Exception):
@@ -41,7 +44,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Reference:
-    """A champion and its features; those whose model.json holds no histogram are left out."""
+    """A champion and its features; those whose model.json holds no histogram, or an odd one, are left out."""
 
     package: str
     release_id: str
@@ -59,7 +62,7 @@ def read(folder: Path) -> Reference | None:
     try:
         about = json.loads((folder / "champion.json").read_bytes())
         package, release = about["package"], str(about.get("release_id") or "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, *UNLIKE):
         raise ChampionError("champion.json is missing or unreadable") from None
     if package is None:
         return None
@@ -67,33 +70,43 @@ def read(folder: Path) -> Reference | None:
         try:
             unpack(folder / "model.tar.gz", Path(scratch) / "champion", (MODEL_JSON,))
             document = json.loads((Path(scratch) / "champion" / MODEL_JSON).read_bytes())
-            found = {entry["name"]: histogram(entry) for entry in document["features"]}
+            found = dict(histograms(document["features"]))
         except ArchiveError as error:
             raise ChampionError(f"the champion cannot be compared with: {error}") from None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except (OSError, RecursionError, *UNLIKE):
             raise ChampionError("the champion's model.json is missing or unreadable") from None
-    return Reference(str(package), release, {name: each for name, each in found.items() if each})
+    return Reference(str(package), release, found)
 
 
-def histogram(feature: Mapping[str, Any]) -> Histogram | None:
-    """Return a feature's histogram; None where an earlier version of training has left none.
+def histograms(features: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Histogram]]:
+    """Yield each feature that can be compared with."""
+    for feature in features:
+        with suppress(*UNLIKE):
+            yield str(feature["name"]), histogram(feature)
+
+
+def histogram(feature: Mapping[str, Any]) -> Histogram:
+    """Return a feature's histogram.
 
     Raises:
-        ValueError: shares and edges do not belong together.
+        ValueError: training has left none that is whole; so say the other types of UNLIKE, too.
     """
-    told = feature.get("statistics") or {}
-    if "rows" not in told:
-        return None
+    told = feature["statistics"]
     rows, missing = int(told["rows"]), float(told["missing"])
     if feature["kind"] == "number":
         edges, shares = tuple(map(float, told.get("edges", ()))), tuple(map(float, told.get("shares", ())))
         found = Histogram(rows, missing, shares, edges=edges)
-    else:
+    elif feature["kind"] == "category":
         known = tuple(map(float, told["frequencies"]))
         others = max(0.0, 1.0 - missing - sum(known))
         found = Histogram(rows, missing, (*known, others), words=tuple(map(str, feature["vocabulary"])))
-    if len(found.shares) != len(found.edges or found.words) + 1 and found.shares:
+    else:
+        raise ValueError("neither numbers nor words")
+    bins = found.edges or found.words
+    if (found.shares or bins) and len(found.shares) != len(bins) + 1:
         raise ValueError("shares and bins differ in number")
-    if rows < 1 or not all(map(math.isfinite, (missing, *found.shares, *found.edges))):
+    if list(found.edges) != sorted(set(found.edges)) or len(set(found.words)) != len(found.words):
+        raise ValueError("a bin stands twice, or the edges do not rise")
+    if rows < 1 or not all(map(math.isfinite, (rows, missing, *found.shares, *found.edges))):
         raise ValueError("not a histogram")
     return found

@@ -55,6 +55,11 @@ class Report:
         if champion:
             self.champion = {"package": champion.package, "release_id": champion.release_id}
 
+    def unmeasured(self, why: str) -> None:
+        """Warn that drift was not measured."""
+        rule, told = Expectation("no_drift"), f"Nobody knows whether the data moved: {why}."
+        self.warnings.append(Reason(rule.code, rule.column, rule.rule, 0, (), told))
+
     def refuse_files(self, keys: Sequence[str]) -> None:
         """Note files that broke off while they were read."""
         self.reasons += [intake.bad_file(key, "cannot be read to its end") for key in keys]

@@ -30,7 +30,6 @@ KNOWN = (
     rules.SuiteError,
     engine.RuleError,
     split.SharesError,
-    reference.ChampionError,
 )
 NO_MEMORY = (
     "the checks need more memory than they take: rows of tens of kB, or row groups of hundreds of MB;"
@@ -99,7 +98,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments where every other message goes, too."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of leaving with exit code 2."""
+        """Raise SuiteError instead of leaving with exit code 2."""
         raise rules.SuiteError(message)
 
 
@@ -184,13 +183,25 @@ def judge(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
 
 def judge_features(job: Job, data: duckdb.DuckDBPyConnection, report: Report) -> None:
     """Hold the features against the label, and against what the champion was trained with."""
-    asked = job.feature_rules()
+    asked, some = job.feature_rules(), files.sampled(data, job.key, report.rows)
     telltale = [rule for rule in asked if rule.rule == "no_target_leakage"]
-    report.note(leakage.judge(data, telltale, job.columns, job.label, job.task))
-    champion = reference.read(job.base / "input" / "champion")
+    report.note(leakage.judge(some, telltale, job.columns, job.label, job.task))
+    if moved := [rule for rule in asked if rule.rule == "no_drift"]:
+        report.note(drift.judge(some, moved, job.columns, champion_of(job, report)))
+
+
+def champion_of(job: Job, report: Report) -> reference.Reference | None:
+    """Return what drift is measured against, and note whose it is, or that it cannot be read.
+
+    That refuses no data: evaluation looks at the champion itself, and the gate decides.
+    """
+    try:
+        champion = reference.read(job.base / "input" / "champion")
+    except reference.ChampionError as error:
+        report.unmeasured(str(error))
+        return None
     report.compared_with(champion)
-    moved = [rule for rule in asked if rule.rule == "no_drift"]
-    report.note(drift.judge(data, moved, job.columns, champion))
+    return champion
 
 
 def untold(error: Exception) -> str:
@@ -212,6 +223,4 @@ if __name__ == "__main__":
     code = main()
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(
-        code
-    )  # all is written: taking apart 2,000 modules of Great Expectations would take another second
+    os._exit(code)  # all is written; to take 2,000 modules of Great Expectations apart takes another second

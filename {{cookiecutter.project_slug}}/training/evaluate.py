@@ -100,7 +100,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaint becomes the job's message."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of leaving with exit code 2 and nothing in output/message."""
+        """Raise JobError instead of leaving with exit code 2 and nothing in output/message."""
         raise JobError(f"arguments: {message}")
 
 

@@ -32,7 +32,12 @@ def main() -> int:
 
 
 def record(messages: Messages) -> str:
-    """Write one run as the messages arrive; return its id. Raises whatever MLflow raises."""
+    """Write one run as the messages arrive; return its id.
+
+    Raises:
+        EOFError: the training ended before there was anything to record.
+        Exception: whatever MLflow raises.
+    """
     start = messages.get()
     if start is None:
         raise EOFError

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from inference.contract import Contract
 from inference.encode import EncodeError
-from inference.predictor import ModelError, Predictor
+from inference.predictor import ModelError, Predictor, verify_hashes
 from training.archive import ArchiveError, unpack
 from training.errors import DataError, JobError
 from training.features import encode_table
@@ -52,9 +52,9 @@ class Champion:
     release_id: str
     predictions: np.ndarray | None = None
     error: str = ""
-    incomparable: bool = (
-        False  # the archive is sound, but these rows do not suffice, or it answers something else
-    )
+    # The archive is sound, but these rows do not suffice, it answers something else, or it is of a version
+    # that today's code cannot load.
+    incomparable: bool = False
 
 
 def load_candidate(model: Path, folder: Path, rows: pa.Table) -> Candidate:
@@ -88,9 +88,14 @@ def load_champion(source: Path, folder: Path, rows: pa.Table, candidate: Contrac
         return None
     try:
         unpack(source / "model.tar.gz", folder)
-        predictor = Predictor.load(folder, required=SERVED)
-    except UNUSABLE as error:
+        verify_hashes(folder, SERVED)
+    except (ArchiveError, ModelError) as error:
         return Champion(package, release, error=str(error))
+    try:
+        predictor = Predictor.load(folder)
+    except ModelError as error:
+        why = f"this version of the code cannot load it: {error}"
+        return Champion(package, release, error=why, incomparable=True)
     try:
         check_comparable(predictor.contract, candidate)
         predictions = score(predictor, rows)

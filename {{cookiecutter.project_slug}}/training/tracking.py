@@ -90,8 +90,11 @@ class Tracker:
             self._give_up(said)
 
     def leave(self, folder: Path) -> None:
-        """Write what became of the run where evaluation finds it."""
-        (folder / TOLD).write_text(json.dumps(self.told), encoding="utf-8")
+        """Write what became of the run where evaluation finds it; a full disk costs no more than that."""
+        try:
+            (folder / TOLD).write_text(json.dumps(self.told), encoding="utf-8")
+        except OSError as error:
+            log.warning("tracking=untold reason=%r note='training goes on without it'", error.strerror)
 
     def close(self) -> None:
         """End the recording; a run that was not finished is marked as failed."""

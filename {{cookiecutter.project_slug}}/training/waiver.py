@@ -3,8 +3,8 @@
 In:   `[gate.waiver]` of mlops.toml as JSON: one champion, a last day, a reason; a champion without scores
 Out:  whether that is excused today, or why not, and the line of mlops.toml that would excuse it
 
-It covers rows that lack what the champion needs, and a champion that predicts something else: other classes,
-another label. It does not cover one whose archive is damaged.
+It covers rows that lack what the champion needs, a champion that predicts something else (other classes,
+another label), and one that today's code can no longer load. It does not cover one whose archive is damaged.
 """
 
 from __future__ import annotations

@@ -5,24 +5,29 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sagemaker_emulator import itself
 from sagemaker_emulator.executor.definition import Definition, Step
 from sagemaker_emulator.images import ahead
-from sagemaker_emulator.images.ahead import Program
+from sagemaker_emulator.images.ahead import Loader, Program
 from sagemaker_emulator.images.store import Image, ImageMissing, Store
 
 
-def begin(definition: Definition) -> list[Program]:
-    """Begin to load what the steps after the first will start; return what is to be dropped at the end.
+class Ahead:
+    """What the steps after the first will start, loaded in a thread of its own."""
 
-    What a registered package will serve stays: its endpoint comes after the execution.
-    """
-    found = [(step, *named) for step in definition.steps if (named := _program(step))]
-    later = [(image, item) for step, image, item in found if step is not definition.steps[0]]
-    threading.Thread(target=ahead.load, args=(later,), name="load-ahead", daemon=True).start()
-    return [item for step, _, item in found if step.type != "RegisterModel"]
+    def __init__(self, definition: Definition) -> None:
+        found = [(step, *named) for step in definition.steps if (named := _program(step))]
+        later = [(image, item) for step, image, item in found if step is not definition.steps[0]]
+        self._serving = {step.name: item for step, _, item in found if step.type == "RegisterModel"}
+        self._loader = Loader()
+        threading.Thread(target=self._loader.load, args=(later,), name="load-ahead", daemon=True).start()
+
+    def end(self, succeeded: Collection[str]) -> None:
+        """End what no step took; what serves a model that a step registered waits on for its endpoint."""
+        kept = [item for name, item in self._serving.items() if name in succeeded]
+        self._loader.end(keep=kept[-1] if kept else None)
 
 
 def _program(step: Step) -> tuple[Image, Program] | None:

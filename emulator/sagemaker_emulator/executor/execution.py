@@ -11,15 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator import acting
-from sagemaker_emulator.executor import ahead as load_ahead
 from sagemaker_emulator.executor import calls, conditions, knowledge, plan, steps
+from sagemaker_emulator.executor.ahead import Ahead
 from sagemaker_emulator.executor.calls import Naming, StepFailed, StepStopped
 from sagemaker_emulator.executor.definition import Definition, Step
 from sagemaker_emulator.executor.errors import ResolutionError
 from sagemaker_emulator.executor.knowledge import StepRun
 from sagemaker_emulator.executor.plan import State
 from sagemaker_emulator.executor.values import as_text, resolve
-from sagemaker_emulator.images import ahead
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ class Execution:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        loaded = load_ahead.begin(self.definition)
+        ahead = Ahead(self.definition)
         try:
             while self._start_what_may_run():
                 # Only this thread ends steps: what `plan` has seen is what is counted as running.
@@ -107,7 +106,7 @@ class Execution:
             self.failure_reason = "sagemaker-emulator broke; see its log"
             self._set_status("Failed")
         finally:
-            ahead.drop(loaded)
+            ahead.end([name for name, state in self._states().items() if state == State.SUCCEEDED])
 
     def _start_what_may_run(self) -> bool:
         """Start and skip until nothing changes; return whether something is running."""

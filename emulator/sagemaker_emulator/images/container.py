@@ -71,9 +71,16 @@ def launch(
     return Launch(words, cwd, env, image.digest)
 
 
-def environment(image: Image) -> dict[str, str]:
-    """Return what a container of an image finds in its environment, whatever it is started for."""
-    return _machine() | {name: value for name, value in image.env.items() if name != "PATH"}
+def environment(image: Image, files: Path) -> dict[str, str]:
+    """Return what a container of an image finds in its environment, whatever it is started for.
+
+    Of PYTHONPATH that is what lies outside of the container: where the rest lies only `launch` can say.
+    """
+    env = _machine() | {name: value for name, value in image.env.items() if name != "PATH"}
+    reroot = _Reroot(files / "opt" / "ml", files, image.workdir)
+    words = [word for word in env.pop("PYTHONPATH", "").split(os.pathsep) if word.startswith("/")]
+    outside = os.pathsep.join(word for word in words if reroot(word) == word)
+    return env | ({"PYTHONPATH": outside} if outside else {})
 
 
 class _Reroot:

@@ -135,8 +135,9 @@ def _compile(tree: Path, target: Path) -> None:
     """Compile an image's Python files once: each container has a copy of them, and would do it again."""
     for source in tree.rglob("*.py"):
         found = target / importlib.util.cache_from_source(str(source.relative_to(tree)))
-        # A copy has other times; importing puts the copy's path into tracebacks.
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        # A copy has other times, and a container may rewrite its own: the content decides. Importing puts
+        # the copy's path into tracebacks.
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
         with contextlib.suppress(OSError):  # where it was not ours to read, the container says so
             py_compile.compile(str(source), str(found), quiet=2, invalidation_mode=mode)
 

@@ -82,7 +82,7 @@ def _no_reviewers(refused: AccessError) -> AccessError:
 
 
 def filled(run: Run, shown: ChangeSet, wanted: Wanted) -> ChangeSet:
-    """Return a change set with what the one before it made; raise E504 if it would do more than shown."""
+    """Return a change set with what the one before it made; raise SettingsError E504 if it would do more."""
     if stack.keeping(wanted, stack.describe(run.aws, wanted.name)) == shown.wanted:
         return shown
     changes.discard(run.aws, shown)

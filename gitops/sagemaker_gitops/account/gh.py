@@ -124,7 +124,11 @@ class GitHub:
 
 
 def of(settings: Settings) -> GitHub:
-    """Return the project's repository: as mlops.toml names it, else where git pushes; raise E509."""
+    """Return the project's repository: as mlops.toml names it, else where git pushes.
+
+    Raises:
+        SettingsError: E509, nobody knows it.
+    """
     if settings.project.repository:
         return GitHub(settings.project.repository)
     remote = git("remote", "get-url", "origin")

@@ -61,7 +61,11 @@ def _execution(run: Run, whole: bool) -> None:
 
 
 def last(run: Run) -> dict[str, Any]:
-    """Return the newest execution that failed, else the newest; raise E515 or E504 where there is none."""
+    """Return the newest execution that failed, else the newest.
+
+    Raises:
+        SettingsError: there is none: E515, or E504 without a stack.
+    """
     request = {"PipelineName": run.project, "SortBy": "CreationTime", "SortOrder": "Descending"}
     listed = run.aws.listed("list_pipeline_executions", "PipelineExecutionSummaries", **request)
     executions = found(lambda: list(listed)) or []

@@ -185,7 +185,11 @@ def wanted(aws: Aws, project: str, identity: Identity, made: Stack) -> Wanted:
 
 
 def filled(aws: Aws, wanted: Wanted, identity: Identity, known: dict[str, str]) -> Wanted:
-    """Return a stack with GitHub's roles, its parameters filled; raise E514 for one that nobody can fill."""
+    """Return a stack with GitHub's roles, its parameters filled.
+
+    Raises:
+        SettingsError: E514, nobody knows one of them.
+    """
     known |= {
         "Project": wanted.project,
         "Repository": identity.repository,

@@ -88,6 +88,7 @@ def add(task: Task) -> dict[str, Any]:
 
     Raises:
         Refused: they are not taken; nothing in OUT counts.
+        LockError: the lock is about rows by another key.
     """
     job, locked = task.job, lock.read(task.lock)
     if locked.key != job.key:

@@ -107,6 +107,15 @@ def test_what_moved_on_purpose_can_be_allowed(judged, world):
     assert "age" not in psis(world)
 
 
+def test_of_many_rows_some_show_what_moved(judged, world, monkeypatch):
+    champion(world)
+    assert judged("UPDATE t SET age = age + 20") == [("E212", "age")]
+    whole = psis(world)
+    monkeypatch.setattr("data_checks.files.SAMPLE", ROWS // 2)
+    assert judged("UPDATE t SET age = age + 20") == [("E212", "age")]
+    assert psis(world) != whole
+
+
 @pytest.mark.parametrize("given", ["no folder", "no champion"])
 def test_a_first_release_has_nothing_to_be_compared_with(judged, world, given):
     if given == "no champion":
@@ -152,6 +161,9 @@ def test_a_champion_of_an_earlier_version_passes_unmeasured(judged, world):
     assert psis(world) == {}
 
 
+CANNOT = "the champion cannot be compared with: model.tar.gz"
+
+
 def bomb(folder):
     """Zeros where model.json should be: 200 MB in less than one."""
     with gzip.open(folder / "model.tar.gz", "wb", compresslevel=1) as stream:
@@ -167,18 +179,11 @@ def not_an_archive(folder):
 
 
 def another_form(folder):
-    pack({"model.json": b'{"features": [{"name": "age", "kind": "number", "statistics": {"rows": 0}}]}'},
-         folder / "model.tar.gz")  # fmt: skip
+    pack({"model.json": b'{"inputs": []}'}, folder / "model.tar.gz")
 
 
 def deeply_nested(folder):
     pack({"model.json": b"[" * 200_000}, folder / "model.tar.gz")
-
-
-def not_a_number(folder):
-    document = model_json()
-    document["features"][0]["statistics"]["shares"][0] = float("nan")
-    pack({"model.json": json.dumps(document).encode()}, folder / "model.tar.gz")
 
 
 def no_about(folder):
@@ -188,19 +193,72 @@ def no_about(folder):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        pytest.param(bomb, "model.tar.gz holds model.json with more than 67,108,864 bytes", id="a bomb"),
-        pytest.param(not_an_archive, "model.tar.gz cannot be read", id="no archive"),
+        pytest.param(bomb, f"{CANNOT} holds model.json with more than 67,108,864 bytes", id="a bomb"),
+        pytest.param(not_an_archive, f"{CANNOT} cannot be read (BadGzipFile)", id="no archive"),
         pytest.param(another_form, "the champion's model.json is missing or unreadable", id="another form"),
         pytest.param(deeply_nested, "the champion's model.json is missing or unreadable", id="nested"),
-        pytest.param(not_a_number, "the champion's model.json is missing or unreadable", id="NaN"),
         pytest.param(no_about, "champion.json is missing or unreadable", id="no champion.json"),
     ],
 )
-def test_a_champion_that_cannot_be_read_ends_the_job_with_a_sentence(world, monkeypatch, damage, words):
+def test_a_champion_that_cannot_be_read_leaves_drift_unmeasured_and_says_so(judged, world, damage, words):
     champion(world)
     damage(world.base / "processing" / "input" / "champion")
-    world.write()
-    world.write_lock()
-    assert world.run(monkeypatch) == 1
-    assert words in world.message.read_text()
-    assert not (world.output / "report").exists()
+    assert judged("UPDATE t SET age = age + 20") == []
+    (warning,) = world.report()["verdict"]["warnings"]
+    assert (warning["code"], warning["rule"], warning["column"]) == ("E212", "no_drift", None)
+    assert warning["message"] == f"Nobody knows whether the data moved: {words}."
+    assert psis(world) == {}
+    assert world.report()["compared_with"] is None
+
+
+@pytest.mark.parametrize("damage", [bomb, not_an_archive, another_form, no_about])
+def test_a_suite_without_a_rule_about_drift_never_looks_at_the_champion(judged, world, damage):
+    world.expectations = ()
+    champion(world)
+    damage(world.base / "processing" / "input" / "champion")
+    assert judged() == []
+    assert world.report()["verdict"]["warnings"] == []
+
+
+ODD = [
+    pytest.param(lambda it: it["shares"].__setitem__(0, float("nan")), id="NaN"),
+    pytest.param(lambda it: it.update(rows=0), id="no rows"),
+    pytest.param(lambda it: it.update(rows=float("inf")), id="1e999 rows"),
+    pytest.param(lambda it: it.update(rows=10**400), id="more rows than a float can tell"),
+    pytest.param(lambda it: it.update(rows="many"), id="rows in words"),
+    pytest.param(lambda it: it.pop("missing"), id="nothing about what is missing"),
+    pytest.param(lambda it: it["edges"].reverse(), id="edges that fall"),
+    pytest.param(lambda it: it["edges"].pop(), id="an edge too few"),
+    pytest.param(lambda it: it.update(shares={}), id="shares of another form"),
+]
+
+
+@pytest.mark.parametrize("change", ODD)
+def test_a_feature_whose_statistics_are_odd_is_left_out_and_the_others_are_measured(judged, world, change):
+    document = model_json()
+    (age,) = [feature for feature in document["features"] if feature["name"] == "age"]
+    change(age["statistics"])
+    champion(world, document)
+    assert judged("UPDATE t SET age = age + 20, city = 'rome' WHERE id % 2 = 0") == [("E212", "city")]
+    assert "age" not in psis(world)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda it: it["statistics"].pop("frequencies"), id="rows and no frequencies"),
+        pytest.param(lambda it: it.pop("vocabulary"), id="no words"),
+        pytest.param(lambda it: it.update(kind="text"), id="another kind"),
+        pytest.param(lambda it: it.update(statistics=[1]), id="a list"),
+        pytest.param(lambda it: it.pop("kind"), id="no kind"),
+        pytest.param(lambda it: it.pop("name"), id="no name"),
+        pytest.param(lambda it: it.update(name=["city"]), id="a list for a name"),
+    ],
+)
+def test_a_category_of_another_time_is_left_out_and_the_others_are_measured(judged, world, change):
+    document = model_json()
+    (city,) = [feature for feature in document["features"] if feature["name"] == "city"]
+    change(city)
+    champion(world, document)
+    assert judged("UPDATE t SET age = age + 20, city = 'rome' WHERE id % 2 = 0") == [("E212", "age")]
+    assert "city" not in psis(world)

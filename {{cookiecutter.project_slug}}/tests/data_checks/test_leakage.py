@@ -120,3 +120,17 @@ def test_rows_that_stand_in_two_splits_under_other_keys_are_found(judged, world)
     assert reason["count"] > 5
     assert len(reason["row_keys"]) == 3
     assert world.report()["splits"] == {"train": 0, "validation": 0, "test": 0}
+
+
+@pytest.mark.parametrize(("kind", "sql", "refused"), [(*COPIES[0].values, True), (*HONEST[-1].values, False)])
+def test_of_many_rows_some_tell_as_much_and_always_the_same_ones(
+    with_extra, world, monkeypatch, kind, sql, refused
+):
+    assert bool(with_extra(kind, sql)) is refused
+    whole, world.table = told(world), PLAIN
+    monkeypatch.setattr("data_checks.files.SAMPLE", ROWS // 2)
+    assert bool(with_extra(kind, sql)) is refused
+    some, world.table = told(world), PLAIN
+    assert some != whole  # measured on other rows
+    with_extra(kind, sql)
+    assert told(world) == some

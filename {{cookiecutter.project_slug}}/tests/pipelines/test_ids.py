@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sagemaker_emulator.images.ignore import Ignore
 from sagemaker_gitops import tree
 from sagemaker_gitops.settings import Settings
 
@@ -94,6 +95,8 @@ EDITS = [  # what is edited, how, settings that change, whether it is another re
     ("a comment in a workflow", added(".github/workflows/main.yml", "# a comment\n"), {}, False),
     ("README.md", added("README.md", "\nMore.\n"), {}, False),
     ("a README beside the code", added("data_checks/README.md", "\nMore.\n"), {}, False),
+    ("how new rows are taken", added("data_checks/adding/casting.py", "ANOTHER = 1\n"), {}, False),
+    ("how data is drawn", added("data_checks/docs.py", "ANOTHER = 1\n"), {}, False),
     ("the Makefile", added("Makefile", "# a comment\n"), {}, False),
     ("a test", added("tests/conftest.py", "# a comment\n"), {}, False),
     ("a role", added("infra/github.yml", "# a comment\n"), {}, False),
@@ -135,3 +138,10 @@ def test_an_edit_makes_another_release_or_keeps_it(root, make_settings, edit, ch
     after = make_settings(**changes)
     assert (release_id(root, after) != before) is another
     assert release_id(root, after) == release_id(root, after)
+
+
+def test_code_is_what_the_images_hold_and_nothing_else(root):
+    ignored = Ignore.read(root, root / "Dockerfile")
+    files = [path for folder in tree.CODE_FOLDERS for path in (root / folder).rglob("*.py")]
+    copied = {path.relative_to(root) for path in files if not ignored.hides(str(path.relative_to(root)))}
+    assert copied == {path for path in tree.code_files(root) if path.suffix == ".py"}

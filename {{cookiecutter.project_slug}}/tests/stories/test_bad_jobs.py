@@ -100,7 +100,7 @@ time.sleep(600)""".strip()
 
 
 def test_data_replaced_while_a_model_is_trained_changes_nothing(quick: World) -> None:
-    """What was validated is what is trained on: no later job reads the bucket's data again."""
+    """What was validated is trained on, and story and card name its versions; no later job reads others."""
     s3, bucket = quick.aws("s3"), f"{quick.slug}-123456789012-{quick.region}"
     project.change(quick.root, code=False)
     wait = "import time\ntime.sleep(4)"
@@ -115,9 +115,11 @@ def test_data_replaced_while_a_model_is_trained_changes_nothing(quick: World) ->
             assert time.monotonic() < deadline
             assert release.poll() is None, release.stdout.read()
             time.sleep(0.1)
-        locked = json.loads((quick.root / "data.lock").read_text("utf-8"))
+        locked, trained_on = json.loads((quick.root / "data.lock").read_text("utf-8")), {}
         for file in locked["files"]:
-            s3.put_object(Bucket=bucket, Key=f"{locked['prefix']}/{file['key']}", Body=b"poison")
+            place = {"Bucket": bucket, "Key": f"{locked['prefix']}/{file['key']}"}
+            trained_on[file["key"]] = s3.head_object(**place)["VersionId"]
+            assert s3.put_object(**place, Body=b"poison")["VersionId"] != trained_on[file["key"]]
         output, _ = release.communicate(timeout=200)
     assert release.returncode == 0, output
     package = quick.aws("sagemaker").list_model_packages(
@@ -127,6 +129,12 @@ def test_data_replaced_while_a_model_is_trained_changes_nothing(quick: World) ->
     assert told["ModelApprovalStatus"] == "Approved"
     shown = json.loads((quick.root / "build" / "release.json").read_text("utf-8"))
     assert told["CustomerMetadataProperties"]["snapshot_id"] in json.dumps(shown)
+    key = told["CustomerMetadataProperties"]["story_uri"].removeprefix(f"s3://{bucket}/")
+    story = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert story["data"]["versions"] == trained_on
+    job = json.loads(told["ModelCard"]["ModelCardContent"])["training_details"]["training_job_details"]
+    for file, version in trained_on.items():
+        assert f"{file}?versionId={version} " in " ".join(job["training_datasets"])
     again = quick.run("pipelines", "data", "push")
     assert again.code == 0, again.output  # what was replaced is put back from here
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 from sagemaker_gitops import aws
 
@@ -59,6 +62,34 @@ def test_a_runner_that_is_killed_at_any_moment_costs_neither_the_release_nor_an_
     assert len(outcomes) == kills.TIMES
     lost = [str(outcome) for outcome in outcomes if outcome.lost]
     assert not lost, "\n".join(lost)
+
+
+def test_a_kill_that_came_too_late_is_drawn_anew_of_a_shorter_release(monkeypatch) -> None:
+    moments, ends = [], iter([(0, "✓ production"), (-9, "… train")])
+    monkeypatch.setattr(kills, "kill_at", lambda seconds: moments.append(seconds) or next(ends))
+    monkeypatch.setattr(kills, "judge_all", lambda *_: None)
+    monkeypatch.setattr(kills.state, "standing", lambda _: None)
+    client = SimpleNamespace(asking=nullcontext, trouble=[], sent=3)
+    site = SimpleNamespace(length=100.0, change=lambda code: "id", tidy=lambda: None, client=client)
+    outcome = kills.attempt(site, kills.Kill(1, 0.5), {})
+    assert moments == [50.0, 45.0]
+    assert (outcome.code, outcome.first, outcome.lost) == (-9, "… train", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "whole"),
+    [
+        ("report.html", "<html></html>\n", True),
+        ("report.html", "<html><body>half", False),
+        ("release.json", '{"verb": "rel', False),
+        ("release.json.part", '{"verb": "rel', True),
+        ("data.lock", "{}", True),
+        ("data.lock", "", False),
+    ],
+)
+def test_a_file_that_was_cut_off_is_seen(tmp_path, name: str, text: str, whole: bool) -> None:
+    (tmp_path / name).write_text(text)
+    assert kills.whole(tmp_path / name) == whole
 
 
 RECORD = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import socket
 from collections.abc import Callable, Iterator
@@ -101,6 +102,25 @@ def test_bad_data_is_refused_before_anything_is_trained(world: World, change: Ch
         ended = world.release()
     assert_message(ended, 2, code)
     assert world.live() == before
+
+
+def explained(world: World) -> str:
+    """Return what explain tells of the release that a verb was about last, on one line."""
+    told = json.loads((world.root / "build" / "release.json").read_text("utf-8"))
+    ended = world.run("pipelines", "explain", told["ids"]["release_id"][:12])
+    assert ended.code == 0, ended.output
+    assert told["ids"]["release_id"] in ended.output
+    assert told["ids"]["commit_sha"] in ended.output
+    return " ".join(ended.output.split())
+
+
+def test_explain_tells_a_release_that_its_data_kept_out_by_rule_and_row(world: World) -> None:
+    with world.data(nulls):
+        assert_message(world.release(), 2, "E203")
+        told = explained(world)
+    assert "never registered: E203 data refused" in told
+    assert "the first: " in told
+    assert "validation.json" in told
 
 
 def with_a_secret(table: pa.Table) -> pa.Table:
@@ -203,6 +223,7 @@ def test_a_training_that_raises_ends_red_and_says_where(world: World) -> None:
     assert_message(ended, 1, "E101")
     assert "RuntimeError" in ended.output
     assert "model.py" in ended.output
+    assert "never registered: E101 the step Train failed" in explained(world)
     assert MARKER not in ended.output  # an exception's own text may quote the data
     assert world.live() == before
 
@@ -213,6 +234,10 @@ def test_a_worse_model_is_refused_by_the_gate_and_the_champion_serves_on(world: 
         ended = world.release()
     assert_message(ended, 3, "E301")
     assert "clearly worse" in ended.output
+    told = explained(world)
+    assert "never registered: E301 model refused" in told
+    assert "auc differs by -" in told
+    assert "refused, against version" in told
     assert world.live() == before
     assert world.run("pipelines", "request").code == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from inference.predictor import Predictor, prove
-from tests.tiny_models import AGE, GAIN, JOB, make_model
+from tests.tiny_models import AGE, GAIN, JOB, add_hashes, make_model
 from tests.training.evaluations import ROWS, SERVING, WORSE, make_table, read, run_job, write_archive
 from training import evaluate
 from training.archive import pack, unpack
@@ -204,6 +205,59 @@ def test_no_waiver_covers_an_archive_that_cannot_be_trusted(tmp_path, before, wo
     found = verdict(tmp_path)
     assert (found["accepted"], found["waived"], found["waiver_line"]) == (False, None, None)
     assert any(words in reason for reason in found["reasons"])
+
+
+def rewritten(inputs: Path, change: Callable[[Path], object]) -> None:
+    """Change files of the champion's archive, and its hashes with them: it is sound, and of another time."""
+    folder = unpack(inputs / "champion" / "model.tar.gz", inputs / "rewritten")
+    change(folder)
+    write_archive(add_hashes(folder), inputs / "champion" / "model.tar.gz")
+
+
+def of_tomorrow(folder: Path) -> None:
+    """Write a graph that this ONNX Runtime cannot load."""
+    (folder / "model.onnx").write_bytes(b"a graph of tomorrow")
+
+
+def told(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Return a change of model.json."""
+
+    def change_it(folder: Path) -> None:
+        content = json.loads((folder / "model.json").read_bytes())
+        change(content)
+        (folder / "model.json").write_text(json.dumps(content))
+
+    return change_it
+
+
+OTHER_VERSIONS = [
+    pytest.param(told(lambda it: it.update(schema_version=0)), "(ValueError)", id="another schema version"),
+    pytest.param(
+        told(lambda it: it.update(offset=1)), "(TypeError)", id="a field that the contract has lost"
+    ),
+    pytest.param(
+        told(lambda it: it["features"][0].update(unit="years")), "(TypeError)", id="one of its features has"
+    ),
+    pytest.param(of_tomorrow, "model.onnx cannot be loaded", id="a graph for another ONNX Runtime"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), OTHER_VERSIONS)
+def test_a_sound_champion_that_todays_code_cannot_load_may_be_waived(tmp_path, change, words):
+    def before(inputs: Path) -> None:
+        rewritten(inputs, change)
+
+    assert run_job(tmp_path, champion={}, before=before) == 0
+    found = verdict(tmp_path)
+    [reason] = found["reasons"]
+    assert "this version of the code cannot load it: model." in reason
+    assert words in reason
+    assert not found["accepted"]
+    assert f'waiver = {{ champion = "{SERVING[:12]}"' in found["waiver_line"]
+    shutil.rmtree(tmp_path / "processing")
+    assert run_job(tmp_path, champion={}, before=before, waiver=waiver()) == 0
+    assert verdict(tmp_path)["accepted"]
+    assert "absolute bar alone decides" in " ".join(verdict(tmp_path)["reasons"])
 
 
 def test_a_champion_of_other_features_is_scored_by_its_own_contract(tmp_path):

@@ -1,9 +1,11 @@
 """Recording to MLflow: what arrives there, and that a lost server costs one warning."""
 
+import errno
 import json
 import socket
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,16 @@ def test_a_run_holds_parameters_tags_and_the_figures_of_each_epoch(tmp_path, cap
     assert rows(database, "select value from metrics where key = 'best_validation_auc'") == [(0.9,)]
     assert set(rows(database, "select key, value from params")) == {("epochs", "2"), ("hidden", "8")}
     assert {("release_id", "r1"), ("commit", "c1")} <= set(rows(database, "select key, value from tags"))
+
+
+def test_a_full_disk_costs_the_note_of_a_run_and_not_the_training(tmp_path, caplog, monkeypatch):
+    def full(self, text, encoding=None):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    Tracker().leave(tmp_path)
+    (warning,) = caplog.messages
+    assert warning == "tracking=untold reason='No space left on device' note='training goes on without it'"
 
 
 def lost(uri, caplog):

@@ -1,14 +1,14 @@
 """A release whose runner is killed with SIGKILL at a random moment, and what the next run makes of it.
 
-Moments are spread over the whole of a release: its length is measured first, on the same site. Each case ends
-clean, or is lost:
+Moments are spread over the whole of a release: its length is measured first, on the same site. A moment that
+comes when the verb is over kills nothing: it is drawn anew, of a shorter length. Each case ends clean, or is
+lost:
 
-done      the verb was over when its moment came
 before    the old release serves, untouched, until the same again brings the new one
-after     the new one serves and was proven; the same again finds that so
+after     the new one serves already, noted as proven or not yet
 
-Meanwhile a client asks all the time. No file is left half written, and the end state is that of a release
-that nobody disturbed.
+Meanwhile a client asks all the time. No file is left half written; the same again ends with 0, the release is
+noted as proven in production, and the end state is that of a release that nobody disturbed.
 
 Run:  python -m tests.stories.crash.kills [--times 50] [--seed 7] [--sites 3]     in a project as it was baked
 """
@@ -35,6 +35,8 @@ from tests.stories.crash.site import Site
 
 TIMES, SEED, SITES = 50, 7, 3
 SETTLED = 90.0  # seconds until SageMaker has put back what nobody watches
+SHORTER, DRAWS = 0.9, 8  # of the length, where a moment came too late; how often it is drawn
+HALF = ".part"  # what a file is called while it is written
 MERGE = f'"{sys.executable}" -m pipelines image && exec "{sys.executable}" -m pipelines release'
 
 
@@ -76,30 +78,64 @@ def length(site: Site) -> float:
 def attempt(site: Site, kill: Kill, wanted: dict[str, Any]) -> Outcome:
     """Release something new, kill it at its moment, look, and release it again."""
     site.length = site.length or length(site)
-    before, release_id = state.standing(site), site.change(code=True)
-    with site.client.asking():
-        running = merge()
-        try:
-            shown, _ = running.communicate(timeout=kill.share * site.length)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            shown, _ = running.communicate()
-        outcome = Outcome(kill, "done" if running.returncode == 0 else "before", running.returncode)
-        outcome.first = (shown.strip().splitlines() or ["nothing was said"])[-1].strip()
-        outcome.notes += settle(site)
-        judge(site, before, release_id, outcome)
-        ended = site.release()
-        if ended.code:
-            outcome.notes.append(f"the same again ends with {ended.code}: {cases.told(ended)}")
-        else:
-            outcome.notes += state.differences(wanted, state.after(site, before, release_id)).values()
+    for _ in range(DRAWS):
+        before, release_id = state.standing(site), site.change(code=True)
+        with site.client.asking():
+            code, shown = kill_at(kill.share * site.length)
+            outcome = Outcome(kill, "before", code)
+            outcome.first = (shown.strip().splitlines() or ["nothing was said"])[-1].strip()
+            if code == -signal.SIGKILL:
+                judge_all(site, before, release_id, wanted, outcome)
+        if code != 0:
+            break
+        site.length *= SHORTER
+        site.tidy()
+    else:
+        outcome.verdict = "missed"
+    if code not in (0, -signal.SIGKILL):
+        outcome.notes.append(f"the release ended with {code} before its moment came")
     outcome.notes += [f"a request of the client: {trouble}" for trouble in site.client.trouble[:3]]
     outcome.asked = site.client.sent
     if outcome.notes:
         outcome.verdict = "lost"
-        outcome.notes += [*shown.splitlines(), *ended.output.splitlines()]
+        outcome.notes += shown.splitlines()
     site.tidy()
     return outcome
+
+
+def kill_at(seconds: float) -> tuple[int, str]:
+    """Release, and kill that after so many seconds; return its exit code and what it has said."""
+    running = merge()
+    try:
+        shown, _ = running.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        shown, _ = running.communicate()
+    return running.returncode, shown
+
+
+def judge_all(
+    site: Site, before: state.Standing, release_id: str, wanted: dict[str, Any], outcome: Outcome
+) -> None:
+    """Judge what a killed release has left, and what the same again makes of it."""
+    outcome.notes += settle(site)
+    judge(site, before, release_id, outcome)
+    ended = site.release()
+    if ended.code:
+        outcome.notes.append(f"the same again ends with {ended.code}: {cases.told(ended)}")
+    else:
+        outcome.notes += unproven(site, release_id)
+        outcome.notes += state.differences(wanted, state.after(site, before, release_id)).values()
+    if outcome.notes:
+        outcome.notes += ended.output.splitlines()
+
+
+def unproven(site: Site, release_id: str) -> list[str]:
+    """Return that a release is not noted as proven in production; nothing where it is."""
+    noted = [told["CustomerMetadataProperties"] for told in site.packages().values()]
+    [mine] = [facts for facts in noted if facts["release_id"] == release_id]
+    proof = mine.get("production")
+    return [] if proof == "proven" else [f"production is noted as {proof}, not as proven"]
 
 
 def settle(site: Site) -> list[str]:
@@ -116,24 +152,35 @@ def settle(site: Site) -> list[str]:
 def judge(site: Site, before: state.Standing, release_id: str, outcome: Outcome) -> None:
     """Note what a killed release has broken: who serves, other packages, files that are no whole ones."""
     if site.client.ask() == release_id:
-        outcome.verdict = "done" if outcome.verdict == "done" else "after"
+        outcome.verdict = "after"
         outcome.notes += state.untouched(site, before)
     else:
         outcome.notes += state.unharmed(site, before)
-    for file in [*Path("build").glob("*.json"), Path("data.lock"), Path("pipelines/definition.json")]:
-        try:
-            json.loads(file.read_bytes())
-        except ValueError:
-            outcome.notes.append(f"{file} is no whole file")
+    files = [*Path("build").rglob("*"), Path("data.lock"), Path("pipelines/definition.json")]
+    outcome.notes += [f"{file} is no whole file" for file in files if file.is_file() and not whole(file)]
+
+
+def whole(file: Path) -> bool:
+    """Say whether a file is as somebody has written it to its end; one that says it is half is no matter."""
+    if file.suffix == HALF:
+        return True
+    text = file.read_text("utf-8")
+    if file.suffix == ".html":
+        return text.rstrip().endswith("</html>")
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def summary(outcomes: list[Outcome]) -> str:
     """Return all kills in one line."""
     count = Counter(outcome.verdict for outcome in outcomes)
-    clean = len(outcomes) - count["lost"]
+    clean = count["before"] + count["after"]
     return (
         f"SIGKILL at {len(outcomes)} random moments of a release: {clean} of {len(outcomes)} clean ends "
-        f"({count['before']} before the new one served, {count['after']} after, {count['done']} too late); "
+        f"({count['before']} before the new one served, {count['after']} after); "
         f"{sum(outcome.asked for outcome in outcomes)} requests of a client meanwhile"
     )
 
