@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Builder:
 
     def base(self) -> str:
         """Make an image of Debian's Python 3.11 that stands for python:3.11-slim, and return its name."""
+        lacking = [name for name in ("buildah", "debootstrap") if not shutil.which(name)]
+        assert not lacking, f"apt-get install {' '.join(lacking)}"
         root = self.folder / "root"
         packages = "python3,python3-pip,ca-certificates"
         strap = ["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(root)]

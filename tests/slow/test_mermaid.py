@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -38,7 +39,10 @@ print(json.dumps(shown))
 def pictures():
     """Return the picture of each case's summary, as Mermaid reads it."""
     command = [sys.executable, "-c", SUMMARIES]
-    done = subprocess.run(command, cwd=ROOT / "gitops", capture_output=True, encoding="utf-8", check=False)
+    environment = os.environ | {"PYTHONPATH": str(INNER)}  # doubles read the template's own settings
+    done = subprocess.run(
+        command, cwd=ROOT / "gitops", env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     texts = [
