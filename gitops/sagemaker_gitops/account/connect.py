@@ -20,7 +20,13 @@ NOBODY = "YOUR-NUMBER"  # a reviewer's, where nobody is logged in
 
 
 def connect(
-    run: Run, *, yes: bool, owner_id: str, repository_id: str, production: str = "", switch: bool = False
+    run: Run,
+    *,
+    yes: bool = False,
+    owner_id: str = "",
+    repository_id: str = "",
+    production: str = "",
+    switch: bool = False,
 ) -> None:
     """Bring stacks, roles, variables and environments to what this repository says; show it and ask first.
 
@@ -50,12 +56,17 @@ def connect(
         with run.shown("connect"):
             carrying_out.act(run, github, plan)
     _told(run, github, plan, asked=yes)
-    if where.let_in:
-        run.story.say(apart.next_steps(where, stack.outputs(run.aws, run.project).key, identity))
-    elif before.let_in:
-        run.story.say(apart.afterwards(before))
+    if where.let_in or before.let_in:
+        run.story.say(_apart(run, before, where, identity))
     if not plan.empty:
         run.story.say(NEXT)
+
+
+def _apart(run: Run, before: Account, where: Account, identity: Identity) -> str:
+    """Return what is to be done where production has, or had, an account of its own."""
+    if where.let_in:
+        return apart.next_steps(where, stack.outputs(run.aws, run.project).key, identity)
+    return apart.afterwards(before)
 
 
 def _told(run: Run, github: GitHub, plan: Plan, asked: bool) -> None:
