@@ -38,8 +38,7 @@ def connect(
             E501 a VPC is wanted in two accounts, or there is no such account.
         AccessError: E606 the repository is connected to another account, E605 GitHub refused.
     """
-    github = gh.of(run.settings)
-    before = roles.account(run.aws, run.project)
+    github, before = gh.of(run.settings), roles.account(run.aws, run.project)
     where = apart.chosen(before, production, switch)
     network.refuse_two_accounts(run, bool(where.let_in))
     identity = roles.identify(run, github, owner_id, repository_id)
