@@ -58,14 +58,16 @@ def main() -> None:
         measure(args.side, args.folder, args.rows[0], args.times)
         return
     with tempfile.TemporaryDirectory(prefix="data-checks-") as scratch:
-        found = [compared(args.folder or Path(scratch), rows, args.repeat) for rows in args.rows]
-    tell(found, args.repeat)
+        found = []
+        for rows in args.rows:
+            found.append(compared(args.folder or Path(scratch), rows, args.repeat))
+            tell(found[-1], args.repeat, first=len(found) == 1)
     if args.json:
         args.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def compared(folder: Path, rows: int, repeat: int) -> dict[str, Any]:
-    """Return what both sides cost on one size of data, in medians. Raises SystemExit where one refused it."""
+    """Return what the sides cost on one size of data, in medians. Raises SystemExit where one refused it."""
     times = -(-rows // LARGEST)
     own = folder / str(rows // times)
     if not own.exists():
@@ -128,11 +130,13 @@ def lay_out(given: Path) -> None:
 
 
 def child(side: str, folder: Path, rows: int, times: int) -> dict[str, Any]:
-    """Run one side in a process of its own and return what it measured."""
+    """Return what one side measured, in a process of its own. Raises SystemExit where that failed."""
     command = [sys.executable, __file__, "--side", side, "--folder", str(folder)]
     command += ["--rows", str(rows), "--times", str(times)]
     start = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"{side} of {rows * times:,} rows ended with {done.returncode}")
     return {**json.loads(done.stdout.splitlines()[-1]), "process_wall": time.perf_counter() - start}
 
 
@@ -260,17 +264,15 @@ FIGURES = {  # measured -> the table's column
 }
 
 
-def tell(found: list[dict[str, Any]], repeat: int) -> None:
-    """Print medians and the ratio of each size."""
-    print(f"| rows, medians of {repeat} | | {' | '.join(FIGURES.values())} | CPU / scan's |")
-    print("|---" * (len(FIGURES) + 3) + "|")
-    for size in found:
-        for side, values in size["medians"].items():
-            cells = [
-                f"{values[name]:,.0f}" if name == "peak_mb" else f"{values[name]:.2f}" for name in FIGURES
-            ]
-            ratio = f"{values['judged_cpu'] / size['medians']['one scan']['judged_cpu']:.2f}"
-            print(f"| {size['rows']:,} | {side} | {' | '.join(cells)} | {ratio} |")
+def tell(size: dict[str, Any], repeat: int, first: bool) -> None:
+    """Print medians and the ratio of a size, as soon as they are known; before the first, the heading."""
+    if first:
+        print(f"| rows, medians of {repeat} | | {' | '.join(FIGURES.values())} | CPU / scan's |")
+        print("|---" * (len(FIGURES) + 3) + "|")
+    for side, values in size["medians"].items():
+        cells = [f"{values[name]:,.0f}" if name == "peak_mb" else f"{values[name]:.2f}" for name in FIGURES]
+        ratio = f"{values['judged_cpu'] / size['medians']['one scan']['judged_cpu']:.2f}"
+        print(f"| {size['rows']:,} | {side} | {' | '.join(cells)} | {ratio} |", flush=True)
 
 
 if __name__ == "__main__":

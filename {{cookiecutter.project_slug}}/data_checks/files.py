@@ -126,9 +126,13 @@ def sampled(data: duckdb.DuckDBPyConnection, key: str, rows: int) -> duckdb.Duck
     """Return a connection whose view `data` holds about SAMPLE of so many rows, the same ones each time."""
     connection = data.cursor()
     if rows > SAMPLE:
-        own = f"SELECT * FROM memory.main.{VIEW} WHERE hash({name(key)}) % {rows} < {SAMPLE}"
-        connection.execute(f"CREATE TEMP VIEW {VIEW} AS {own}")
+        connection.execute(f"CREATE TEMP VIEW {VIEW} AS {some(key, rows, SAMPLE)}")
     return connection
+
+
+def some(key: str, rows: int, wanted: int) -> str:
+    """Return SQL for about `wanted` of so many rows of the view `data`, the same ones each time."""
+    return f"SELECT * FROM memory.main.{VIEW} WHERE hash({name(key)}) % {rows} < {wanted}"
 
 
 def copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, long: bool) -> None:
