@@ -38,7 +38,7 @@ def spread(
     """
     by = partitions(locked, columns)
     if not by:
-        yield named(folder, locked) if folder else following(locked), staged
+        yield named(folder, locked, columns) if folder else following(locked), staged
         return
     if folder:
         refuse("E202", f"The folders are of the column {by[0]}, which each row has: leave --name out.")
@@ -48,7 +48,6 @@ def spread(
     ).fetchall()
     if len(groups) > MANY:
         refuse("E202", f"The rows would go into more than {MANY:,} folders of {', '.join(by)}.")
-    long = files.long_rows(connection, rows, columns)
     rest = ", ".join(name(column.name) for column in columns if column.name not in by)
     types = {column.name: column.type for column in columns}
     for number, group in enumerate(groups):
@@ -62,7 +61,9 @@ def spread(
             f"{name(column)} = CAST({text(word)} AS {CANONICAL[types[column]]})"
             for column, word in zip(by, words, strict=True)
         )
-        files.copy(connection, f"SELECT {rest} FROM {rows} WHERE {wanted}", path, long)
+        own = f"FROM {rows} WHERE {wanted}"
+        long = files.long_rows(connection, f"({own})", columns)
+        files.copy(connection, f"SELECT {rest} {own}", path, long)
         yield "/".join(f"{column}={word}" for column, word in zip(by, words, strict=True)), path
 
 
@@ -72,17 +73,19 @@ def partitions(locked: lock.Lock, columns: Sequence[Column]) -> list[str]:
     return [column for column in files.layout(locked.files[-1].key) if column in declared]
 
 
-def named(folder: str, locked: lock.Lock) -> str:
+def named(folder: str, locked: lock.Lock, columns: Sequence[Column]) -> str:
     """Return the folder that the user asked for.
 
     Raises:
-        Refused: E201, it is there already, or leads elsewhere.
+        Refused: E201, it is there already, leads elsewhere, or is named as a column, which it would replace.
     """
     folder = folder.strip("/")
     try:
         lock.check_key(f"{folder}/part-0.parquet")
     except lock.LockError:
         refuse("E201", "--name is not a path below the data folder.")
+    if taken := files.layout(f"{folder}/part-0.parquet").keys() & {column.name for column in columns}:
+        refuse("E201", f"--name: {min(taken)} is a column of the suite, which each row has: another name.")
     if any(file.key.startswith(f"{folder}/") for file in locked.files):
         refuse("E201", f"{folder} is in data.lock already: another --name, or none for the next one.")
     return folder
