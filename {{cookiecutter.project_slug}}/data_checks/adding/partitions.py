@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import duckdb
 
@@ -51,11 +52,7 @@ def spread(
     rest = ", ".join(name(column.name) for column in columns if column.name not in by)
     types = {column.name: column.type for column in columns}
     for number, group in enumerate(groups):
-        words = [str(value).lower() if isinstance(value, bool) else str(value) for value in group]
-        if not all(
-            value is not None and SAFE.fullmatch(word) for value, word in zip(group, words, strict=True)
-        ):
-            refuse("E202", f"A value of {', '.join(by)} is null, or cannot be a folder's name.")
+        words = words_of(group, by)
         path = staged.with_name(f"group-{number}.parquet")
         wanted = " AND ".join(
             f"{name(column)} = CAST({text(word)} AS {CANONICAL[types[column]]})"
@@ -65,6 +62,18 @@ def spread(
         long = files.long_rows(connection, f"({own})", columns)
         files.copy(connection, f"SELECT {rest} {own}", path, long)
         yield "/".join(f"{column}={word}" for column, word in zip(by, words, strict=True)), path
+
+
+def words_of(group: Sequence[Any], by: Sequence[str]) -> list[str]:
+    """Return the values of a group of rows as folders are called.
+
+    Raises:
+        Refused: E202, one of them can be no folder's name.
+    """
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for value in group]
+    if any(value is None or not SAFE.fullmatch(word) for value, word in zip(group, words, strict=True)):
+        refuse("E202", f"A value of {', '.join(by)} is null, or cannot be a folder's name.")
+    return words
 
 
 def partitions(locked: lock.Lock, columns: Sequence[Column]) -> list[str]:
