@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,14 +90,17 @@ def colour(column: dict[str, Any]) -> str:
     return next((name for least, _, name in MOVED if beyond(column) >= least), "")
 
 
-def following(lock: Lock, root: Path, told: dict[str, Any]) -> list[str]:
-    """Return what to do next: git keeps the files where it keeps the others, else the bucket does."""
+def following(lock: Lock, place: str, root: Path, told: dict[str, Any]) -> list[str]:
+    """Return what to do next: git keeps the files where it keeps the others, else the bucket does.
+
+    `place` is where the lock lies, below the root.
+    """
     commit = f'git commit -m "New data: {told["rows"]["added"]:,} rows"'
     here = len(data.tracked(root, lock)) == len(lock.files)
     if here and max(file["size"] for file in told["files"]) <= FOR_GIT:
         places = {str(PurePosixPath(lock.prefix, file["key"])) for file in told["files"]}
-        return [f"next: git add data.lock {' '.join(sorted(places))} && {commit}"]
+        return [f"next: {shlex.join(['git', 'add', place, *sorted(places)])} && {commit}"]
     return [
         "next: python -m pipelines data push      (the bucket keeps the files, git the lock)",
-        f"      git add data.lock && {commit}",
+        f"      {shlex.join(['git', 'add', place])} && {commit}",
     ]

@@ -26,7 +26,7 @@ from sagemaker_gitops.story import Step
 WAYS_OUT = {
     "E201": "correct the source, then repeat",
     "E206": "take those rows out of the source; to correct rows that are there, write their file anew and"
-    " lock it: python -m data_checks.lock {prefix} --key {key}",
+    " lock it: {lock_it}",
     "E210": "take the repeated rows out of the source, or correct the rule in data_checks/suite.py",
 }
 WAY_OUT = "correct the source, or the suite, data_checks/suite.py; then repeat"
@@ -131,7 +131,7 @@ def refused(reasons: Sequence[dict[str, Any]], lock: Lock, asked: Sequence[str])
     if others:
         listed = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
         why += f"; and {len(others)} more: {listed}"
-    todo = WAYS_OUT.get(first["code"], WAY_OUT).format(prefix=lock.prefix, key=lock.key)
+    todo = WAYS_OUT.get(first["code"], WAY_OUT).format(lock_it=data.lock_it(lock))
     return DataRefused(f"""{first["code"]} new rows refused: {" ".join(first["message"].split())}
         {", ".join(asked)}
         {why}
@@ -144,15 +144,12 @@ def take(lock: Lock, root: Path, path: Path, out: Path, told: dict[str, Any]) ->
     Raises:
         DataRefused: E201, data.lock has moved meanwhile, or another file lies where a new one belongs.
     """
-    targets = {root / lock.prefix / file["key"]: file for file in told["files"]}
+    folder = root / lock.prefix
+    moves = {folder / file["key"]: out / "data" / file["key"] for file in told["files"]}
     with beside.unmoved(root, lock, path):
-        for target, file in targets.items():
-            if target.exists() and data.unlike(target, LockedFile(file["key"], file["size"], file["sha256"])):
-                raise DataRefused(f"""E201 {file["key"]} came to lie there while the rows were judged
-                    {target}
-                    data.lock does not name it, and it is not written over
-                    look what it is, take it away or lock it; then repeat: nothing here has changed""")
-        for target, file in targets.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (out / "data" / file["key"]).replace(target)
-        (out / "data.lock").replace(path)
+        for file in told["files"]:
+            new = LockedFile(file["key"], file["size"], file["sha256"])
+            beside.refuse_foreign(folder / new.key, [new])
+        with beside.laid({**moves, path: out / "data.lock"}) as near:
+            for target in (*moves, path):
+                near[target].replace(target)

@@ -10,12 +10,12 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sagemaker_gitops import report
-from sagemaker_gitops.data import Lock
+from sagemaker_gitops import data, report
+from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused
 
 PREFIXES = ("data-add-", "new-data-")  # of data add, and of data propose
@@ -23,7 +23,7 @@ PREFIXES = ("data-add-", "new-data-")  # of data add, and of data propose
 
 @contextmanager
 def folder(root: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder in build/, of the tree's file system and none of git's business; remove it after."""
+    """Make a folder in build/, which is none of git's business; remove it after."""
     build = root / report.BUILD
     build.mkdir(exist_ok=True)
     with held(build):  # or another verb could take what is not held yet for a killed one's
@@ -59,6 +59,36 @@ def unmoved(root: Path, lock: Lock, path: Path) -> Iterator[None]:
                 it was judged together with what the lock named before
                 repeat the command: nothing here has changed""")
         yield
+
+
+def refuse_foreign(target: Path, known: Collection[LockedFile]) -> None:
+    """Let nothing be written over, or removed, that is none of the known files of its key.
+
+    Raises:
+        DataRefused: E201, another file lies there.
+    """
+    if target.exists() and all(data.unlike(target, file) for file in known):
+        raise DataRefused(f"""E201 {target.name} is a file of its own, and not written over
+            {target}
+            it is neither what data.lock names nor what would come there
+            look what it is, take it away or lock it; then repeat: nothing here has changed""")
+
+
+@contextmanager
+def laid(moves: Mapping[Path, Path]) -> Iterator[dict[Path, Path]]:
+    """Lay each file, by its target, beside that: what follows is a rename, on whatever file system it lies.
+
+    Yields where each lies, by its target; what is not renamed goes again.
+    """
+    near = {target: target.with_name(f"{target.name}.partial") for target in moves}
+    try:
+        for target, source in moves.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, near[target])
+        yield near
+    finally:
+        for path in near.values():
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

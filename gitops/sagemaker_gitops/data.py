@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from sagemaker_gitops import errors, history
@@ -54,9 +55,12 @@ def read_lock(path: Path) -> Lock:
             LockedFile(item["key"], item["size"], item["sha256"], item.get("version_id") or "")
             for item in facts["files"]
         )
-        if files:
+        outside = next((file.key for file in files if leads_out(file.key)), None)
+        if files and outside is None:
             return Lock(facts["prefix"].strip("/"), facts["key"], facts["rows"], files, text)
         what, why = f"{path} names no file", "a release needs data"
+        if outside is not None:
+            what, why = f"{path} cannot be read", f"its key {outside!r} is no plain path below the prefix"
     except FileNotFoundError:
         what, why = f"there is no {path}", "it names the data of a release"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -65,6 +69,12 @@ def read_lock(path: Path) -> Lock:
         {path}
         {why}
         make it again: python -m data_checks.lock data/NAME --key KEY""")
+
+
+def leads_out(key: str) -> bool:
+    """Say whether a key is anything but a plain path below a folder: absolute, with `..`, not shortest."""
+    path = PurePosixPath(key)
+    return str(path) != key or path.is_absolute() or ".." in path.parts
 
 
 def check(lock: Lock, root: Path, story: Story) -> None:
@@ -83,7 +93,7 @@ def check(lock: Lock, root: Path, story: Story) -> None:
         with story.step("data.lock") as step:
             step.verdict, told = "warned", others[0] + (", ..." if others[1:] else "")
             more = f"{len(others)} more below {lock.prefix} not in data.lock, so not in this release: {told}"
-            step.note = f"{len(lock.files)} files locked; {more}; to add: {typed(_lock_it(lock))}"
+            step.note = f"{len(lock.files)} files locked; {more}; to add: {typed(lock_it(lock))}"
 
 
 def unlike(path: Path, file: LockedFile) -> str:
@@ -104,19 +114,20 @@ def tracked(root: Path, lock: Lock) -> set[str]:
     return {file.key for file in lock.files if f"{lock.prefix}/{file.key}" in held}
 
 
-def _lock_it(lock: Lock) -> str:
-    return f"python -m data_checks.lock {lock.prefix} --key {lock.key}"
+def lock_it(lock: Lock) -> str:
+    """Return the command that locks what lies here, as a shell takes it."""
+    return shlex.join(["python", "-m", "data_checks.lock", lock.prefix, "--key", lock.key])
 
 
 def _differs(lock: Lock, file: LockedFile, root: Path, why: str) -> DataRefused:
     path = f"{lock.prefix}/{file.key}"
-    restore = f"where the bucket has it, take this away: rm {path}"  # git knows nothing of it
+    restore = f"where the bucket has it, take this away: rm {shlex.quote(path)}"  # git knows nothing of it
     if file.key in tracked(root, lock):
-        restore = f"restore it: git checkout -- {path}"
+        restore = f"restore it: git checkout -- {shlex.quote(path)}"
     return DataRefused(f"""E201 {path} is not the file that data.lock names
         {path}
         {why}
-        {restore}; or lock it: {_lock_it(lock)}""")
+        {restore}; or lock it: {lock_it(lock)}""")
 
 
 def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str, str | None]:

@@ -44,7 +44,7 @@ def add_data(context: typer.Context, sources: Sources, name: Folder = "", dry: D
     with run.story.shown():  # AWS is asked only for what lies there
         told = adding.add(run, sources, name, dry=dry)
     added.show(run.story.console, told)
-    for line in [] if dry else added.following(before, Path(), told):
+    for line in [] if dry else added.following(before, run.settings.data.lock, Path(), told):
         run.story.say(f"  {line}")
 
 

@@ -11,7 +11,8 @@ MLOpsError        E1xx  exit 1   a job or AWS failed (E105 untold, E106 runs on,
 │                                 (E413): the endpoint was not asked
 ├── SettingsError E5xx  exit 5   settings, region, stack, image, an account that the verb is not for (E516),
 │                                 no workflow run to tell of (E520), no such base (E521), what the workflows
-│                                 alone do (E522), no registry (E523): nothing was started
+│                                 alone do (E522), no registry (E523),
+│                                 a file of this machine (E524): nothing was started
 └── AccessError   E6xx  exit 6   AWS, or what answers for it (E603), or GitHub (E605, E608), did not let us in
 """
 
@@ -168,7 +169,17 @@ def translate(error: BaseException) -> MLOpsError | None:
                 the AWS configuration of this machine
                 {error}
                 correct it and repeat""")
+        case OSError():
+            return unwritten(error)
     return None
+
+
+def unwritten(error: OSError) -> SettingsError:
+    """Return our error for a file of this machine that cannot be had, or made."""
+    return SettingsError(f"""E524 a file could not be written or read
+        {error.filename or "a file of this machine"}
+        {error.strerror or error}
+        make room, correct the right or the name, as the third line says; then repeat""")
 
 
 def _unreachable(error: boto.BotoCoreError) -> MLOpsError:

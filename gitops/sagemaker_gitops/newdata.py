@@ -43,14 +43,24 @@ class Difference:
 
 
 def listed(aws: Aws, bucket: str, prefix: str) -> dict[str, int]:
-    """Return the size in bytes of each Parquet object below a prefix, by its key below it."""
+    """Return the size in bytes of each Parquet object below a prefix, by its key below it.
+
+    Raises:
+        DataRefused: E201, a key that would lead out of the folder, or to another file's place.
+    """
     pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     objects = [item for page in pages for item in page.get("Contents", [])]
-    return {
+    sizes = {
         item["Key"].removeprefix(f"{prefix}/"): item["Size"]
         for item in objects
         if item["Key"].endswith(".parquet")
     }
+    if outside := next(filter(data.leads_out, sizes), None):
+        raise DataRefused(f"""E201 the key of an object is no plain path below {prefix}
+            s3://{bucket}/{prefix}/{outside}
+            as a file it would lie outside of the data's folder, or in another file's place
+            give the object another key, or take it away; then repeat: nothing here has changed""")
+    return sizes
 
 
 def compare(
@@ -85,7 +95,9 @@ def look(aws: Aws, bucket: str, lock: Lock, root: Path) -> Difference:
     return compare(lock, there, own(lock, root), same) if there else Difference()
 
 
-def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference, step: Step) -> Lock:
+def bring(
+    aws: Aws, bucket: str, lock: Lock, root: Path, path: Path, difference: Difference, step: Step
+) -> Lock:
     """Fetch what the tree lacks, lock it, note each object's version; return the new lock.
 
     All of it beside the tree, which changes only once the new files and those that stay make one table. Then
@@ -93,28 +105,46 @@ def bring(aws: Aws, bucket: str, lock: Lock, path: Path, difference: Difference,
     that is cut off, what lies here is as locked, and what does not is in the bucket, or gone from there.
 
     Raises:
-        DataRefused: E202, they do not, or E201, data.lock has moved meanwhile; nothing here has changed.
+        DataRefused: E202, they do not, or E201, data.lock has moved meanwhile, or another file lies where one
+            would come or go; nothing here has changed.
     """
-    folder = path.parent / lock.prefix
-    with beside.folder(path.parent, "new-data-") as made:
+    with beside.folder(root, "new-data-") as made:
         laid, new = made / "files", made / path.name
         new.write_bytes(lock.text)
-        versions = gather(aws, bucket, lock, path.parent, laid, difference, step)
-        if why := unlocked(laid, lock, new, path.parent):
+        versions = gather(aws, bucket, lock, root, laid, difference, step)
+        if why := unlocked(laid, lock, new, root):
             raise DataRefused(f"""E202 the new data cannot be locked
                 {blamed(bucket, lock, why, versions)}
                 {why}
                 correct the files in the bucket, or take them away; then repeat: nothing here has changed""")
         note_versions(new, lock.prefix, versions)
-        with beside.unmoved(path.parent, lock, path):
-            for key in {*versions, *difference.removed}:
-                (folder / key).unlink(missing_ok=True)
-            new.replace(path)
-            for key in sorted(versions):
-                (folder / key).parent.mkdir(parents=True, exist_ok=True)
-                (laid / key).replace(folder / key)
+        with beside.unmoved(root, lock, path):
+            exchange(lock, root / lock.prefix, path, made, sorted(versions), difference)
     step.note = str(difference)
     return data.read_lock(path)
+
+
+def exchange(
+    lock: Lock, folder: Path, path: Path, made: Path, fetched: list[str], difference: Difference
+) -> None:
+    """Take away what goes, then move the lock and the fetched files in, from beside the tree.
+
+    Raises:
+        DataRefused: E201, a file of the user's own would be lost.
+    """
+    after = data.read_lock(made / path.name)
+    moves = {folder / key: made / "files" / key for key in fetched}
+    gone = [folder / key for key in difference.removed]
+    known: dict[Path, list[LockedFile]] = {}
+    for file in (*lock.files, *after.files):
+        known.setdefault(folder / file.key, []).append(file)
+    for target in (*moves, *gone):
+        beside.refuse_foreign(target, known[target])
+    with beside.laid({**moves, path: made / path.name}) as near:
+        for target in (*moves, *gone):
+            target.unlink(missing_ok=True)
+        for target in (path, *moves):
+            near[target].replace(target)
 
 
 def gather(
@@ -177,7 +207,7 @@ def note_versions(path: Path, prefix: str, versions: Mapping[str, str | None]) -
 def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.environ) -> str:
     """Bring what is new in the bucket into data.lock and a pull request; return what was done, in words."""
     path = root / run.settings.data.lock
-    before = data.read_lock(path)
+    before, repository = data.read_lock(path), api.repository(environ)
     with run.story.step("data") as step:
         difference = look(run.aws, run.stack.bucket, before, root)
         for key in difference.held:
@@ -185,9 +215,10 @@ def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.envir
             run.story.say(f"  ! {held} {key}, the bucket has other bytes: a release overwrites them")
         if not difference:
             step.verdict, step.note = "reused", f"nothing new below {before.prefix}"
-            return nothing_new(run.aws, run.stack.bucket, before, root, difference)
-        after = bring(run.aws, run.stack.bucket, before, path, difference, step)
-    repository = api.repository(environ)
+            missed = [] if repository else complete(run.aws, run.stack.bucket, before, root, path, step)
+            text = nothing_new(run.aws, run.stack.bucket, before, root, difference)
+            return f"{text}; {len(missed)} locked files were not here: fetched" if missed else text
+        after = bring(run.aws, run.stack.bucket, before, root, path, difference, step)
     if repository is None:
         return (
             f"{path} has moved: look at it, commit it and nothing else, open a pull request. The new files in"
@@ -197,8 +228,35 @@ def propose(run: Run, root: Path = Path(), environ: Mapping[str, str] = os.envir
     # One branch: what is newer replaces what nobody has merged.
     text = path.read_text("utf-8")
     return proposal.files(
-        repository, "data/new", title, told(before, after, difference), {path.name: text}
+        repository, "data/new", title, told(before, after, difference), {run.settings.data.lock: text}
     ).note
+
+
+def complete(aws: Aws, bucket: str, lock: Lock, root: Path, path: Path, step: Step) -> list[str]:
+    """Fetch the locked files that the bucket has and this tree has not; return their keys.
+
+    Raises:
+        DataRefused: E201, an object was replaced meanwhile; nothing here has changed.
+    """
+    folder = root / lock.prefix
+    missed = [f for f in lock.files if not (folder / f.key).exists() and data.holds(aws, bucket, lock, f)]
+    if not missed:
+        return []
+    with beside.folder(root, "new-data-") as made:
+        moves = {folder / file.key: made / str(n) for n, file in enumerate(missed)}
+        for file, place in zip(missed, moves.values(), strict=True):
+            step.note = f"fetch {file.key}"
+            fetch(aws, bucket, f"{lock.prefix}/{file.key}", place)
+            if why := data.unlike(place, file):
+                raise DataRefused(f"""E201 {file.key} is not the file that data.lock names
+                    s3://{bucket}/{lock.prefix}/{file.key}
+                    {why}
+                    repeat the command: nothing here has changed""")
+        with beside.unmoved(root, lock, path), beside.laid(moves) as near:
+            for target in moves:
+                near[target].replace(target)
+    step.note = f"nothing new below {lock.prefix}, {len(missed)} locked files fetched"
+    return [file.key for file in missed]
 
 
 def nothing_new(aws: Aws, bucket: str, lock: Lock, root: Path, difference: Difference) -> str:

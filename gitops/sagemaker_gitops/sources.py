@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from botocore.exceptions import ClientError
 
-from sagemaker_gitops import errors, names
+from sagemaker_gitops import data, errors, names
 from sagemaker_gitops.aws import named
 from sagemaker_gitops.errors import DataRefused
 from sagemaker_gitops.run import Run
@@ -31,7 +31,7 @@ def here(run: Run, text: str, folder: Path, step: Step) -> Path:
     for key in keys:
         below = PurePosixPath(key.removeprefix(prefix).lstrip("/") or PurePosixPath(key).name)
         target = folder / below
-        if not target.resolve().is_relative_to(folder):
+        if data.leads_out(str(below)):
             raise absent(f"{S3}{bucket}/{key}", "its key leads out of a folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         step.note = f"fetch {below}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from rich.console import Console
 from doubles.aws import Bucket, error, make_run
 from doubles.project import ROOT as PROJECT
 from sagemaker_gitops import added, adding, beside, data
-from sagemaker_gitops.errors import DataRefused, MLOpsError
+from sagemaker_gitops.errors import DataRefused, MLOpsError, SettingsError
 
 SUITE = """
 from data_checks.contract import Column
@@ -373,4 +374,37 @@ def test_what_changed_fits_a_terminal_and_the_most_moved_column_stands_first(ter
 def test_the_next_step_is_where_git_or_the_bucket_keeps_the_data(root, monkeypatch, tracked, size, words):
     monkeypatch.setattr(data, "tracked", lambda *_: set(range(tracked)))
     new = told(files=[{"key": "batch=3/part-0.parquet", "size": size}])
-    assert words in added.following(data.read_lock(root / "data.lock"), root, new)[0]
+    assert words in added.following(data.read_lock(root / "data.lock"), "data.lock", root, new)[0]
+
+
+def test_the_next_step_can_be_pasted_whatever_the_names_hold(root, monkeypatch):
+    monkeypatch.setattr(data, "tracked", lambda *_: {1, 2})
+    new = told(files=[{"key": "city=New York;rm/part-0.parquet", "size": 10}])
+    (line,) = added.following(data.read_lock(root / "data.lock"), "locks/my data.lock", root, new)
+    words = shlex.split(line)
+    assert words[3:5] == ["locks/my data.lock", "data/adult/city=New York;rm/part-0.parquet"]
+    monkeypatch.setattr(data, "tracked", lambda *_: set())
+    assert (
+        "'locks/my data.lock'"
+        in added.following(data.read_lock(root / "data.lock"), "locks/my data.lock", root, new)[1]
+    )
+
+
+def test_the_command_that_locks_an_edited_file_can_be_pasted(root, make_settings):
+    path, place = root / "data.lock", root / "data/adult/city=New York;rm"
+    (root / "data/adult/batch=1").rename(place)
+    path.write_text(path.read_text().replace("batch=1/", "city=New York;rm/").replace('"id"', '"my id"'))
+    (place / "part-0.parquet").write_bytes(b"edited")
+    with pytest.raises(DataRefused, match="E201") as refused:
+        data.check(data.read_lock(path), root, make_run(make_settings()).story)
+    assert "rm 'data/adult/city=New York;rm/part-0.parquet'; or" in refused.value.todo
+    assert refused.value.todo.endswith("--key 'my id'")
+
+
+@pytest.mark.parametrize("key", ["/etc/evil", "../../evil", "a/./b"])
+def test_a_lock_that_names_a_file_outside_of_the_data_is_refused(root, make_settings, key):
+    path = root / "data.lock"
+    path.write_text(path.read_text().replace("batch=1/part-0.parquet", key))
+    with pytest.raises(SettingsError, match="E502") as refused:
+        add(root, make_settings)
+    assert repr(key) in refused.value.why

@@ -70,6 +70,7 @@ def test_in_github_actions_the_same_text_is_an_annotation():
         pytest.param(error("SignatureDoesNotMatch", "The request signature"), "E601", id="a wrong key"),
         pytest.param(error("ResourceLimitExceeded", "0 machines"), "E109", id="a quota"),
         pytest.param(error("ValidationException", "bad"), "E103", id="anything else AWS refuses"),
+        pytest.param(OSError(28, "No space left on device", "build/a.parquet"), "E524", id="a full disk"),
     ],
 )
 def test_botocores_errors_become_ours(raised, code):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -83,7 +85,11 @@ def tree(tmp_path, monkeypatch):
 def bring(root: Path, bucket: Bucket):
     aws, lock = make_aws(s3=bucket), data.read_lock(root / "data.lock")
     difference = newdata.look(aws, "bucket", lock, root)
-    return lock, difference, newdata.bring(aws, "bucket", lock, root / "data.lock", difference, Step("data"))
+    return (
+        lock,
+        difference,
+        newdata.bring(aws, "bucket", lock, root, root / "data.lock", difference, Step("data")),
+    )
 
 
 def test_new_rows_move_the_lock_and_the_pull_request_tells_counts_and_no_value(tree):
@@ -162,12 +168,83 @@ def test_a_refusal_names_the_object_leaves_nothing_here_and_clears_with_the_buck
     assert files(root) == before | {"data/adult/a.parquet", "data/adult/b.parquet"}
 
 
-def test_what_an_earlier_run_left_in_the_tree_is_neither_locked_nor_trusted(tree):
+def test_what_lies_in_the_tree_unlocked_is_not_locked_and_bytes_that_would_come_are_no_obstacle(tree):
     root, bucket = tree
-    (root / "data/adult/b.parquet").write_bytes(b"half of it")
+    (root / "data/adult/b.parquet").write_bytes(parquet([3]))
     (root / "data/adult/c.parquet").write_bytes(b"gone from the bucket")
     bucket.objects["data/adult/b.parquet"] = parquet([3])
     assert [file.key for file in bring(root, bucket)[2].files] == ["a.parquet", "b.parquet"]
+
+
+def refused(root: Path, bucket: Bucket) -> DataRefused:
+    """Return the refusal of what is new, which changes nothing here."""
+    before = {name: (root / name).read_bytes() for name in files(root)}
+    with pytest.raises(DataRefused, match="E201") as told:
+        bring(root, bucket)
+    assert {name: (root / name).read_bytes() for name in files(root)} == before
+    return told.value
+
+
+@pytest.mark.parametrize("key", ["/x.parquet", "../other/x.parquet", "./x.parquet", "a//x.parquet"])
+def test_a_key_that_leads_out_of_the_tree_is_refused_by_its_address(tree, key):
+    root, bucket = tree
+    bucket.objects[f"data/adult/{key}"] = parquet([3])
+    assert refused(root, bucket).where == f"s3://bucket/data/adult/{key}"
+    assert "download_file" not in bucket.operations()
+
+
+def test_a_file_of_the_users_own_is_not_written_over(tree):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    (root / "data/adult/b.parquet").write_bytes(parquet([7, 8]))
+    assert refused(root, bucket).where == str(root / "data/adult/b.parquet")
+
+
+@pytest.mark.parametrize("there", [None, [4, 5, 6]], ids=["gone from the bucket", "replaced in the bucket"])
+def test_a_locked_file_that_was_edited_here_is_neither_removed_nor_written_over(tree, make_settings, there):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    proposed(root, bucket, make_settings)
+    (root / "data/adult/b.parquet").write_bytes(parquet([7, 8]))
+    del bucket.objects["data/adult/b.parquet"]
+    bucket.objects |= {"data/adult/b.parquet": parquet(there)} if there else {}
+    assert refused(root, bucket).where == str(root / "data/adult/b.parquet")
+
+
+def test_where_data_lies_on_another_file_system_the_files_come_all_the_same(tree, monkeypatch):
+    root, bucket = tree
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+
+    def crossing(real):
+        def move(source, target, *more, **named):
+            if "build" in Path(source).parts and "build" not in Path(target).parts:
+                raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+            return real(source, target, *more, **named)
+
+        return move
+
+    monkeypatch.setattr(Path, "replace", crossing(Path.replace))
+    monkeypatch.setattr(os, "rename", crossing(os.rename))
+    bring(root, bucket)
+    assert files(root) == {"data.lock", "data/adult/a.parquet", "data/adult/b.parquet"}
+
+
+def test_where_nothing_is_new_the_locked_files_that_are_not_here_come(tree, make_settings):
+    root, bucket = tree
+    told = proposed(root, bucket, make_settings)
+    assert "data.lock is as the bucket is; 1 locked files were not here: fetched" in told
+    assert files(root) == {"data.lock", "data/adult/a.parquet"}
+    assert "fetched" not in proposed(root, bucket, make_settings)
+
+
+def test_a_lock_in_a_folder_of_its_own_names_files_below_the_root(tree, make_settings):
+    root, bucket = tree
+    (root / "locks").mkdir()
+    (root / "data.lock").rename(root / "locks/data.lock")
+    bucket.objects["data/adult/b.parquet"] = parquet([3])
+    run = make_run(make_settings(**{"data.lock": "locks/data.lock"}), s3=bucket)
+    newdata.propose(run, root, {})
+    assert files(root) == {"locks/data.lock", "data/adult/a.parquet", "data/adult/b.parquet"}
 
 
 def git(root: Path, *words: str) -> None:
@@ -294,7 +371,7 @@ def test_a_lock_that_moves_meanwhile_is_not_written_over(tree, monkeypatch):
     lock = data.read_lock(path)
     with pytest.raises(DataRefused, match="E201") as refused:
         newdata.bring(
-            make_aws(s3=bucket), "bucket", lock, path, Difference(added=("b.parquet",)), Step("data")
+            make_aws(s3=bucket), "bucket", lock, root, path, Difference(added=("b.parquet",)), Step("data")
         )
     assert "data.lock has changed" in refused.value.what
     assert path.read_bytes() == lock.text + b"\n"

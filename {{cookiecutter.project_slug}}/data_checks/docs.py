@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         locked = lock.read(args.lock)
         table = list(rules.expand(suite.COLUMNS, suite.EXPECTATIONS, args.key, args.label, args.task))
-        put(page(locked, args.lock.parent / locked.prefix, table, args.key, args.label))
+        put(page(locked, Path(locked.prefix), table, args.key, args.label))
     except (lock.LockError, rules.SuiteError, engine.RuleError, NotAsLocked) as error:
         return fail(str(error))
     except Exception as error:  # texts from below may quote values

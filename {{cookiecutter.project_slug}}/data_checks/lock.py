@@ -99,10 +99,12 @@ def check_key(key: str) -> None:
 
 
 def write(lock: Lock, path: Path) -> None:
-    """Write data.lock in one stable form, so that a diff shows what changed and nothing else."""
-    path.write_text(
+    """Write data.lock whole, in one stable form: a diff shows what changed and nothing else."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(
         json.dumps({"schema_version": SCHEMA_VERSION} | asdict(lock), indent=2) + "\n", encoding="utf-8"
     )
+    partial.replace(path)
 
 
 def problems(lock: Lock, folder: Path) -> Iterator[tuple[str, str]]:
@@ -139,7 +141,7 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
     Raises:
         LockError: no Parquet files, an unreadable one, other columns in one of them, or no key column.
     """
-    from data_checks import files  # here: reading a lock must not cost an import of DuckDB
+    from data_checks import files, rules  # here: reading a lock must not cost an import of DuckDB
 
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.parquet"))}
     if not paths:
@@ -155,7 +157,9 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
         types = types or dict(found.types)
         if found.types != types:
             columns = sorted({column for column, _ in found.types.items() ^ types.items()})
-            raise LockError(f"{name} and {next(iter(paths))} disagree on {', '.join(columns)}")
+            first = ", ".join(map(rules.harmless, columns[:3])) + (", ..." if columns[3:] else "")
+            disagree = f"{name} and {next(iter(paths))} disagree on {len(columns)} columns"
+            raise LockError(f"{disagree}: {first}")
         digest = sha256(path)
         locked.append(LockFile(name, path.stat().st_size, found.rows, digest, versions.get((name, digest))))
     if key not in types:
@@ -176,6 +180,15 @@ def what_else(folder: Path) -> str:
     )
 
 
+def known_so_far(path: Path) -> Lock | None:
+    """Return the lock that is there; nothing where there is none, or a damaged one, which is told."""
+    try:
+        return read(path) if path.exists() else None
+    except LockError as error:
+        sys.stderr.write(f"written anew, object versions are not kept: {error}\n")
+        return None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Write data.lock for a folder and say what it holds."""
     parser = argparse.ArgumentParser(prog="python -m data_checks.lock", description=__doc__.splitlines()[0])
@@ -184,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--lock", type=Path, default=Path("data.lock"))
     args = parser.parse_args(argv)
     try:
-        known = read(args.lock) if args.lock.exists() else None
+        known = known_so_far(args.lock)
         lock = make(args.folder, args.key, args.folder.as_posix(), known)
     except LockError as error:
         sys.stderr.write(f"data.lock not written: {error}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -163,6 +164,8 @@ def limit(outcome: Outcome, form: str) -> str:
 
 def harmless(value: Any) -> Any:
     """Return a name or a key of the data as a terminal and a page can bear it: printable, and no book."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such number
     if not isinstance(value, str):
         return value
     shown = "".join(

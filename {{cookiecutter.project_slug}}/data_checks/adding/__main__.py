@@ -49,17 +49,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge the new rows, print what came of it, and return the exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR)  # stdout is for the JSON
     try:
-        told = add(task_of(parse(argv)))
-    except Refused as refused:
-        told = {"accepted": False, "reasons": [asdict(reason) for reason in refused.reasons]}
+        line = told(task_of(parse(argv)))
+    except files.UnreadableError as error:
+        return fail(f"a file of the new rows {error}")
     except validate.KNOWN as error:
         return fail(str(error))
     except (MemoryError, duckdb.OutOfMemoryException):
         return fail(validate.NO_MEMORY)
     except Exception as error:  # texts from below may quote values
         return fail(validate.untold(error))
-    sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
+    sys.stdout.write(f"{line}\n")
     return 0
+
+
+def told(task: Task) -> str:
+    """Return what came of the new rows, as JSON."""
+    try:
+        found = add(task)
+    except Refused as refused:
+        found = {"accepted": False, "reasons": [asdict(reason) for reason in refused.reasons]}
+    return json.dumps(found, allow_nan=False)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import duckdb
 
@@ -38,7 +39,7 @@ def spread(
     """
     by = partitions(locked, columns)
     if not by:
-        yield named(folder, locked) if folder else following(locked), staged
+        yield named(folder, locked, columns) if folder else following(locked), staged
         return
     if folder:
         refuse("E202", f"The folders are of the column {by[0]}, which each row has: leave --name out.")
@@ -48,22 +49,31 @@ def spread(
     ).fetchall()
     if len(groups) > MANY:
         refuse("E202", f"The rows would go into more than {MANY:,} folders of {', '.join(by)}.")
-    long = files.long_rows(connection, rows, columns)
     rest = ", ".join(name(column.name) for column in columns if column.name not in by)
     types = {column.name: column.type for column in columns}
     for number, group in enumerate(groups):
-        words = [str(value).lower() if isinstance(value, bool) else str(value) for value in group]
-        if not all(
-            value is not None and SAFE.fullmatch(word) for value, word in zip(group, words, strict=True)
-        ):
-            refuse("E202", f"A value of {', '.join(by)} is null, or cannot be a folder's name.")
+        words = words_of(group, by)
         path = staged.with_name(f"group-{number}.parquet")
         wanted = " AND ".join(
             f"{name(column)} = CAST({text(word)} AS {CANONICAL[types[column]]})"
             for column, word in zip(by, words, strict=True)
         )
-        files.copy(connection, f"SELECT {rest} FROM {rows} WHERE {wanted}", path, long)
+        own = f"FROM {rows} WHERE {wanted}"
+        long = files.long_rows(connection, f"({own})", columns)
+        files.copy(connection, f"SELECT {rest} {own}", path, long)
         yield "/".join(f"{column}={word}" for column, word in zip(by, words, strict=True)), path
+
+
+def words_of(group: Sequence[Any], by: Sequence[str]) -> list[str]:
+    """Return the values of a group of rows as folders are called.
+
+    Raises:
+        Refused: E202, one of them can be no folder's name.
+    """
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for value in group]
+    if any(value is None or not SAFE.fullmatch(word) for value, word in zip(group, words, strict=True)):
+        refuse("E202", f"A value of {', '.join(by)} is null, or cannot be a folder's name.")
+    return words
 
 
 def partitions(locked: lock.Lock, columns: Sequence[Column]) -> list[str]:
@@ -72,17 +82,19 @@ def partitions(locked: lock.Lock, columns: Sequence[Column]) -> list[str]:
     return [column for column in files.layout(locked.files[-1].key) if column in declared]
 
 
-def named(folder: str, locked: lock.Lock) -> str:
+def named(folder: str, locked: lock.Lock, columns: Sequence[Column]) -> str:
     """Return the folder that the user asked for.
 
     Raises:
-        Refused: E201, it is there already, or leads elsewhere.
+        Refused: E201, it is there already, leads elsewhere, or is named as a column, which it would replace.
     """
     folder = folder.strip("/")
     try:
         lock.check_key(f"{folder}/part-0.parquet")
     except lock.LockError:
         refuse("E201", "--name is not a path below the data folder.")
+    if taken := files.layout(f"{folder}/part-0.parquet").keys() & {column.name for column in columns}:
+        refuse("E201", f"--name: {min(taken)} is a column of the suite, which each row has: another name.")
     if any(file.key.startswith(f"{folder}/") for file in locked.files):
         refuse("E201", f"{folder} is in data.lock already: another --name, or none for the next one.")
     return folder

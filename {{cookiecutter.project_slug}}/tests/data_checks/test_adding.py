@@ -224,7 +224,11 @@ def test_the_table_that_would_be_is_judged_as_a_release_judges_it(added, tmp_pat
 def test_a_batch_may_be_named_and_an_existing_one_is_not_written_into(added, tmp_path):
     source = written(tmp_path / "new.csv")
     assert added(source, name="batch=7")["files"][0]["key"] == "batch=7/part-0.parquet"
-    for name, words in (("batch=1", "in data.lock already"), ("../x", "not a path below")):
+    for name, words in (
+        ("batch=1", "in data.lock already"),
+        ("../x", "not a path below"),
+        ("age=5", "age is a column of the suite"),
+    ):
         told = added(source, name=name)
         assert (told["reasons"][0]["code"], words in told["reasons"][0]["message"]) == ("E201", True)
 
@@ -270,6 +274,37 @@ def test_what_changed_is_told_in_shares_and_counts(added, tmp_path, world):
     assert not {"elbonia", "bern", "oslo", "rome"} & set(
         json.dumps(told["columns"]).replace('"', " ").split()
     )
+
+
+def test_long_texts_of_one_folder_alone_make_small_row_groups_there(added, tmp_path, world, monkeypatch):
+    world.columns = (*world.columns, Column("note", "string"))
+    world.table = f"SELECT *, 'short' AS note FROM ({world.table})"
+    for city in ("bern", "oslo", "rome"):
+        drop = (f"DELETE FROM t WHERE city <> '{city}'", "ALTER TABLE t DROP city")
+        world.write(*drop, name=f"city={city}/part-0.parquet")
+    (world.data / "batch=1/part-0.parquet").unlink()
+    world.write_lock()
+    monkeypatch.setattr(files, "GROUP_ROWS", 30)
+    monkeypatch.setattr(files, "GROUP_BYTES", 30 * 500)
+    seen, real = {}, files.copy
+
+    def copy(connection, query, path, long):
+        seen[path.name] = long
+        real(connection, query, path, False)
+
+    monkeypatch.setattr(files, "copy", copy)
+    long = f"SELECT *, if(city = 'bern', repeat('x', 1000), 'short') AS note FROM ({NEW})"
+    added(written(tmp_path / "new.parquet", long))
+    assert [seen[f"group-{number}.parquet"] for number in range(3)] == [True, False, False]
+
+
+def test_a_file_that_cannot_be_read_again_says_why(added, tmp_path, monkeypatch, capsys):
+    def unreadable(*_):
+        raise files.UnreadableError("holds 900 MiB: write smaller row groups")
+
+    monkeypatch.setattr(add, "extended", unreadable)
+    added(written(tmp_path / "new.csv"), code=1)
+    assert capsys.readouterr().err.strip().endswith("holds 900 MiB: write smaller row groups")
 
 
 def test_where_nothing_can_be_judged_it_says_so(added, tmp_path, world, capsys):

@@ -30,6 +30,12 @@ def locked(world):
     lock.write(made, world.base / "data.lock")
 
 
+def test_a_lock_in_a_folder_of_its_own_names_files_below_the_root(project):
+    (project.base / "locks").mkdir()
+    (project.base / "data.lock").rename(project.base / "locks/data.lock")
+    assert docs.main([*WORDS, "--lock", "locks/data.lock"]) == 0
+
+
 WORDS = ["--key", "id", "--label", "bought", "--task", "binary"]
 
 

@@ -112,13 +112,42 @@ def test_what_is_no_lock_is_refused(tmp_path, content):
         lock.read(tmp_path / "data.lock")
 
 
+def test_a_damaged_lock_is_mended_by_the_command_that_each_message_gives(written, folder, capsys):
+    whole = written.read_bytes()
+    written.write_text("<<<<<<< HEAD\n" + written.read_text())
+    assert lock.main([folder.name, "--key", "id", "--lock", str(written)]) == 0
+    assert "object versions are not kept" in capsys.readouterr().err
+    assert written.read_bytes() == whole
+
+
+def test_a_lock_that_cannot_be_written_whole_leaves_the_one_that_is_there(written, folder, monkeypatch):
+    before = written.read_bytes()
+
+    def full(path, text, **_):
+        path.write_bytes(text[:9].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        lock.main([folder.name, "--key", "id", "--lock", str(written)])
+    assert written.read_bytes() == before
+
+
 class TestTheCommandRefuses:
     """Nothing is locked that a release would refuse a minute later."""
 
     def test_files_that_disagree(self, world, capsys, tmp_path):
         world.write(name="a.parquet")
         world.write("ALTER TABLE t ALTER age TYPE VARCHAR", name="b.parquet")
-        assert "b.parquet and a.parquet disagree on age" in self.refusal(world, capsys, tmp_path)
+        assert "b.parquet and a.parquet disagree on 1 columns: age" in self.refusal(world, capsys, tmp_path)
+
+    def test_names_that_move_a_cursor_and_are_many(self, world, capsys, tmp_path):
+        world.write(name="a.parquet")
+        evil = [f'ALTER TABLE t ADD "\x1b[2J{number}" INTEGER' for number in range(50)]
+        world.write(*evil, name="b.parquet")
+        told = self.refusal(world, capsys, tmp_path)
+        assert "disagree on 50 columns: \\x1b[2J0, \\x1b[2J1, \\x1b[2J10, ..." in told
+        assert "\x1b" not in told
 
     def test_a_file_that_is_not_whole(self, world, capsys, tmp_path):
         path = world.write(name="a.parquet")

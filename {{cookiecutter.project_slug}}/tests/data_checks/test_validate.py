@@ -53,6 +53,15 @@ def test_a_nan_is_found_whoever_wrote_the_file(world, monkeypatch, write_statist
     assert world.reasons() == [("E204", "pay")]
 
 
+def test_a_key_that_is_no_number_is_told_as_such(world, monkeypatch):
+    world.columns = (Column("id", "number"), *world.columns[1:])
+    world.write("ALTER TABLE t ALTER id TYPE DOUBLE", "UPDATE t SET id = 'nan' WHERE id = 7")
+    world.write_lock()
+    assert world.run(monkeypatch) == 0
+    (reason,) = world.report()["verdict"]["reasons"]
+    assert (reason["code"], reason["row_keys"]) == ("E204", ["nan"])
+
+
 @pytest.mark.parametrize(("change", "wanted"), BROKEN)
 def test_bad_data_is_refused_with_its_code(judged, world, change, wanted):
     assert wanted in judged(change)
