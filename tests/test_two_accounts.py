@@ -224,6 +224,9 @@ def test_it_reads_what_a_proof_needs_and_writes_the_evidence(world, deploy):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"2", ChecksumAlgorithm="SHA256")
         mine = world.client("s3").head_object(Bucket=BUCKET, Key=key)  # of the registry's account, by its key
         assert (mine["ServerSideEncryption"], mine["ContentLength"]) == ("aws:kms", 1)
+    # What an earlier run has seen of this rollout: else a record that nobody watched it is written over it.
+    assert s3.get_object(Bucket=BUCKET, Key=f"{RELEASE}/rollout.json")["Body"].read() == b"2"
+    assert refusal(s3.get_object, Bucket=BUCKET, Key="outcomes/c/1/promote.json") in REFUSED
     assert refusal(s3.get_object, Bucket=BUCKET, Key=MODEL.replace("/e/", "/f/")) == "NoSuchKey"
 
 

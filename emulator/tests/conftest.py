@@ -159,3 +159,8 @@ def log_lines(aws: SimpleNamespace) -> Callable[[str, str], list[str]]:
         return lines
 
     return read
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what takes longest first: with two workers the whole then takes little more than that."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -110,10 +110,10 @@ def test_an_exit_code_and_a_traceback_are_the_programs(process, loaded, log_line
     assert any("/opt/program/part/tells.py" in line and "line 5" in line for line in lines)
 
 
-def test_it_is_stopped_as_any_other(aws, process, loaded, unique):
-    uri, _ = loaded(**{"part/tells.py": "import numpy, time\nprint('up')\ntime.sleep(60)\n"})
+def test_it_is_stopped_as_any_other(aws, process, loaded, log_lines, unique):
+    uri, _ = loaded(**{"part/tells.py": "import numpy, time\nprint('up', flush=True)\ntime.sleep(60)\n"})
     process(uri, wait=False, AppSpecification={"ImageUri": uri, **COMMAND})
-    time.sleep(0.5)
+    until(lambda: log_lines(GROUP, unique) == ["up"])
     aws.sagemaker.stop_processing_job(ProcessingJobName=unique)
     job = ended(lambda: aws.sagemaker.describe_processing_job(ProcessingJobName=unique))
     assert job["ProcessingJobStatus"] == "Stopped"
@@ -231,6 +231,23 @@ def test_a_server_waits_on_only_for_a_model_that_was_registered_and_only_the_las
         assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded"
         assert settled() == ["part.serves"]
         assert [item.image for item in ahead._waiting] == [Store(itself.home()).pushed(uri).digest]
+
+
+@pytest.mark.parametrize(
+    ("table", "error"),
+    [("{not json", "JSONDecodeError"), ('{"*": {"entry_point": ["true"]}}', "TypeError")],
+    ids=["no JSON", "a word that no image has"],
+)
+def test_a_table_of_images_that_cannot_be_read_ends_the_execution(
+    aws, monkeypatch, tmp_path, caplog, table, error
+):
+    made = create(aws.sagemaker, processing("first", "true"), processing("second", "true"))
+    (tmp_path / "images.json").write_text(table)
+    monkeypatch.setenv("SAGEMAKER_EMULATOR_HOME", str(tmp_path))
+    arn = start(aws.sagemaker, made)
+    assert wait(aws.sagemaker, arn)["PipelineExecutionStatus"] == "Failed"
+    assert steps_of(aws.sagemaker, arn)["first"]["FailureReason"].startswith("InternalServerError: ")
+    assert error in caplog.text  # what is wrong stands in the emulator's log
 
 
 def test_two_executions_of_one_image_load_it_once(make_image, monkeypatch):

@@ -30,6 +30,7 @@ from verify_aws.ground import Ground, policy, trust  # noqa: E402
 from verify_aws.stories import STORIES  # noqa: E402
 from verify_aws.story import Run, Story, told  # noqa: E402
 
+pytestmark = pytest.mark.long
 ACCOUNT, SECRET = "555566667777", "nobody-may-read-this"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/of-the-test"
 CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/me"}

@@ -65,7 +65,7 @@ def rows(told: Document) -> Iterator[Row]:
 
 
 def without_package(told: Document) -> Iterator[Row]:
-    """Yield the story of a release that was never registered, as far as it came."""
+    """Yield the story of a release that has no package, as far as it came."""
     known, judged = told["ids"], told.get("judged")
     yield "release", f"{names.short(known['release_id'])} of {told['project']}", ""
     yield "", told["became"]["sentence"], "" if told["became"]["is"] == "runs" else "bold red"

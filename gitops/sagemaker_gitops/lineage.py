@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from sagemaker_gitops import card, errors, jobs, names, pins, registry
-from sagemaker_gitops.aws import Aws
+from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.github.outcome import Work
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.results import Results
@@ -22,7 +22,9 @@ from sagemaker_gitops.run import Run
 from sagemaker_gitops.tree import Tree
 
 SCHEMA_VERSION = 1
-TAKEN = "PreconditionFailed"  # S3's answer where an object is not as the request wants it
+# S3's answers where an object is not as the request wants it: another, being written at this moment, or gone.
+REFUSED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+SAME = ("schema_version", "package", "evaluation_sha256", "artifact")  # in two stories of one package
 
 
 def tell(
@@ -84,25 +86,25 @@ def write_once(aws: Aws, story: dict[str, Any]) -> bytes:
         try:
             aws.write_bytes(uri, body, **only)
         except ClientError as error:
-            if errors.code(error) != TAKEN:
+            if errors.code(error) not in REFUSED:
                 raise
         else:
             return body
-        there = aws.s3.get_object(Bucket=bucket, Key=key)
-        if same_package(told := there["Body"].read(), story):
-            return told
-        only = {"IfMatch": there["ETag"]}  # of a package that the release had before; S3 keeps its story
+        if there := found(aws.s3.get_object, Bucket=bucket, Key=key):
+            if same_package(told := there["Body"].read(), story):
+                return told
+            only = {"IfMatch": there["ETag"]}  # of a package that the release had before; S3 keeps its story
+        else:
+            only = {"IfNoneMatch": "*"}
 
 
 def same_package(body: bytes, story: dict[str, Any]) -> bool:
-    """Say whether what lies on S3 is a story of the same package, told as this version does."""
+    """Say whether what lies on S3 is a story of the same package and model, told as this version does."""
     try:
         there = json.loads(body)
     except ValueError:
         return False
-    return isinstance(there, dict) and all(
-        there.get(key) == story[key] for key in ("schema_version", "package")
-    )
+    return isinstance(there, dict) and all(there.get(key) == story[key] for key in SAME)
 
 
 def attach_card(run: Run, package: Package, story: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A release that has no package: refused by its data or the gate, failed, or under way. It changes nothing.
+"""A release that has no package: refused, failed, under way, or its package is gone. It changes nothing.
 
 In:   a release's id or its beginning, as explain.py takes it
 Out:  its part of explain.py's document: ids, steps, verdicts and what stopped it, as far as the release came
@@ -37,7 +37,7 @@ def tell(run: Run, wanted: str) -> Document:
     return {
         "package": None,
         "ids": ids,
-        "became": became(last, stopped),
+        "became": became(last, stopped, steps),
         "stopped": stopped.lines() if stopped else [],
         "execution": last.arn,
         "attempts": len(listed),
@@ -58,10 +58,17 @@ def what_stopped(
     return jobs.failure(run.aws, last.arn, told, steps)
 
 
-def became(last: Execution, stopped: MLOpsError | None) -> dict[str, str]:
+def became(last: Execution, stopped: MLOpsError | None, steps: list[dict[str, Any]]) -> dict[str, str]:
     """Return what became of it: a word for machines, and a sentence. Pure."""
     if last.status not in OVER:
         return {"is": "runs", "sentence": f"not registered yet: execution {last.id} runs"}
+    made = [step["Metadata"] for step in steps if "RegisterModel" in step.get("Metadata", {})]
+    if made:  # somebody has deleted it since
+        arn = made[0]["RegisterModel"]["Arn"]
+        told = (
+            f"was registered as version {names.package_version(arn)}, which is gone from the registry: {arn}"
+        )
+        return {"is": "gone", "sentence": told}
     if stopped is None:
         told = f"never registered: execution {last.id} ended as {last.status}"
         return {"is": "not registered", "sentence": told}

@@ -16,6 +16,8 @@ from sagemaker_gitops import card, lineage, registry
 KEY, MINE = f"{ROOT}/release.json", f"{GROUP}/2"
 RELEASE = {"release_id": ROOT.split("/")[1], "execution_id": "exec1", "commit_sha": COMMIT}
 
+BARE = {key: value for key, value in make_story().items() if key != "artifact"}
+
 
 class Registry(Client):
     """One package that keeps what it is told; `meanwhile` happens once, before its metadata changes."""
@@ -82,10 +84,56 @@ def test_who_completes_what_another_runner_left_takes_the_story_that_is_there(ma
         pytest.param(json.dumps(make_story(package=f"{GROUP}/1")).encode(), id="an earlier package"),
         pytest.param(json.dumps(make_story(schema_version=0)).encode(), id="another schema"),
         pytest.param(b"half", id="no story at all"),
+        pytest.param(json.dumps(make_story(evaluation_sha256="0" * 64)).encode(), id="another evaluation"),
+        pytest.param(json.dumps(make_story(artifact={"sha256": "0" * 64})).encode(), id="another model"),
+        pytest.param(json.dumps(BARE).encode(), id="one that names no model"),
     ],
 )
 def test_a_story_that_is_not_of_this_package_is_replaced(make_settings, there):
     client, bucket = Registry(), Bucket({KEY: there})
+    complete(make_settings, client, bucket)
+    assert json.loads(bucket.objects[KEY]) == make_story()
+    assert agree(client, bucket)
+
+
+class Contested(Bucket):
+    """An S3 that answers the first writes with these codes, while somebody else deletes what lies there."""
+
+    def __init__(self, codes: list[str], there: dict[str, bytes]) -> None:
+        super().__init__(there)
+        self.codes = codes
+
+    def _put(self, **request: object) -> object:
+        if not self.codes:
+            return super()._put(**request)
+        self.objects.clear()
+        return error(self.codes.pop(0), operation="PutObject")
+
+
+@pytest.mark.parametrize(
+    ("codes", "there"),
+    [
+        pytest.param(["ConditionalRequestConflict"], b"", id="another write at this moment"),
+        pytest.param(["PreconditionFailed"], b"old", id="deleted after the write"),
+    ],
+)
+def test_what_s3_takes_only_later_is_written_again(make_settings, codes, there):
+    client, bucket = Registry(), Contested(codes, {KEY: there} if there else {})
+    complete(make_settings, client, bucket)
+    assert json.loads(bucket.objects[KEY]) == make_story()
+    assert agree(client, bucket)
+
+
+def test_a_story_that_is_deleted_before_it_is_replaced_is_written_anew(make_settings):
+    client, bucket = Registry(), Bucket({KEY: b"of an earlier package"})
+    put = bucket.answers["put_object"]
+
+    def replaced(**request: object) -> object:
+        if "IfMatch" in request and bucket.objects.pop(KEY, None):
+            return error("NoSuchKey", operation="PutObject")
+        return put(**request)
+
+    bucket.answers["put_object"] = replaced
     complete(make_settings, client, bucket)
     assert json.loads(bucket.objects[KEY]) == make_story()
     assert agree(client, bucket)

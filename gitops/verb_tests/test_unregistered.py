@@ -143,6 +143,15 @@ def test_a_report_that_is_gone_hides_nothing_else(make_settings):
     assert "never registered: execution exec9 ended as Failed" in shown(document)
 
 
+def test_a_package_that_somebody_deleted_is_told_with_its_version(make_settings):
+    register = step("Register", minute=3, Metadata={"RegisterModel": {"Arn": f"{GROUP}/3"}})
+    document, _, _ = ended(make_settings, [*JUDGED, register], "Succeeded", evaluation=EVALUATION)
+    told = f"was registered as version 3, which is gone from the registry: {GROUP}/3"
+    assert document["became"] == {"is": "gone", "sentence": told}
+    assert "was registered as version 3, which is gone" in shown(document)
+    assert "never registered" not in shown(document)
+
+
 def test_it_fits_80_columns_and_changes_nothing(make_settings):
     document, client, bucket = ended(make_settings, NO_MODEL, validation=ACCEPTED, evaluation=EVALUATION)
     assert max(map(len, printed(document).splitlines())) <= 80

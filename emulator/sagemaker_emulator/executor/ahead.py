@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import sys
 import threading
 from collections.abc import Collection, Iterator
@@ -13,12 +13,14 @@ from sagemaker_emulator.images import ahead
 from sagemaker_emulator.images.ahead import Loader, Program
 from sagemaker_emulator.images.store import Image, ImageMissing, Store
 
+log = logging.getLogger(__name__)
+
 
 class Ahead:
     """What the steps after the first will start, loaded in a thread of its own."""
 
     def __init__(self, definition: Definition) -> None:
-        found = [(step, *named) for step in definition.steps if (named := _program(step))]
+        found = [(step, *named) for step in definition.steps if (named := _found(step))]
         later = [(image, item) for step, image, item in found if step is not definition.steps[0]]
         self._serving = {step.name: item for step, _, item in found if step.type == "RegisterModel"}
         self._loader = Loader()
@@ -30,17 +32,30 @@ class Ahead:
         self._loader.end(keep=kept[-1] if kept else None)
 
 
+def _found(step: Step) -> tuple[Image, Program] | None:
+    """Return what `_program` does, nothing of a step that it cannot read: the step says why when it runs."""
+    try:
+        return _program(step)
+    except ImageMissing:
+        return None
+    except Exception:
+        log.warning("event=not_loaded_ahead step=%s", step.name, exc_info=True)
+        return None
+
+
 def _program(step: Step) -> tuple[Image, Program] | None:
-    """Return the image and the program that a step starts, where both can be told before it runs."""
+    """Return the image and the program that a step starts, where both can be told before it runs.
+
+    Raises ImageMissing.
+    """
     for uri, words in _named(step):
         if isinstance(uri, str):
-            with contextlib.suppress(ImageMissing):
-                image = Store(itself.home()).pushed(uri)
-                command = [str(word) for word in words or image.entrypoint]
-                if command[:1] in (["python"], ["python3"]):
-                    command[0] = sys.executable
-                if item := ahead.program(image.digest, command):
-                    return image, item
+            image = Store(itself.home()).pushed(uri)
+            command = [str(word) for word in words or image.entrypoint]
+            if command[:1] in (["python"], ["python3"]):
+                command[0] = sys.executable
+            if item := ahead.program(image.digest, command):
+                return image, item
     return None
 
 

@@ -19,6 +19,7 @@ READING = re.compile(r"[a-z0-9]+:(Get|List|Describe|Batch(Get|Check))|kms:Decryp
 # What production's deploy role alone may do in the registry's account, and to what; `*` is the key itself.
 OF_DEPLOY = {
     "kms:GenerateDataKey": {"*"},
+    "s3:GetObject": {f"{BUCKET}/releases/*/rollout.json"},
     "s3:ListBucket": {BUCKET},
     "s3:PutObject": {f"{BUCKET}/releases/*/rollout.json", f"{BUCKET}/outcomes/*"},
     "sagemaker:UpdateModelPackage": {
@@ -33,7 +34,10 @@ OF_ANYBODY = {
     }
 }
 # What the boundary there holds of the registry's objects, whatever is written into a role's own policies.
-WITHIN = {"s3:GetObject": {f"{BUCKET}/releases/*/evaluate/*"}, "s3:PutObject": OF_DEPLOY["s3:PutObject"]}
+WITHIN = {
+    "s3:GetObject": {f"{BUCKET}/releases/*/evaluate/*"} | OF_DEPLOY["s3:GetObject"],
+    "s3:PutObject": OF_DEPLOY["s3:PutObject"],
+}
 SERVES = re.compile(
     r"sagemaker:((Create|Delete|Describe)(Model|Endpoint|EndpointConfig)|UpdateEndpoint|InvokeEndpoint"
     r"|(Describe|Update)ModelPackage|List(EndpointConfigs|ModelPackages|Models))"
