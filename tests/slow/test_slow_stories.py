@@ -13,7 +13,7 @@ from conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 # The slow tests of a room that are run from here; tests/test_slow_tests.py asks whether any is left out.
-SLOW = {"gitops": ["stories"], "project": ["tests", f"--ignore={test_crash_matrix.STORY}"]}
+SLOW = {"gitops": ["stories", "verb_tests"], "project": ["tests", f"--ignore={test_crash_matrix.STORY}"]}
 
 
 @pytest.fixture
