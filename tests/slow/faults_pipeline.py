@@ -115,7 +115,6 @@ FAULTS = (
                 f"{AGAIN}[throttled twice]",
                 "what_is_throttled_for_good_is_given_up",
             ),
-            *story("crash_matrix", SAMPLE),
         ),
         room="gitops",
     ),
