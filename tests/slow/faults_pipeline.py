@@ -68,7 +68,7 @@ FAULTS = (
         21,
         "the answer to StartPipelineExecution is lost",
         "a start says nothing that a second one could be known by",
-        "assert",
+        "50b73e59d5b",
         (
             Change(
                 "sagemaker_gitops/execution.py", "        ClientRequestToken=token(release_id, failed),\n", ""
