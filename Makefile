@@ -49,7 +49,7 @@ test: check  ## Every test but the slow ones: template, inner project where it l
 	cd emulator && $(PYTEST)
 	@printf '\nAll passed. See it run:\n  make demo\n'
 
-test-all: test  ## The slow ones too: the image really built, each set of pins alone, the crash matrix
+test-all: test  ## The slow ones too: the image built, each set of pins alone, the crash matrix, the fault ledger
 	$(PYTEST) -m slow tests
 
 bench: setup  ## Measure the bake, local-test, the model, rollouts, data checks against one scan; BEFORE=COMMIT ROWS="1000000"

@@ -94,9 +94,13 @@ def verbs() -> dict[str, set[str]]:
     return walk(typer.main.get_command(cli.app), "")
 
 
-def commands(text: str, _: Path) -> list[str]:
-    """Return the verbs that there are not, and the options that a verb does not take."""
-    wrong = []
+RUN = re.compile(r"(?:^|[ /])python3? (?:-m (?P<module>[\w.]+)|(?P<file>[\w./-]+\.py))(?P<words>[^#;&|]*)")
+INSTALLED = {"pip", "pytest", "zipfile"}  # of others: what they take is theirs
+
+
+def commands(text: str, folder: Path) -> list[str]:
+    """Return the verbs, modules and scripts that there are not, and the options that one does not take."""
+    wrong = scripts(text, folder)
     for line in code_of(text):
         bare = re.match(r"([a-z]+(?: [a-z]+)?) --[a-z]", line)
         starts = [m.end() for m in re.finditer(r"-m pipelines ", line)] or (
@@ -113,6 +117,24 @@ def commands(text: str, _: Path) -> list[str]:
                 for name in re.findall(r"(?<=\s)--[a-z-]+", said)
                 if name not in verbs()[verb]
             ]
+    return wrong
+
+
+def scripts(text: str, folder: Path) -> list[str]:
+    """Return the modules and files that `python` cannot run, and the options that are nowhere in them."""
+    wrong = []
+    for said in (match for line in code_of(text) for match in RUN.finditer(line)):
+        name = said["module"] or said["file"]
+        if name in INSTALLED or name == "pipelines" or MADE.match(name):  # verbs are looked at by themselves
+            continue
+        file = name if said["file"] else name.replace(".", "/")
+        ends = ("",) if said["file"] else (".py", "/__main__.py")
+        places = (place / f"{file}{end}" for place in (folder, INNER, ROOT) for end in ends)
+        found = next((path for path in places if path.is_file()), None)
+        source = found.read_text("utf-8") if found else ""
+        wrong += [] if found else [name]
+        options = re.findall(r"(?<=\s)--[a-z-]+", said["words"]) if found else []
+        wrong += [f"{name} {option}" for option in options if f'"{option}"' not in source]
     return wrong
 
 

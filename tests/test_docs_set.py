@@ -31,6 +31,11 @@ BROKEN = [  # what each check is there for
     ),
     (naming.commands, "`connect --production`", ["connect --production"]),
     (naming.commands, "`python -m pipelines data propose --base`", ["data propose --base"]),
+    (
+        naming.commands,
+        "```\npython -m data_checks.locks a\n```\n`python3 requirements/lock.py --downgrade`",
+        ["requirements/lock.py --downgrade", "data_checks.locks"],
+    ),
     (naming.paths, "`training/network.py`, `train.toml` and `infra/`", ["training/network.py", "train.toml"]),
     (naming.settings, "`[enviroments.production]`", ["enviroments.production"]),
     (naming.settings, "`epochs` and `layers` in `[training]`", ["training.layers"]),

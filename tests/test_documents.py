@@ -46,13 +46,6 @@ def test_every_decision_is_listed_and_says_what_was_rejected():
         assert "**Decision.**" in text
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_relative_links_lead_somewhere(place):
-    for document in place.glob("*.md"):
-        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
-
-
 @pytest.fixture(scope="module")
 def release():
     """The project's workflows, and the jobs of a release: those of release.yml and of deploy.yml."""

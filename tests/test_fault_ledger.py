@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import ROOT
@@ -59,8 +60,18 @@ def test_the_line_of_a_fault_says_how_many_of_its_tests_turned_red():
     said = {"test_a[1]": "assert 1 == 2", "test_a_b[c]": "AssertionError: no", "test_d": "KeyError: 'x'"}
     red = seen.turned(tests, seen.Ran(0, said, [], ""))
     assert (tests, red) == (listed, [*listed[:2]])
-    told = seen.line(FAULTS[0], red, tests, 1)
-    assert f"2 of 4 tests red; not run so: 1 stories, with: {FAULTS[0].broken}\n  test_a, test_a_b[c]" in told
+    fault = replace(
+        FAULTS[0], verbs=(*listed, "stories/test_z.py::test_e"), emulator=("tests/test_e.py::test_f",)
+    )
+    said = f"2 of 4 tests red; 2 more, of other rooms or stories, not run so, with: {fault.broken}\n"
+    assert f"{said}  test_a, test_a_b[c]" in seen.line(fault, red, tests)
+
+
+def test_the_last_line_says_how_many_of_all_listed_tests_turned_red():
+    one, two, *_ = EARLY
+    told = seen.closing(seen.EARLY, {one.number: ["test_a"], two.number: ["test_b", "test_c"]})
+    of_all = f"3 of {seen.listed(one) + seen.listed(two)} listed tests turned red"
+    assert told.endswith(f"2 of {len(seen.EARLY)}; {of_all}")
 
 
 def test_a_fault_that_stories_alone_can_see_is_shown_by_them():

@@ -11,8 +11,6 @@ import pytest
 import yaml
 from conftest import INNER
 
-from tools import bake as tool
-
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
@@ -38,11 +36,10 @@ def test_a_fresh_bake_passes_its_own_unit_tests(fresh_bake):
     make(fresh_bake, "test", *(f"--ignore={folder}" for folder in WITH_EMULATOR))
 
 
-def test_its_commit_hooks_run_what_is_installed_and_find_nothing(template, tmp_path):
-    project = tool.bake(template, tmp_path, {})
-    (project / ".venv").symlink_to(sys.prefix)
+def test_its_commit_hooks_run_what_is_installed_and_find_nothing(fresh_bake):
+    (fresh_bake / ".venv").symlink_to(sys.prefix)
     hooks = [sys.executable, "-m", "pre_commit", "run", "--all-files"]
-    done = subprocess.run(hooks, cwd=project, capture_output=True, text=True)
+    done = subprocess.run(hooks, cwd=fresh_bake, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Passed") == 4
 

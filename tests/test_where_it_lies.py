@@ -1,4 +1,7 @@
-"""The inner project is linted, type-checked and unit-tested unrendered, where its authors edit it."""
+"""The inner project is type-checked and unit-tested unrendered, where its authors edit it.
+
+Slow, for `make test` checks and tests the same code in a bake; `make check` lints it where it lies.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,13 @@ from conftest import INNER
 from test_generated_project import WITH_EMULATOR
 
 TOOLS = Path(sys.prefix, "bin")
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 IGNORED = [f"--ignore={folder}" for folder in WITH_EMULATOR]  # those run in a bake only
 
 CHECKS = [
-    pytest.param(["ruff", "check", "."], id="lint"),
-    pytest.param(["ruff", "format", "--check", "."], id="format"),
     pytest.param(["pyrefly", "check", "--python-interpreter-path", sys.executable], id="types"),
     pytest.param(["lint-imports", "--no-cache"], id="import contracts"),
-    # Slow, for `make test` runs the same files in a bake.
-    pytest.param(
-        ["pytest", "-q", "-p", "no:cacheprovider", *IGNORED], id="unit tests", marks=pytest.mark.slow
-    ),
+    pytest.param(["pytest", "-q", "-p", "no:cacheprovider", *IGNORED], id="unit tests"),
 ]
 
 

@@ -315,7 +315,10 @@ adding.add(make_run(make_settings(**{!r})), ["rows.csv"], root=Path())
 """
 
 
-@pytest.mark.parametrize("seconds", [0.8, 2.0, 3.5, 5.0])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("seconds", [0.8, pytest.param(2.0, marks=SLOW), 3.5, pytest.param(5.0, marks=SLOW)])
 def test_killed_at_any_time_the_tree_is_as_before_or_whole(root, make_settings, seconds):
     paths = os.pathsep.join(str(path) for path in (PROJECT.parent / "gitops", PROJECT))
     environment = os.environ | {"PYTHONPATH": paths}

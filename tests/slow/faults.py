@@ -407,7 +407,7 @@ FAULTS = (
         51,
         "collecting what is live, previous or pending",
         "what an update is on its way to may go",
-        "assert",
+        "{1, 3, 5} == {1, 3}",
         (
             Change(
                 "sagemaker_gitops/prune.py",
@@ -479,7 +479,7 @@ FAULTS = (
         55,
         "200 requests at the same time",
         "requests share the place where a body is kept",
-        "assert",
+        "= [(200, b'",
         (
             Change(
                 "inference/app.py",

@@ -190,7 +190,7 @@ FAULTS = (
         63,
         "a permission is missing",
         "AWS's own sentence is left out",
-        "assert",
+        "in '  AccessDenied",
         (
             Change(
                 "sagemaker_gitops/errors.py",
@@ -266,7 +266,7 @@ FAULTS = (
         67,
         "a package or an action is no longer what it was",
         "setup does not compare hashes",
-        "assert",
+        "assert 0 != 0",
         (
             Change(
                 f"{INNER}/requirements/install.py",
@@ -330,7 +330,7 @@ FAULTS = (
         70,
         "the same end told twice, or late",
         "an earlier attempt replaces what a later one has recorded",
-        "assert",
+        "assert True is False",
         (
             Change(
                 "sagemaker_gitops/github/records.py",
@@ -357,7 +357,7 @@ FAULTS = (
         71,
         "answers that no name of AWS could hold",
         "a bucket may begin with a prefix that S3 keeps for itself",
-        "assert",
+        "assert 0 != 0",
         (
             Change(
                 "hooks/pre_gen_project.py",

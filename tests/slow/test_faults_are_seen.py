@@ -2,8 +2,9 @@
 
 Every test of the faults that are asked for runs once as things are. Then each fault in turn: a copy of the
 room, the change that breaks the feature, and the same tests of one room. One at least must fail by an
-assertion and say what the ledger expects; the line that is printed says how many of them did. Stories, which
-take a minute and more, run with the feature broken only where no other test turned red.
+assertion and say what the ledger expects. The line that is printed says how many of them did, and how many
+more are listed: those of other rooms do not run with the feature broken, and stories, which take a minute and
+more, only where no other test turned red. The last lines count both over all faults.
 """
 
 from __future__ import annotations
@@ -91,11 +92,11 @@ def green(request, rooms, work):
 
 @pytest.fixture(scope="module")
 def seen(told):
-    """The numbers that were shown; how many they are of each ledger is said at the end."""
-    shown = []
+    """{number that was shown: its tests that turned red}; how many of each ledger is said at the end."""
+    shown = {}
     yield shown
     for numbers in (EARLY, faults.NUMBERS, faults_delivery.NUMBERS):
-        told(f"\nF{numbers[0]:02d} to F{numbers[-1]}: {len(set(shown) & set(numbers))} of {len(numbers)}")
+        told(closing(numbers, shown))
 
 
 def copy(room, folder, name):
@@ -118,11 +119,25 @@ def turned(tests, ran):
     return [test for test in tests if test.split("::")[1] in red]
 
 
-def line(fault, red, tests, left_out):
+def listed(fault):
+    """Return how many tests of all rooms a fault names."""
+    return sum(len(tests) for tests in fault.tests.values())
+
+
+def line(fault, red, tests):
     """Return what a fault's run shows, in a line or two."""
-    stories = f"; not run so: {left_out} stories" if left_out else ""
+    told, more = f"{len(red)} of {len(tests)} tests red", listed(fault) - len(tests)
+    told += f"; {more} more, of other rooms or stories, not run so" if more else ""
     names = ", ".join(test.split("::")[1] for test in red)
-    return f"\n{fault}: green; {len(red)} of {len(tests)} tests red{stories}, with: {fault.broken}\n  {names}"
+    return f"\n{fault}: green; {told}, with: {fault.broken}\n  {names}"
+
+
+def closing(numbers, shown):
+    """Return how many faults of a ledger were shown, and how many of their listed tests turned red."""
+    faults_shown = [fault for fault in FAULTS if fault.number in numbers and fault.number in shown]
+    red = sum(len(shown[fault.number]) for fault in faults_shown)
+    tests = f"{red} of {sum(map(listed, faults_shown))} listed tests turned red"
+    return f"\nF{numbers[0]:02d} to F{numbers[-1]}: {len(faults_shown)} of {len(numbers)}; {tests}"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -149,5 +164,5 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, told):
     assert red, f"nobody noticed: {fault.broken}\n{ran.broke}\n{ran.output}"
     said = [words for words in ran.failed.values() if words.startswith(ASSERTED)]
     assert any(fault.seen in words for words in said), said
-    seen.append(fault.number)
-    told(line(fault, red, tests, len(fault.tests[room]) - len(tests)))
+    seen[fault.number] = red
+    told(line(fault, red, tests))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from tools import bake as tool
 
@@ -27,6 +29,19 @@ def ran(fresh_bake):
     NotebookClient(book, timeout=300, kernel_name="python3", resources=where).execute(env=environment)
     book.cells = [cell for cell in book.cells if not cell.id.endswith("-first")]
     return path, book
+
+
+def test_where_no_locks_files_are_here_it_says_how_to_fetch_them(default_bake, tmp_path):
+    project = shutil.copytree(default_bake, tmp_path / "project")
+    next((project / "data").rglob("*.parquet")).unlink()
+    book = nbformat.read(project / "notebooks" / "explore.ipynb", as_version=4)
+    book.cells = [cell for cell in book.cells if cell.id in ("root", "project", "rows")]
+    where = {"metadata": {"path": str(project / "notebooks")}}
+    environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_PLATFORM_DIRS": "1"}
+    with pytest.raises(
+        CellExecutionError, match="aws s3 sync s3://income-model-ACCOUNT-eu-west-1/data/adult"
+    ):
+        NotebookClient(book, timeout=300, kernel_name="python3", resources=where).execute(env=environment)
 
 
 def texts(book, name):

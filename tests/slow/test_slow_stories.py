@@ -13,7 +13,7 @@ from conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 # The slow tests of a room that are run from here; tests/test_slow_tests.py asks whether any is left out.
-SLOW = {"gitops": ["stories"], "project": ["tests", f"--ignore={test_crash_matrix.STORY}"]}
+SLOW = {"gitops": ["stories", "verb_tests"], "project": ["tests", f"--ignore={test_crash_matrix.STORY}"]}
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def project(default_bake, tmp_path):
 
 
 @pytest.mark.parametrize("room", SLOW)
-def test_those_of_a_room_pass_on_a_fresh_bake(room, project):
+def test_those_of_a_room_pass_on_a_fresh_bake(room, project, told):
     folder = project if room == "project" else ROOT / room
     words = [sys.executable, "-m", "pytest", "-q", "-m", "slow", *SLOW[room]]
     environment = {
@@ -32,3 +32,6 @@ def test_those_of_a_room_pass_on_a_fresh_bake(room, project):
     environment["GITOPS_PROJECT"] = str(project)
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    summary = done.stdout.rstrip().splitlines()[-1]
+    assert (" passed" in summary, "skipped" in summary) == (True, False), done.stdout[-2000:]
+    told(f"\nslow tests of {room}: {summary}")

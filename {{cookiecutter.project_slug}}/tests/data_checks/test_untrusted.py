@@ -46,7 +46,7 @@ def put(world: World, name: str, column: pa.Array) -> Path:
     return path
 
 
-def ten_times_the_rows(world: World) -> None:
+def ten_thousand_times_the_rows(world: World) -> None:
     world.table = world.table.replace("range(300)", "range(3_000_000)")
     world.write()
 
@@ -72,14 +72,17 @@ def a_small_file_of_200_gb(world: World) -> None:
     assert path.stat().st_size < 40_000_000
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
 @pytest.mark.parametrize(
     ("make", "codes"),
     [
-        pytest.param(ten_times_the_rows, {"E207"}, id="ten thousand times the rows"),
+        pytest.param(ten_thousand_times_the_rows, {"E207"}, id="ten thousand times the rows", marks=SLOW),
         pytest.param(ten_thousand_columns, {"E202"}, id="10,000 columns"),
         pytest.param(one_value_of_600_mb, {"E201"}, id="a value of 600 MB"),
-        pytest.param(a_small_file_of_200_gb, {"E205"}, id="a bomb in Parquet's own terms"),
+        pytest.param(a_small_file_of_200_gb, {"E205"}, id="a bomb in Parquet's own terms", marks=SLOW),
     ],
 )
 def test_a_file_too_large_for_anyone_is_refused_in_bounded_memory(world, make, codes):

@@ -98,6 +98,7 @@ def test_a_feature_that_has_moved_is_refused_by_name_and_the_champion_serves_on(
     assert world.run("pipelines", "request").code == 0
 
 
+@pytest.mark.slow
 def test_a_feature_that_has_moved_a_little_is_a_warning_and_what_was_judged_is_the_model(
     world: World, champion: str
 ) -> None:
@@ -129,13 +130,10 @@ def test_an_object_that_was_replaced_in_the_bucket_is_refused_by_its_bytes(world
     swapped[len(good) // 2] ^= 1
     s3.put_object(**place, Body=bytes(swapped), Metadata=there["Metadata"])
     try:
-        with world.edited("mlops.toml", lambda text: text.replace("epochs = 12", "epochs = 11")):
-            written = world.run("pipelines", "definition", "--write")
-            assert written.code == 0, written.output
+        with world.edited("training/model.py", lambda text: text + "# another release\n"):
             ended = world.release()
     finally:
         s3.put_object(**place, Body=good, Metadata=there["Metadata"])
-        assert world.run("pipelines", "definition", "--write").code == 0
     assert_message(ended, 2, "E201")
     assert "has another sha256 than data.lock says" in ended.output
     assert world.live() == before

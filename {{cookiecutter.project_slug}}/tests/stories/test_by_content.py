@@ -78,6 +78,7 @@ def training_process(world: World) -> psutil.Process | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_runner_that_died_is_followed_by_one_that_attaches_to_what_runs(world: World) -> None:
     before = served(world)
     with other_code(world, 2):

@@ -12,7 +12,7 @@ from tests.stories.crash import kills, matrix
 from tests.stories.crash.calls import Place, kept, placed
 from tests.stories.crash.case import Case
 
-SITES = 3
+SITES = 2
 
 
 def change(operation: str, number: int = 1, service: str = "sagemaker") -> Place:
@@ -23,21 +23,15 @@ def change(operation: str, number: int = 1, service: str = "sagemaker") -> Place
 SAMPLE = [
     Case(Place("image", "ecr", "PutImage", "", 1), "drop-after", here=False),
     Case(change("CopyObject", service="s3"), "hang"),
-    Case(change("UpdatePipeline"), "drop-after"),
     Case(change("StartPipelineExecution"), "drop-after"),
-    Case(change("StartPipelineExecution"), "error", aws.RETRIES),
-    Case(change("CreateEndpoint"), "drop-after"),
     Case(change("CreateEndpointConfig", 2), "drop-after"),
-    Case(change("PutMetricAlarm", service="cloudwatch"), "drop-before"),
-    Case(change("UpdateEndpoint"), "throttle"),
     Case(change("UpdateEndpoint"), "drop-after"),
     Case(change("UpdateEndpoint"), "error", aws.RETRIES),
-    Case(Place("release", "sagemaker", "DescribeEndpoint", "UpdateEndpoint 1", 2), "hang"),
 ]
 
 
 @pytest.mark.timeout(600)
-def test_a_dozen_faults_cost_neither_a_release_nor_an_answer() -> None:
+def test_half_a_dozen_faults_cost_neither_a_release_nor_an_answer() -> None:
     outcomes = list(matrix.run_all(SAMPLE, SITES))
     print(matrix.summary("of a sample", outcomes))
     assert len(outcomes) == len(SAMPLE)

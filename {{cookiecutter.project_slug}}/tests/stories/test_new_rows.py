@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pyarrow.csv
+import pytest
 
 from tests.stories.sample import FOLDER, ROWS
 from tests.stories.world import copy_with_sample, started
@@ -15,6 +16,7 @@ from tests.training.makers import make_rows
 NEW = 500
 
 
+@pytest.mark.slow
 def test_rows_from_a_csv_on_s3_become_a_released_model(tmp_path: Path) -> None:
     with started(copy_with_sample(tmp_path)) as world:
         body = io.BytesIO()

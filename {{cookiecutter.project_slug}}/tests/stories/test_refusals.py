@@ -70,16 +70,18 @@ def nulls(table: pa.Table) -> pa.Table:
     return put(table, "age", pc.if_else(pc.less(table[KEY], 40), None, table["age"]))
 
 
+# Three ways into the verb are quick to show; tests/data_checks has every code without a release.
+SLOW = pytest.mark.slow
 BAD_DATA = [
     pytest.param(without_age, "E202", id="a missing column"),
-    pytest.param(age_as_text, "E202", id="a wrong type"),
+    pytest.param(age_as_text, "E202", id="a wrong type", marks=SLOW),
     pytest.param(no_rows, "E201", id="a file without rows"),
-    pytest.param(one_class, "E209", id="one class only"),
+    pytest.param(one_class, "E209", id="one class only", marks=SLOW),
     pytest.param(nan_and_infinities, "E204", id="NaN and infinities"),
-    pytest.param(duplicate_keys, "E206", id="duplicate keys"),
-    pytest.param(unknown_values, "E205", id="values outside the set"),
-    pytest.param(unknown_slices, "E205", id="a slice outside the set"),
-    pytest.param(nulls, "E203", id="nulls"),
+    pytest.param(duplicate_keys, "E206", id="duplicate keys", marks=SLOW),
+    pytest.param(unknown_values, "E205", id="values outside the set", marks=SLOW),
+    pytest.param(unknown_slices, "E205", id="a slice outside the set", marks=SLOW),
+    pytest.param(nulls, "E203", id="nulls", marks=SLOW),
 ]
 
 
@@ -242,6 +244,7 @@ def test_a_worse_model_is_refused_by_the_gate_and_the_champion_serves_on(world: 
     assert world.run("pipelines", "request").code == 0
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_nan_is_refused_by_the_gate(world: World) -> None:
     before = world.live()
     with world.edited("training/metrics.py", appended(NAN_AUC)):

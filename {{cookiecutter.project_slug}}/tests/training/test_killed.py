@@ -23,7 +23,7 @@ if room := int(sys.argv[1]):
 train.COLUMNS = COLUMNS
 sys.exit(train.main())
 """
-EPOCHS = {"epochs": "30", "patience": "30", "batch-size": "32"}
+EPOCHS = {"epochs": "12", "patience": "12", "batch-size": "32"}
 
 
 def start(base: Path, room: int = 0) -> subprocess.Popen[str]:
