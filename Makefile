@@ -3,7 +3,8 @@ VENV ?= .venv
 PYTHON3 ?= python3
 PYTHON = "$(abspath $(VENV))/bin/python"
 INNER = {{cookiecutter.project_slug}}
-JOBS ?= 2
+# On two cores, too: half of a story is waiting for what AWS would take its time for.
+JOBS ?= 3
 ROWS ?= 1000000 10000000 50000000
 
 # Where byte code may not be written, every start compiles its libraries again: seconds each time.
