@@ -60,7 +60,7 @@ BROKEN = [VALIDATE, TRAIN | {"StepStatus": "Failed", "FailureReason": "Algorithm
 
 
 def executed(steps: list, ended: str, release: str = REFUSED) -> Client:
-    """Return an AWS with two versions, and an execution that is of another release unless `release` says so."""
+    """Return an AWS with two versions, and an execution that is not of them unless `release` says so."""
     client = packages("Approved", "Approved", serving=2, production="proven")
     summary = {
         "PipelineExecutionArn": ARN, "PipelineExecutionStatus": ended,
