@@ -94,7 +94,7 @@ def plan(context: typer.Context, pull_request: PullRequest = False) -> None:
         planned.leave(text)
         print(inert(text) if in_actions() else text)  # noqa: T201 - what was asked for
         return
-    work = tree.read(run.settings)
+    work = tree.to_release(run.settings)
     locked.check(work.lock, work.root, run.story)
     run.story.console.print(status.plan(run, work))
 
@@ -122,7 +122,7 @@ def release(context: typer.Context, retry: Retry = False, keep: Keep = False) ->
     """Bring the working tree to production: data, pipeline, gate, staging, approval, proof."""
     run: Run = context.obj
     with run.shown("release"):
-        releases.release(run, tree.read(run.settings), retry=retry, keep=keep)
+        releases.release(run, tree.to_release(run.settings), retry=retry, keep=keep)
 
 
 @app.command()
@@ -130,7 +130,7 @@ def pipeline(context: typer.Context, retry: Retry = False, minutes: Minutes = ma
     """The first third of a release: data, validation, training, evaluation, gate, registry."""
     run: Run = context.obj
     with run.shown("pipeline"):
-        releases.registered(run, tree.read(run.settings), retry=retry, minutes=minutes)
+        releases.registered(run, tree.to_release(run.settings), retry=retry, minutes=minutes)
 
 
 @app.command()
