@@ -35,6 +35,8 @@ def test_without_credentials_a_verb_says_so_and_ends_with_6(run, verb):
     code, err, _ = run(verb)
     assert code == 6
     assert err[0] == "✗ E601 there are no AWS credentials"
+    assert "make local-test" in err[3]
+    assert "make local-up" in err[3]
     assert len(err) == 4
 
 
