@@ -58,7 +58,7 @@ Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejec
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
-Release = Annotated[str, typer.Argument(help="id or its first 12 digits, version; else what serves")]
+Release = Annotated[str, typer.Argument(help="id or commit, 6 digits do; version; else what serves")]
 Json = Annotated[bool, typer.Option("--json", help="the same as JSON")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]

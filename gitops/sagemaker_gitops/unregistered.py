@@ -27,7 +27,8 @@ Document = dict[str, Any]
 
 def tell(run: Run, wanted: str) -> Document:
     """Return what became of a release by its last execution; empty where none is of it."""
-    listed = execution.of_release(run.aws, run.project, wanted)
+    known = execution.executions(run.aws, run.project)
+    listed = [item for item in known if names.of_display(item.display).startswith(names.short(wanted))]
     given = execution.given(run.aws, listed[0].arn) if listed else {}
     if not given.get("ReleaseId", "").startswith(wanted):
         return {}

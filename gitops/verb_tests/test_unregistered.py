@@ -166,6 +166,11 @@ def test_it_fits_80_columns_and_changes_nothing(make_settings):
     assert asked <= {"describe", "list", "get", "head"}
 
 
+def test_six_digits_of_its_id_name_it(make_settings):
+    document, _, _ = ended(make_settings, BROKEN, validation=ACCEPTED, wanted=REFUSED[:6])
+    assert document["ids"]["release_id"] == REFUSED
+
+
 def test_an_id_that_only_begins_as_an_executions_names_no_release(make_settings):
     with pytest.raises(SettingsError, match="E508 there is no release"):
         ended(make_settings, NO_DATA, wanted=REFUSED[:12] + "0" * 12)
