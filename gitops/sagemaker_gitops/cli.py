@@ -58,7 +58,7 @@ Retry = Annotated[bool, typer.Option(help="judge again what was refused or rejec
 Keep = Annotated[bool, typer.Option("--keep-staging", help="leave staging's endpoint: it costs while idle")]
 Yes = Annotated[bool, typer.Option("--yes", help="delete what is shown")]
 ReleaseId = Annotated[str, typer.Argument(help="its id, 12 digits do; let in by hand")]
-Release = Annotated[str, typer.Argument(help="id or its first 12 digits, version; else what serves")]
+Release = Annotated[str, typer.Argument(help="id or commit, 6 digits do; version; else what serves")]
 Json = Annotated[bool, typer.Option("--json", help="the same as JSON")]
 Write = Annotated[bool, typer.Option("--write", help="write pipelines/definition.json")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="against the merge base, in Markdown")]
@@ -94,7 +94,7 @@ def plan(context: typer.Context, pull_request: PullRequest = False) -> None:
         planned.leave(text)
         print(inert(text) if in_actions() else text)  # noqa: T201 - what was asked for
         return
-    work = tree.read(run.settings)
+    work = tree.to_release(run.settings)
     locked.check(work.lock, work.root, run.story)
     run.story.console.print(status.plan(run, work))
 
@@ -122,7 +122,7 @@ def release(context: typer.Context, retry: Retry = False, keep: Keep = False) ->
     """Bring the working tree to production: data, pipeline, gate, staging, approval, proof."""
     run: Run = context.obj
     with run.shown("release"):
-        releases.release(run, tree.read(run.settings), retry=retry, keep=keep)
+        releases.release(run, tree.to_release(run.settings), retry=retry, keep=keep)
 
 
 @app.command()
@@ -130,7 +130,7 @@ def pipeline(context: typer.Context, retry: Retry = False, minutes: Minutes = ma
     """The first third of a release: data, validation, training, evaluation, gate, registry."""
     run: Run = context.obj
     with run.shown("pipeline"):
-        releases.registered(run, tree.read(run.settings), retry=retry, minutes=minutes)
+        releases.registered(run, tree.to_release(run.settings), retry=retry, minutes=minutes)
 
 
 @app.command()

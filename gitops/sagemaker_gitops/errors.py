@@ -159,7 +159,7 @@ def translate(error: BaseException) -> MLOpsError | None:
             return AccessError(f"""E601 there are no AWS credentials
                 {where}
                 {error}
-                log in (aws configure, aws sso login), or run it here without AWS: make local-test""")
+                log in (aws configure, aws sso login), or without AWS: make local-test, make local-up""")
         case boto.HTTPClientError() | boto.ConnectionError():
             return _unreachable(error)
         case ResponseParserError():

@@ -1,6 +1,6 @@
 """One release's whole story, read from where it lies: registry, S3, ECR. It changes nothing.
 
-In:   RELEASE: a release's id or its first 12 digits, a version number, or nothing: what production serves;
+In:   RELEASE: a version number, 6 digits or more of its id or commit, or nothing: what production serves;
       one that was refused or failed has no version, and its execution tells (unregistered.py)
 Out:  one document, which explained.py shows; keys, counts, hashes and ids, no value of the data
 """
@@ -20,7 +20,8 @@ from sagemaker_gitops.registry import Package
 from sagemaker_gitops.results import Results
 from sagemaker_gitops.run import Run
 
-VERSION = re.compile(r"[0-9]{1,11}")  # 12 digits begin a release's id
+VERSION = re.compile(r"[0-9]{1,11}")  # else 6 digits or more begin an id
+BEGINNING = re.compile(r"[0-9a-f]{6,64}")  # of a release's id or commit; to read, fewer do than to promote
 BY_HAND = re.compile(r"\(run (\d+)\)$")  # of a rollback by hand, as rollback.by_hand ends its reason
 SHOWN, ROLLOUTS = 5, 10  # versions that an error names; rollouts that are read, the newest
 Document = dict[str, Any]
@@ -75,19 +76,22 @@ def find(run: Run, wanted: str) -> Package | None:
         if package := run.serving():
             return package
         raise unknown(run, "production serves no release")
-    if VERSION.fullmatch(wanted):
-        listed = registry.newest(run.aws, run.stack.group)
-        package = next((item for item in listed if item.version == int(wanted)), None)
-    elif registry.BEGINNING.fullmatch(wanted):
-        return registry.find(run.aws, run.stack.group, wanted)
-    else:
+    is_version, is_beginning = VERSION.fullmatch(wanted), BEGINNING.fullmatch(wanted)
+    if not is_version and not is_beginning:
         raise SettingsError(f"""E501 '{wanted}' names no release
             the argument RELEASE
-            it takes a version number, or the first 12 hex digits of a release's id, or more
+            it takes a version number, or the first 6 hex digits or more of a release's id or of its commit
             python -m pipelines status shows both of the last ones; left out it is what production serves""")
-    if package is None or not package.release_id:
+    listed = [item for item in registry.newest(run.aws, run.stack.group) if item.release_id]
+    if is_version and (package := next((item for item in listed if item.version == int(wanted)), None)):
+        return package
+    if not is_beginning:
         raise unknown(run, f"there is no release {wanted}")
-    return package
+    mine = [item for item in listed if item.release_id.startswith(wanted)]
+    mine = mine or [item for item in listed if item.metadata.get("commit_sha", "").startswith(wanted)]
+    if (count := len({item.release_id for item in mine})) > 1:
+        raise unknown(run, f"{wanted} names {count} releases")
+    return mine[0] if mine else None
 
 
 def unknown(run: Run, what: str) -> SettingsError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 STACK_OUTPUTS = ("BucketName", "KeyArn", "ExecutionRoleArn", "RepositoryUri", "ModelPackageGroupName")
 NETWORK_OUTPUTS = ("SubnetIds", "SecurityGroupId")  # of a stack whose jobs and endpoints run in a VPC
 VARIANT = "main"  # blue/green needs the same variant name in the old and the new endpoint config
@@ -50,6 +52,12 @@ def release_prefix(bucket: str, release_id: str) -> str:
 def execution_display(release_id: str, attempt: object = "") -> str:
     """Return the display name that ties an execution to its release; without an attempt, how all begin."""
     return f"release-{short(release_id)}-{attempt}"
+
+
+def of_display(display: str) -> str:
+    """Return the beginning of the release's id in an execution's display name, empty where it has none."""
+    named = re.fullmatch(r"release-([0-9a-f]{12})-.*", display)
+    return named[1] if named else ""
 
 
 def split_uri(uri: str) -> tuple[str, str]:

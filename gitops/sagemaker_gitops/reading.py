@@ -41,9 +41,7 @@ def build(tables: dict[str, Any], source: str = "mlops.toml", kind: type[Own] = 
     try:
         return kind.model_validate(tables)
     except ValidationError as error:
-        # An unknown key first: where it is a misspelt one, that is also why another is missing.
-        found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        (key, value, wanted), *others = [_complaint(kind, tables, item) for item in found]
+        (key, value, wanted), *others = [_complaint(kind, tables, item) for item in _causes(kind, error)]
         more = f" (and {len(others)} more: {'; '.join(key for key, *_ in others)})" if others else ""
         message = f"""E501 {source}: {key} is {value}
             {source}, key {key}
@@ -51,6 +49,19 @@ def build(tables: dict[str, Any], source: str = "mlops.toml", kind: type[Own] = 
             correct {"them" if others else "it"} and repeat; nothing was started"""
         told = [f"{key} is {value}; wanted: {wanted}" for key, value, wanted in others]
         raise SettingsError(message, told) from None
+
+
+def _causes(kind: type[Settings], error: ValidationError) -> list[Any]:
+    """Return pydantic's complaints, unknown keys first; what is missing since it is misspelt is left out."""
+    found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    unknown = [item["loc"] for item in found if item["type"] == "extra_forbidden"]
+    meant = [(*loc[:-1], near) for loc in unknown for near in _near(kind, [str(part) for part in loc])]
+    return [item for item in found if item["type"] != "missing" or item["loc"] not in meant]
+
+
+def _near(kind: type[Settings], loc: list[str]) -> list[str]:
+    """Return the known key that an unknown one is close to, none where it is to none."""
+    return difflib.get_close_matches(loc[-1], _known(kind, loc[:-1]), 1)
 
 
 def _complaint(kind: type[Settings], tables: dict[str, Any], item: Any) -> tuple[str, str, str]:
@@ -65,11 +76,12 @@ def _complaint(kind: type[Settings], tables: dict[str, Any], item: Any) -> tuple
     if item["type"] == "missing":
         wanted = "a value"
     elif item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(loc[-1], _known(kind, loc[:-1]), 1)
+        near = _near(kind, loc)
         wanted = f"no such key; did you mean '{near[0]}'?" if near else "no such key"
     wanted = wanted.removeprefix("Input should be ").removeprefix("String should ")
     hidden = isinstance(value, str) and names_user(value)
-    return key, "missing" if value == "missing" else "not shown" if hidden else repr(value), wanted
+    shown = "a table" if isinstance(value, dict) else "not shown" if hidden else repr(value)
+    return key, "missing" if value == "missing" else shown, wanted
 
 
 def _known(kind: type[Settings], path: list[str]) -> list[str]:

@@ -50,7 +50,7 @@ def refuse_aws() -> None:
 def rehearse(run: Run, base: str = "") -> None:
     """Release the working tree where nothing can be harmed."""
     lock, run.settings = run.settings.data.lock, sampled(run.settings)
-    work = tree.read(run.settings)
+    work = tree.to_release(run.settings)
     if base:
         refuse_unknown(base, work.root)
     images.compiled(work.root)  # before anything is trained, also by the base

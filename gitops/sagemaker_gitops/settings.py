@@ -102,11 +102,15 @@ class Waiver(Table):
             raise ValueError("reason|one line of 1 to 120 characters, no quotation mark or backslash in it")
         return self
 
+    def last(self, today: date) -> date:
+        """Return the last day that a waiver may name on this one."""
+        return today + timedelta(days=self.LONGEST_DAYS)
+
     def spent(self, today: date) -> str:
         """Return why it holds for no champion on this day, whichever serves; nothing where it may hold."""
         if self.until < today:
             return f"ended on {self.until}"
-        if self.until > today + timedelta(days=self.LONGEST_DAYS):
+        if self.until > self.last(today):
             return f"lasts until {self.until}: {self.LONGEST_DAYS} days ahead is the most"
         return ""
 

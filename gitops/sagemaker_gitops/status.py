@@ -19,6 +19,7 @@ from sagemaker_gitops import (
     rollout,
     stack,
     standing,
+    unregistered,
 )  # fmt: skip
 from sagemaker_gitops.aws import Aws
 from sagemaker_gitops.errors import DeployFailed, SettingsError
@@ -52,14 +53,19 @@ def status(run: Run) -> Table:
 
 
 def running(run: Run) -> list[str]:
-    """Return the pipeline's executions that go on, here where they run, each with how to stop it."""
+    """Return how the newest execution ended if it left no version, and which go on, with how to stop them.
+
+    The pipeline is in the registry's account; nothing is told in another.
+    """
     if accounts.REGISTRY not in accounts.here(run.stack):
         return []
+    listed = execution.executions(run.aws, run.project)
     stop = f"aws sagemaker stop-pipeline-execution --region {run.aws.region} --pipeline-execution-arn"
-    return [
-        f"{item.display} runs ({item.status}); to stop it: {stop} {item.arn}"
-        for item in execution.executions(run.aws, run.project)
-        if item.status not in execution.OVER
+    going = [item for item in listed if item.status not in execution.OVER]
+    at = {item.arn: [step["StepName"] for step in execution.steps(run.aws, item.arn)][-1:] for item in going}
+    return (unregistered.line(run, listed[0]) if listed else []) + [
+        f"{item.display} runs ({', '.join([item.status, *at[item.arn]])}); to stop it: {stop} {item.arn}"
+        for item in going
     ]
 
 

@@ -11,10 +11,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sagemaker_gitops import data, definition
 from sagemaker_gitops.data import Lock
+from sagemaker_gitops.errors import SettingsError
 from sagemaker_gitops.history import git
 from sagemaker_gitops.settings import Settings
 
@@ -50,6 +52,21 @@ def read(settings: Settings, root: Path = Path()) -> Tree:
     golden = definition.golden(settings, root / definition.GOLDEN)
     lock = data.read_lock(root / settings.data.lock)
     return Tree(settings, lock, ids(settings, lock, root), golden, root)
+
+
+def to_release(settings: Settings) -> Tree:
+    """Read a working tree that is to become a release; nothing was started.
+
+    Raises:
+        SettingsError: E501, a waiver is to last longer than any may and so would hold for no champion.
+    """
+    today, waiver = datetime.now(UTC).date(), settings.gate.waiver
+    if waiver and waiver.until > waiver.last(today):
+        raise SettingsError(f"""E501 mlops.toml: gate.waiver.until is {waiver.until}
+            mlops.toml, key gate.waiver.until
+            wanted: {waiver.last(today)} or before, {waiver.LONGEST_DAYS} days ahead: it would excuse nothing
+            correct it, then python -m pipelines definition --write; nothing was started""")
+    return read(settings)
 
 
 def ids(settings: Settings, lock: Lock, root: Path) -> Ids:

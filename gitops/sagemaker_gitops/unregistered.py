@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker_gitops import execution, jobs, lineage, names
+from sagemaker_gitops import execution, jobs, lineage, names, registry
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import MLOpsError
 from sagemaker_gitops.execution import OVER, Execution
@@ -21,12 +21,14 @@ IDS = {
     "snapshot_id": "SnapshotId",
     "commit_sha": "CommitSha",
 }  # as an execution's parameters name them
+ENDS = {"Failed": "failed", "Stopped": "was stopped", "CompletedWithFailures": "ended with failures"}
 Document = dict[str, Any]
 
 
 def tell(run: Run, wanted: str) -> Document:
     """Return what became of a release by its last execution; empty where none is of it."""
-    listed = execution.of_release(run.aws, run.project, wanted)
+    known = execution.executions(run.aws, run.project)
+    listed = [item for item in known if names.of_display(item.display).startswith(names.short(wanted))]
     given = execution.given(run.aws, listed[0].arn) if listed else {}
     if not given.get("ReleaseId", "").startswith(wanted):
         return {}
@@ -44,6 +46,18 @@ def tell(run: Run, wanted: str) -> Document:
         "jobs": jobs.arns(steps),
         **left(run, ids["release_id"], results, steps),
     }
+
+
+def line(run: Run, newest: Execution) -> list[str]:
+    """Return how an execution ended that made no version of its release, and the next command, in a line."""
+    release = names.of_display(newest.display)
+    if newest.status not in ENDS or not release or registry.find(run.aws, run.stack.group, release):
+        return []
+    steps = execution.steps(run.aws, newest.arn)
+    broke = next((f" in {step['StepName']}" for step in steps if step["StepStatus"] in ENDS), "")
+    refusal = execution.refusal(steps)
+    told = f"was refused ({refusal['StepName']})" if refusal else ENDS[newest.status] + broke
+    return [f"release {release} {told}; look: python -m pipelines explain {release}"]
 
 
 def what_stopped(

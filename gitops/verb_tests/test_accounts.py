@@ -365,12 +365,20 @@ def executions() -> Client:
         }
         for day, status in ((1, "Succeeded"), (2, "Executing"))
     ]
-    return Client(list_pipeline_executions={"PipelineExecutionSummaries": listed})
+    begun = [
+        {"StepName": name, "StepStatus": "Executing", "StartTime": listed[0]["StartTime"]} for name in "AB"
+    ]
+    return Client(
+        list_pipeline_executions={"PipelineExecutionSummaries": listed},
+        list_pipeline_execution_steps={"PipelineExecutionSteps": begun},
+    )
 
 
 def test_status_tells_what_runs_after_ctrl_c_and_how_to_stop_it(make_settings):
     [line] = status.running(run_in(REGISTRY, make_settings(), sagemaker=executions()))
-    assert line.startswith("release-2 runs (Executing); to stop it: aws sagemaker stop-pipeline-execution ")
+    assert line.startswith(
+        "release-2 runs (Executing, B); to stop it: aws sagemaker stop-pipeline-execution "
+    )
     assert line.endswith("--pipeline-execution-arn " + line.split()[-1])
     assert line.endswith("pipeline/income-model/execution/executing")
 

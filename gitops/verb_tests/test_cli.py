@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sagemaker_gitops import cli, errors, story
+from sagemaker_gitops.errors import SettingsError
 
 VERBS = (
     "plan",
@@ -34,6 +35,8 @@ def test_without_credentials_a_verb_says_so_and_ends_with_6(run, verb):
     code, err, _ = run(verb)
     assert code == 6
     assert err[0] == "✗ E601 there are no AWS credentials"
+    assert "make local-test" in err[3]
+    assert "make local-up" in err[3]
     assert len(err) == 4
 
 
@@ -158,3 +161,25 @@ def test_the_two_numbers_of_connect_are_told_apart(run):
     out = " ".join(run("connect", "--help")[2].replace("│", " ").split())
     assert re.search(r"--owner-id \S+ GitHub's number of the repository's owner", out)
     assert re.search(r"--repository-id \S+ GitHub's number of the repository,", out)
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "right", "value"),
+    [
+        pytest.param("training.epoch", "training.epochs", "12", id="a key"),
+        pytest.param("gates", "gate", "a table", id="a table"),
+    ],
+)
+def test_one_misspelt_name_is_one_complaint_and_shows_no_whole_table(make_settings, misspelt, right, value):
+    table = {"metric": "auc", "minimum": 0.8}
+    with pytest.raises(SettingsError) as refused:
+        make_settings(**{right: None, misspelt: table if value == "a table" else 12})
+    assert refused.value.what == f"mlops.toml: {misspelt} is {value}"
+    assert refused.value.why == f"wanted: no such key; did you mean '{right.split('.')[-1]}'?"
+    assert refused.value.detail == []
+
+
+def test_a_key_that_is_missing_beside_an_unknown_one_is_told_of_its_own(make_settings):
+    with pytest.raises(SettingsError) as refused:
+        make_settings(**{"training.epochs": None, "training.colour": 1})
+    assert refused.value.detail == ["training.epochs is missing; wanted: a value"]

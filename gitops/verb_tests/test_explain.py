@@ -41,8 +41,8 @@ def printed(document, **console) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("wanted", ["", "2", RELEASE, RELEASE[:12]])
-def test_a_release_is_found_by_id_by_version_or_as_what_serves(make_settings, wanted):
+@pytest.mark.parametrize("wanted", ["", "2", RELEASE, RELEASE[:12], RELEASE[:6], COMMIT[:7]])
+def test_a_release_is_found_by_id_by_commit_by_version_or_as_what_serves(make_settings, wanted):
     found = told(make_settings, wanted=wanted)
     assert found["package"]["version"] == 2
     assert found["story"] == make_story()
@@ -183,12 +183,27 @@ def test_only_outcomes_of_this_release_are_told(make_settings):
     assert "9 golden requests answered rightly" in printed(found)
 
 
-@pytest.mark.parametrize("wanted", ["3", "9" * 12])
+@pytest.mark.parametrize("wanted", ["3", "9" * 12, "9" * 6, "c6e1ab"])
 def test_a_release_that_is_not_there_is_told_with_those_that_are(make_settings, wanted):
     with pytest.raises(SettingsError, match=f"E508 there is no release {wanted}") as refused:
         told(make_settings, wanted=wanted)
     assert refused.value.why == f"it has version 2 ({RELEASE[:12]}), version 1 (111111111111)"
     assert len(refused.value.lines()) == 4
+
+
+def test_a_beginning_of_two_releases_names_none(make_settings):
+    client = registered()[0]
+    known = client.answers["describe_model_package"]
+
+    def alike(ModelPackageName: str) -> object:
+        told = known(ModelPackageName)
+        first = {"release_id": RELEASE[:6] + "0" * 58} if ModelPackageName.endswith("/1") else {}
+        facts = told["CustomerMetadataProperties"] | first
+        return told | {"CustomerMetadataProperties": facts}
+
+    client.answers["describe_model_package"] = alike
+    with pytest.raises(SettingsError, match=f"E508 {RELEASE[:6]} names 2 releases"):
+        told(make_settings, client, wanted=RELEASE[:6])
 
 
 def test_where_nothing_serves_nothing_is_explained_unasked(make_settings):

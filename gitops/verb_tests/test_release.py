@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -145,6 +146,25 @@ def test_the_report_shows_that_new_data_is_not_in_the_release(root, make_setting
     page = report.write(story, make_settings(), "release", None, tmp_path).read_text()
     assert '<td class="warned">warned</td>' in page
     assert "-m data_checks.lock data/adult --key row_id" in page
+
+
+@pytest.mark.parametrize("verb", ["plan", "release", "pipeline", "local-test"])
+@pytest.mark.parametrize("days", [pytest.param(90, id="holds"), pytest.param(91, id="a day too long")])
+def test_no_release_starts_with_a_waiver_that_cannot_hold(verb, days, make_settings, monkeypatch, capsys):
+    until = datetime.now(UTC).date() + timedelta(days)
+    waiver = {"champion": "5e41" * 16, "until": until, "reason": "age is gone"}
+    client = Client()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("sagemaker_gitops.reading.load", lambda *_: make_settings(**{"gate.waiver": waiver}))
+    monkeypatch.setattr("sagemaker_gitops.aws.connect", lambda _: (make_aws(cloudformation=client), "1" * 12))
+    assert main([verb]) == 5
+    told = capsys.readouterr().err
+    if days == 90:
+        assert "E503 the pipeline's golden definition was built from other settings" in told
+    else:
+        assert f"E501 mlops.toml: gate.waiver.until is {until}" in told
+        assert f"wanted: {until - timedelta(1)} or before, 90 days ahead" in told
+    assert set(client.operations()) <= {"describe_stacks"}
 
 
 @pytest.mark.parametrize("verb", ["plan", "release", "local-test"])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from doubles.aws import GROUP, Bucket, Client, make_run, packages
 from doubles.told import ENTRY, JOB
-from sagemaker_gitops import explain, explained
+from sagemaker_gitops import explain, explained, status
 from sagemaker_gitops.errors import SettingsError
 
 REFUSED, COMMIT = "e1" * 32, "c" * 40
@@ -55,23 +55,30 @@ TRAIN = step("Train", minute=1, Metadata={"TrainingJob": {"Arn": f"{JOB}:trainin
 JUDGED = [VALIDATE, TRAIN, step("Evaluate", minute=2)]
 NO_DATA = [VALIDATE, step("RefuseData", "Failed", 3, Metadata={"Fail": {}})]
 NO_MODEL = [*JUDGED, step("RefuseModel", "Failed", 3, Metadata={"Fail": {}})]
+HALTED = [VALIDATE, TRAIN | {"StepStatus": "Stopped"}]
 BROKEN = [VALIDATE, TRAIN | {"StepStatus": "Failed", "FailureReason": "AlgorithmError: exit code 137"}]
 
 
-def ended(make_settings, steps: list, status: str = "Failed", wanted: str = REFUSED[:12], **left: object):
-    """Return what explain tells of a release that has an execution and no package."""
-    client = packages("Approved", "Approved", serving=2)
+def executed(steps: list, ended: str, release: str = REFUSED) -> Client:
+    """Return an AWS with two versions, and an execution that is not of them unless `release` says so."""
+    client = packages("Approved", "Approved", serving=2, production="proven")
     summary = {
-        "PipelineExecutionArn": ARN, "PipelineExecutionStatus": status,
-        "PipelineExecutionDisplayName": f"release-{REFUSED[:12]}-1", "StartTime": steps[0]["StartTime"],
+        "PipelineExecutionArn": ARN, "PipelineExecutionStatus": ended,
+        "PipelineExecutionDisplayName": f"release-{release[:12]}-1", "StartTime": steps[0]["StartTime"],
     }  # fmt: skip
     parameters = [{"Name": name, "Value": value} for name, value in GIVEN.items()]
     client.answers |= {
         "list_pipeline_executions": {"PipelineExecutionSummaries": [summary]},
         "list_pipeline_parameters_for_execution": {"PipelineParameters": parameters},
-        "describe_pipeline_execution": {"PipelineExecutionStatus": status},
+        "describe_pipeline_execution": {"PipelineExecutionStatus": ended},
         "list_pipeline_execution_steps": {"PipelineExecutionSteps": steps},
     }
+    return client
+
+
+def ended(make_settings, steps: list, status: str = "Failed", wanted: str = REFUSED[:12], **left: object):
+    """Return what explain tells of a release that has an execution and no package."""
+    client = executed(steps, status)
     documents = {
         f"{ROOT}/lock/data.lock": LOCK,
         f"{ROOT}/exec9/validate/report/validation.json": left.get("validation"),
@@ -159,6 +166,37 @@ def test_it_fits_80_columns_and_changes_nothing(make_settings):
     assert asked <= {"describe", "list", "get", "head"}
 
 
+def test_six_digits_of_its_id_name_it(make_settings):
+    document, _, _ = ended(make_settings, BROKEN, validation=ACCEPTED, wanted=REFUSED[:6])
+    assert document["ids"]["release_id"] == REFUSED
+
+
 def test_an_id_that_only_begins_as_an_executions_names_no_release(make_settings):
     with pytest.raises(SettingsError, match="E508 there is no release"):
         ended(make_settings, NO_DATA, wanted=REFUSED[:12] + "0" * 12)
+
+
+@pytest.mark.parametrize(
+    ("steps", "became", "told"),
+    [
+        pytest.param(BROKEN, "Failed", "failed in Train", id="a job broke"),
+        pytest.param(NO_MODEL, "Failed", "was refused (RefuseModel)", id="the gate refused it"),
+        pytest.param(HALTED, "Stopped", "was stopped in Train", id="somebody stopped it"),
+    ],
+)
+def test_status_tells_how_the_newest_release_ended_that_has_no_version(make_settings, steps, became, told):
+    [line] = status.running(make_run(make_settings(), sagemaker=executed(steps, became)))
+    assert line == f"release {REFUSED[:12]} {told}; look: python -m pipelines explain {REFUSED[:12]}"
+
+
+@pytest.mark.parametrize(
+    ("release", "became"),
+    [
+        pytest.param("2" * 64, "Failed", id="a later attempt failed, a version is there"),
+        pytest.param(REFUSED, "Succeeded", id="it succeeded"),
+        pytest.param("by-hand", "Failed", id="somebody started it without a release"),
+    ],
+)
+def test_status_adds_nothing_of_an_execution_that_left_no_question(make_settings, release, became):
+    run = make_run(make_settings(), sagemaker=executed(BROKEN, became, release))
+    assert status.running(run) == []

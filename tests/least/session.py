@@ -103,6 +103,7 @@ def while_the_shadow_stands(world: World, jobs: Jobs) -> None:
     for step in ("Validate", "Train"):
         _stop(world, jobs, step)
     jobs.release("pipeline", red=3)
+    jobs.run("status", expected=0)
     world.revert()
 
 

@@ -50,6 +50,7 @@ def test_a_training_that_dies_is_named_and_nothing_comes_after_it(
     assert words in message[2]
     assert "event=last_words" in ended.output
     assert dict(steps(quick))["Train"] == "Failed"
+    assert "failed in Train; look: " in quick.run("pipelines", "status").output
     assert not {"Evaluate", "Register"} & dict(steps(quick)).keys()
     assert quick.live() == before
 
