@@ -140,7 +140,7 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
     Raises:
         LockError: no Parquet files, an unreadable one, other columns in one of them, or no key column.
     """
-    from data_checks import files, remarks, rules  # here: reading a lock must not cost an import of DuckDB
+    from data_checks import files, remarks  # here: reading a lock must not cost an import of DuckDB
 
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.parquet"))}
     if not paths:
@@ -156,10 +156,8 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
             raise LockError(f"{name} {error}") from None
         types = types or dict(found.types)
         if found.types != types:
-            columns = sorted({column for column, _ in found.types.items() ^ types.items()})
-            first = ", ".join(map(rules.harmless, columns[:3])) + (", ..." if columns[3:] else "")
-            disagree = f"{name} and {next(iter(paths))} disagree on {len(columns)} columns"
-            raise LockError(f"{disagree}: {first}")
+            disagree = remarks.differing(found.types, types)
+            raise LockError(f"{name} and {next(iter(paths))} disagree on {disagree}")
         digest = sha256(path)
         locked.append(LockFile(name, path.stat().st_size, found.rows, digest, versions.get((name, digest))))
     if key not in types:
@@ -194,6 +192,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     write(lock, args.lock)
     sys.stdout.write(f"{args.lock}: {len(lock.files)} files, {lock.rows} rows, {len(lock.schema)} columns\n")
+    if known:
+        before, after = ({column["name"] for column in each.schema} for each in (known, lock))
+        sys.stdout.writelines(remarks.moved(before, after))
     sys.stdout.write(remarks.unread(args.folder))
     return 0
 

@@ -1,8 +1,9 @@
-"""What locking a folder says beside the lock: tables that it does not read, and what does."""
+"""What locking a folder says beside the lock: tables not read, columns that differ or moved."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from data_checks.rules import harmless
@@ -61,3 +62,21 @@ def instead(folder: Path, locked: bool) -> str:
 def add(paths: list[Path]) -> str:
     """Return the verb that takes these files."""
     return shlex.join(["python", "-m", "pipelines", "data", "add", *(harmless(str(path)) for path in paths)])
+
+
+def differing(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    """Return in which columns two files differ, each with its type in both."""
+    columns = sorted({column for column, _ in here.items() ^ there.items()})
+    first = ", ".join(
+        f"{harmless(column)} ({here.get(column, 'not there')}, {there.get(column, 'not there')})"
+        for column in columns[:SHOWN]
+    )
+    counted = f"{len(columns)} column{'s' if columns[1:] else ''}"
+    return f"{counted}: {first}" + (", ..." if columns[SHOWN:] else "")
+
+
+def moved(before: set[str], after: set[str]) -> Iterator[str]:
+    """Yield a line for the columns that went and one for those that came."""
+    for what, columns in (("gone", before - after), ("new", after - before)):
+        if columns:
+            yield f"columns {what}: {', '.join(map(harmless, sorted(columns)))}\n"

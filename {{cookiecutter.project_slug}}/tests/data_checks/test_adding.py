@@ -105,7 +105,7 @@ def test_whole_numbers_that_pandas_wrote_as_floats_are_integers_again(added, tmp
 
 
 REFUSED = [
-    (f"{HEADER}\n{GOOD}\n1001,x77secret,1,bern,true,no\n", "E202", "in row 2 of new.csv, not counting the header."),
+    (f"{HEADER}\n{GOOD}\n1001,x77secret,1,bern,true,no\n", "E202", "row 2 of new.csv, not counting the head"),
     (f"{HEADER}\n1001,1.5,1,bern,true,no\n", "E202", "age is no integer in row 1"),
     (f"{HEADER}\n1001,1_0,1,bern,true,no\n", "E202", "age is no integer in row 1"),
     (f"{HEADER}\n1001,0x1F,1,bern,true,no\n", "E202", "age is no integer in row 1"),
