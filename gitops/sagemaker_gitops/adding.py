@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagemaker_gitops import beside, data, newdata, sources
+from sagemaker_gitops import beside, data, newdata, results, sources
 from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused, MLOpsError
 from sagemaker_gitops.run import Run
@@ -125,16 +125,10 @@ def judged(
 def refused(reasons: Sequence[dict[str, Any]], lock: Lock, asked: Sequence[str]) -> DataRefused:
     """Return the refusal of new rows: the first reason in full, others by code and column."""
     first, *others = reasons
-    keys = ", ".join(str(key) for key in first["row_keys"])
-    why = f"rule {first['rule']}" + (f", {first['count']:,} rows" if first["count"] else "")
-    why += f", the first: {keys}" if keys else ""
-    if others:
-        listed = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
-        why += f"; and {len(others)} more: {listed}"
     todo = WAYS_OUT.get(first["code"], WAY_OUT).format(lock_it=data.lock_it(lock))
     return DataRefused(f"""{first["code"]} new rows refused: {" ".join(first["message"].split())}
         {", ".join(asked)}
-        {why}
+        {results.rules_broken(first, others)}
         {todo}; nothing here has changed""")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -123,15 +124,21 @@ def _passed(verdict: dict[str, Any]) -> str:
 def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
     """Return the refusal of data: first reason in full, others by code and column. Keys and counts only."""
     first, *others = reasons
-    keys = ", ".join(str(key) for key in first.get("row_keys", []))
-    why = f"rule {first['rule']}, {first['count']} rows" + (f", the first: {keys}" if keys else "")
+    return DataRefused(f"""{first["code"]} data refused: {" ".join(first["message"].split())}
+        {uri}{_here("validation.json")}
+        {rules_broken(first, others)}
+        correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained""")
+
+
+def rules_broken(first: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
+    """Return the first reason's rule, how many rows and the first of them; the others by code and column."""
+    count, keys = first["count"], ", ".join(str(key) for key in first.get("row_keys", []))
+    why = f"rule {first['rule']}" + (f", {count:,} row{'' if count == 1 else 's'}" if count else "")
+    why += f", the first: {keys}" if keys else ""
     if others:
         named = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])
         why += f"; and {len(others)} more: {named}"
-    return DataRefused(f"""{first["code"]} data refused: {" ".join(first["message"].split())}
-        {uri}{_here("validation.json")}
-        {why}
-        correct the data and its lock, or the rule in data_checks/suite.py; nothing was trained""")
+    return why
 
 
 def model_refused(verdict: dict[str, Any], uri: str) -> ModelRefused:

@@ -576,6 +576,12 @@ def test_refused_data_is_told_by_rule_count_and_row_keys():
     assert refused.lines()[2] == "  rule not_null, 37 rows, the first: r1, r2; and 1 more: E206 unique_key"
 
 
+@pytest.mark.parametrize(("count", "why"), [(0, "rule not_null"), (1, "rule not_null, 1 row")])
+def test_refused_data_tells_no_rows_where_none_are_counted_and_one_as_one(count, why):
+    refused = results.data_refused([REASON | {"count": count, "row_keys": []}], "s3://bucket/validation.json")
+    assert refused.why == why
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [pytest.param(0.8, "E301", id="below the bar"), pytest.param(None, "E302", id="no metric at all")],

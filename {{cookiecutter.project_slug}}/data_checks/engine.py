@@ -8,6 +8,7 @@ fail are asked again, for counts and row keys. Values never leave this module: i
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -103,11 +104,14 @@ def build(gx: Any, rule: Expectation, key: str, label: str) -> Any:
         settings["unexpected_rows_query"] = condition_query(key, settings.pop("condition"))
     if rule.column is not None:
         settings["column"] = rule.column
-    known = {name.lower(): getattr(gx.expectations, name) for name in dir(gx.expectations)}
+    named = {name.lower(): getattr(gx.expectations, name) for name in dir(gx.expectations)}
+    known = {name: what for name, what in named.items() if hasattr(what, "expectation_type")}
     try:
         return known[kind.replace("_", "")](severity=rule.severity, **settings)
     except KeyError:
-        raise RuleError(f"suite.py: Great Expectations has no {rule.rule}") from None
+        near = difflib.get_close_matches(kind.replace("_", ""), known, 1, 0.85)
+        meant = f"; did you mean '{known[near[0]].expectation_type}'?" if near else ""
+        raise RuleError(f"suite.py: Great Expectations has no {rule.rule}{meant}") from None
     except Exception:  # pydantic's own errors quote what they were given
         raise RuleError(f"suite.py: wrong settings for {subject(rule)}") from None
 

@@ -18,7 +18,6 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 CHUNK_BYTES = 1 << 20
-OTHER_TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".xlsx", ".feather", ".arrow", ".gz", ".zip")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -141,11 +140,12 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
     Raises:
         LockError: no Parquet files, an unreadable one, other columns in one of them, or no key column.
     """
-    from data_checks import files, rules  # here: reading a lock must not cost an import of DuckDB
+    from data_checks import files, remarks  # here: reading a lock must not cost an import of DuckDB
 
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.parquet"))}
     if not paths:
-        raise LockError(f"{folder} holds no Parquet files{what_else(folder)}")
+        locked = known is not None and known.prefix == prefix
+        raise LockError(f"{folder} holds no Parquet files{remarks.instead(folder, locked)}")
     versions = {(file.key, file.sha256): file.version_id for file in (known.files if known else ())}
     locked, types = [], {}
     for name, path in paths.items():
@@ -156,28 +156,14 @@ def make(folder: Path, key: str, prefix: str, known: Lock | None = None) -> Lock
             raise LockError(f"{name} {error}") from None
         types = types or dict(found.types)
         if found.types != types:
-            columns = sorted({column for column, _ in found.types.items() ^ types.items()})
-            first = ", ".join(map(rules.harmless, columns[:3])) + (", ..." if columns[3:] else "")
-            disagree = f"{name} and {next(iter(paths))} disagree on {len(columns)} columns"
-            raise LockError(f"{disagree}: {first}")
+            disagree = remarks.differing(found.types, types)
+            raise LockError(f"{name} and {next(iter(paths))} disagree on {disagree}")
         digest = sha256(path)
         locked.append(LockFile(name, path.stat().st_size, found.rows, digest, versions.get((name, digest))))
     if key not in types:
         raise LockError(f"the files in {folder} have no column {key!r}, the key")
     schema = tuple({"name": column, "type": kind} for column, kind in types.items())
     return Lock(prefix, key, sum(file.rows for file in locked), schema, tuple(locked))
-
-
-def what_else(folder: Path) -> str:
-    """Return what to do about tables of another format, in words; nothing where there are none."""
-    others = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in OTHER_TABLES)
-    if not others:
-        return ""
-    how = "COPY (FROM read_csv('a.csv')) TO 'a.parquet'"
-    more = f" and {len(others) - 1} more" if others[1:] else ""
-    return (
-        f" but {others[0]!r}{more}: no other format is read, since text has no types; DuckDB converts: {how}"
-    )
 
 
 def known_so_far(path: Path) -> Lock | None:
@@ -190,7 +176,9 @@ def known_so_far(path: Path) -> Lock | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write data.lock for a folder and say what it holds."""
+    """Write data.lock for a folder and say what it holds, and what it leaves out."""
+    from data_checks import remarks  # here: as in make
+
     parser = argparse.ArgumentParser(prog="python -m data_checks.lock", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of Parquet files, relative to the repository")
     parser.add_argument("--key", required=True, help="column that identifies a row")
@@ -204,6 +192,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     write(lock, args.lock)
     sys.stdout.write(f"{args.lock}: {len(lock.files)} files, {lock.rows} rows, {len(lock.schema)} columns\n")
+    if known:
+        before, after = ({column["name"] for column in each.schema} for each in (known, lock))
+        sys.stdout.writelines(remarks.moved(before, after))
+    sys.stdout.write(remarks.unread(args.folder))
     return 0
 
 

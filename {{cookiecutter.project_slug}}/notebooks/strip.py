@@ -2,7 +2,8 @@
 
 In:   notebooks, as arguments; without any, all that lie beside this file
 Out:  the same ones with cells and nothing else; --check changes none
-Exit: 1 where there was something to take out, and their names
+Exit: 0, and the names of those it stripped; with --check 1 where there is something to take out.
+      As a commit hook it stops the commit all the same: pre-commit sees that the file has changed
 Run:  .venv/bin/python notebooks/strip.py
 """
 
@@ -21,11 +22,14 @@ def main(words: list[str]) -> int:
     """Strip each notebook that is named, or say which ones need it."""
     named = [Path(word) for word in words if word != "--check"] or sorted(HERE.glob("*.ipynb"))
     left = [path for path in named if path.read_text(encoding="utf-8") != stripped(path)]
+    if "--check" in words:
+        for path in left:
+            sys.stderr.write(f"{path.name} holds what running it has left: python notebooks/strip.py\n")
+        return 1 if left else 0
     for path in left:
-        sys.stderr.write(f"{path.name} holds what running it has left: python notebooks/strip.py\n")
-        if "--check" not in words:
-            path.write_text(stripped(path), encoding="utf-8")
-    return 1 if left else 0
+        path.write_text(stripped(path), encoding="utf-8")
+        sys.stdout.write(f"stripped {path.name}\n")
+    return 0
 
 
 def stripped(path: Path) -> str:

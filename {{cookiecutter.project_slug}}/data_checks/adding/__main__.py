@@ -147,7 +147,7 @@ def write(
         rows = 0
         for source, part in zip(given, parts, strict=True):
             rows += casting.stage(connection, source, columns, part)
-            noticed += casting.runnable(connection, part, columns, source.name)
+            noticed += casting.runnable(connection, part, columns, source)
         if not rows:
             incoming.refuse("E201", f"{given[0].name} holds no rows.")
         staged = parts[0]

@@ -68,12 +68,12 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, columns: Sequen
     if not said:
         return files.inspect(to).rows
     if MARK in said and source_is_whole(connection, table):
-        raise Refused(misfits(connection, table, casts, source.name))
+        raise Refused(misfits(connection, table, casts, source))
     return refuse("E201", f"{source.name} {broken(said, source)}.")
 
 
 def runnable(
-    connection: duckdb.DuckDBPyConnection, staged: Path, columns: Sequence[Column], source: str
+    connection: duckdb.DuckDBPyConnection, staged: Path, columns: Sequence[Column], source: Source
 ) -> Iterator[Reason]:
     """Yield a reason to look for each open text with formulas or markup: how many, in which rows first.
 
@@ -89,15 +89,16 @@ def runnable(
     for column, count, first in zip(texts, found[::2], found[1::2], strict=True):
         if count:
             message = (
-                f"Column {harmless(column)} holds a formula or markup in {rows_of(count, first)} of {source}"
+                f"Column {harmless(column)} holds a formula or markup in {rows_of(count, first, source)}"
             )
             yield Reason("E205", harmless(column), RUNNABLE, count, (), f"{message}: taken as it is.")
 
 
-def rows_of(count: int, first: Sequence[int]) -> str:
-    """Return how many rows, and the first of them by number, in words."""
+def rows_of(count: int, first: Sequence[int], source: Source) -> str:
+    """Return how many rows of which file, and the first by number: of lines, a quoted text may hold many."""
     shown = ", ".join(f"{number:,}" for number in first)
-    return f"row {shown}" if count == 1 else f"{count:,} rows, the first: {shown}"
+    which = f"row {shown}" if count == 1 else f"{count:,} rows, the first: {shown}"
+    return f"{which} of {source.name}" + (", not counting the header" if source.form == "csv" else "")
 
 
 def source_is_whole(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -186,7 +187,7 @@ def relation(source: Source) -> str:
 
 
 def misfits(
-    connection: duckdb.DuckDBPyConnection, table: str, casts: Sequence[Cast], source: str
+    connection: duckdb.DuckDBPyConnection, table: str, casts: Sequence[Cast], source: Source
 ) -> Iterator[Reason]:
     """Yield a reason for each column with values that do not fit: how many, in which rows first."""
     suspects = [cast for cast in casts if cast.wrong]
@@ -201,7 +202,7 @@ def misfits(
         if count:
             column, numeric = harmless(cast.column.name), cast.column.type in ("integer", "number")
             hint = f"; {commas:,} with a comma: write a decimal point" if commas and numeric else ""
-            message = f"Column {column} {cast.said} in {rows_of(count, first)} of {source}{hint}."
+            message = f"Column {column} {cast.said} in {rows_of(count, first, source)}{hint}."
             yield Reason("E202", column, intake.COLUMN_TYPE, count, (), message)
 
 

@@ -20,11 +20,13 @@ CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 20  # bytes: what DuckDB has to hold at once, several times
 DELIMITERS = (",", ";", "\t", "|")
 CONVERT = "write it as Parquet or CSV"
+SHEETS = (".xlsx", ".xls", ".ods")
+SAVE = "save it as CSV"
 # How files begin that are no table to us, and what to do about each.
 FOREIGN = {
     b"\x1f\x8b": "is compressed (gzip): unpack it",
-    b"PK\x03\x04": f"is an archive or a spreadsheet (zip, xlsx): {CONVERT}",
-    b"\xd0\xcf\x11\xe0": f"is an old spreadsheet (xls): {CONVERT}",
+    b"PK\x03\x04": f"is an archive or a spreadsheet (zip, xlsx): unpack it, or {SAVE}",
+    b"\xd0\xcf\x11\xe0": f"is an old spreadsheet (xls): {SAVE}",
     b"\x28\xb5\x2f\xfd": "is compressed (zstd): unpack it",
     b"ARROW1": f"is an Arrow or Feather file: {CONVERT}",
     b"\xff\xfe": "is UTF-16: write it as UTF-8",
@@ -89,6 +91,8 @@ def recognised(path: Path, name: str, columns: Sequence[Column]) -> Source:
         refuse("E201", f"{name} is empty.")
     if start.startswith(b"PAR1"):
         return Source(name, path, "parquet")
+    if start.startswith(b"PK") and path.suffix.lower() in SHEETS:
+        refuse("E201", f"{name} is a spreadsheet: {SAVE}.")
     for magic, what in FOREIGN.items():
         if start.startswith(magic):
             refuse("E201", f"{name} {what}.")
@@ -133,7 +137,8 @@ def of_header(path: Path, name: str, columns: Sequence[Column]) -> Source:
     """Return a CSV with the delimiter under which its header names most columns of the suite.
 
     Raises:
-        Refused: E202 where it names none, which may be for lack of a header: its words are not repeated.
+        Refused: E202 where it names none, which may be for lack of a header: its words are not repeated;
+            E201 where the file's name says that it is no CSV.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         line = stream.readline(LONGEST_LINE)
@@ -141,6 +146,8 @@ def of_header(path: Path, name: str, columns: Sequence[Column]) -> Source:
     heads = {mark: split(line, mark) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: len(declared & set(heads[mark])))
     head = heads[best]
+    if not declared & set(head) and path.suffix.lower() in SHEETS:
+        refuse("E201", f"{name} is named as a spreadsheet and is none: {SAVE}.")
     if not declared & set(head):
         refuse("E202", f"{name} has no header that names a column of the suite in its first line.")
     if twice := {word for word in head if head.count(word) > 1} & declared:

@@ -105,7 +105,7 @@ def test_whole_numbers_that_pandas_wrote_as_floats_are_integers_again(added, tmp
 
 
 REFUSED = [
-    (f"{HEADER}\n{GOOD}\n1001,x77secret,1,bern,true,no\n", "E202", "age is no integer in row 2 of new.csv"),
+    (f"{HEADER}\n{GOOD}\n1001,x77secret,1,bern,true,no\n", "E202", "row 2 of new.csv, not counting the head"),
     (f"{HEADER}\n1001,1.5,1,bern,true,no\n", "E202", "age is no integer in row 1"),
     (f"{HEADER}\n1001,1_0,1,bern,true,no\n", "E202", "age is no integer in row 1"),
     (f"{HEADER}\n1001,0x1F,1,bern,true,no\n", "E202", "age is no integer in row 1"),
@@ -163,7 +163,8 @@ def test_a_formula_or_markup_in_an_open_text_is_taken_and_told(added, tmp_path, 
     assert told["accepted"], told["reasons"]
     assert [row[3] for row in rows(told) if row[0] in (1001, 1007)] == [value, value]
     (warning,) = told["warnings"]
-    place = f"in 2 rows, the first: 2, 8 of new.{form}: taken as it is."
+    header = ", not counting the header" if form == "csv" else ""
+    place = f"in 2 rows, the first: 2, 8 of new.{form}{header}: taken as it is."
     assert (warning["code"], warning["count"]) == ("E205", 2)
     assert warning["message"] == f"Column city holds a formula or markup {place}"
     assert value not in json.dumps({**told, "out": ""})
@@ -212,7 +213,34 @@ def test_a_csv_of_long_texts_is_taken_in_the_memory_there_is(added, tmp_path, wo
 def test_numbers_that_would_lose_something_are_refused(added, tmp_path):
     query = f"SELECT * REPLACE (age + 0.5 AS age) FROM ({NEW})"
     told = added(written(tmp_path / "new.parquet", query.replace("age + 0.5", "(age + 0.5)::DOUBLE")))
-    assert "age is no integer without loss in 90 rows, the first: 1, 2, 3" in told["reasons"][0]["message"]
+    assert (
+        "age is no integer without loss in 90 rows, the first: 1, 2, 3 of new.parquet."
+        in told["reasons"][0]["message"]
+    )
+
+
+SHEETS = [
+    ("rows.xlsx", b"PK\x03\x04 77secret", "rows.xlsx is a spreadsheet: save it as CSV."),
+    ("rows.ODS", b"PK\x03\x04 77secret", "rows.ODS is a spreadsheet: save it as CSV."),
+    ("rows.xls", b"\xd0\xcf\x11\xe0 77secret", "rows.xls is an old spreadsheet (xls): save it as CSV."),
+    (
+        "rows.zip",
+        b"PK\x03\x04 77secret",
+        "is an archive or a spreadsheet (zip, xlsx): unpack it, or save it as",
+    ),
+    ("rows.xlsx", b"77secret\n1\n", "rows.xlsx is named as a spreadsheet and is none: save it as CSV."),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "words"), SHEETS, ids=[case[2] for case in SHEETS])
+def test_a_spreadsheet_is_refused_with_what_to_do(added, tmp_path, name, body, words):
+    (reason,) = added(text(tmp_path / name, body))["reasons"]
+    assert reason["code"] == "E201"
+    assert words in reason["message"]
+
+
+def test_a_csv_that_is_only_named_as_a_spreadsheet_is_taken(added, tmp_path):
+    assert added(written(tmp_path / "new.xls", options="(FORMAT csv)"))["rows"]["added"] == 90
 
 
 def test_the_table_that_would_be_is_judged_as_a_release_judges_it(added, tmp_path):

@@ -391,6 +391,11 @@ class TestWhatCannotBeJudged:
         [
             (expect("expect_column_to_be_nice", "age"), "Great Expectations has no expect_column_to_be_nice"),
             (
+                expect("expect_column_meen_to_be_between", "age", min_value=1),
+                "Great Expectations has no expect_column_meen_to_be_between; "
+                "did you mean 'expect_column_mean_to_be_between'?",
+            ),
+            (
                 expect("expect_column_mean_to_be_between", "age", minimum=3),
                 "wrong settings for expect_column_mean_to_be_between on age",
             ),
@@ -403,7 +408,7 @@ class TestWhatCannotBeJudged:
                 "unexpected_rows_expectation on a typo could not be evaluated",
             ),
         ],
-        ids=["unknown", "wrong settings", "unknown column", "wrong sql"],
+        ids=["unknown", "misspelt", "wrong settings", "unknown column", "wrong sql"],
     )
     def test_a_suite_that_cannot_be_evaluated(self, world, monkeypatch, rule, words):
         world.expectations = (rule,)
