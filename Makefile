@@ -5,6 +5,8 @@ PYTHON = "$(abspath $(VENV))/bin/python"
 INNER = {{cookiecutter.project_slug}}
 # On two cores, too: half of a story is waiting for what AWS would take its time for.
 JOBS ?= 3
+# The slow ones start several emulators each; more of them, and a prober comes too late for its alarm.
+SLOW_JOBS ?= 2
 ROWS ?= 1000000 10000000 50000000
 
 # Where byte code may not be written, every start compiles its libraries again: seconds each time.
@@ -14,7 +16,7 @@ export GX_ANALYTICS_ENABLED = false
 
 # A laptop's AWS profile must not reach a test.
 OFFLINE = env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL
-PYTEST = $(OFFLINE) $(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(OFFLINE) $(PYTHON) -m pytest --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check bake demo drill local-test test test-all bench vendor verify-aws
@@ -45,13 +47,13 @@ drill: bake  ## Break it: releases that pass every gate and are wrong, taken bac
 	@$(MAKE) --no-print-directory -C build/demo drill VENV="$(abspath $(VENV))" ARGS="$(ARGS)"
 
 test: check  ## Every test but the slow ones: template, inner project where it lies and baked, verbs, emulator
-	$(PYTEST) tests
-	cd gitops && $(PYTEST)
-	cd emulator && $(PYTEST)
+	$(PYTEST) -n $(JOBS) tests
+	cd gitops && $(PYTEST) -n $(JOBS)
+	cd emulator && $(PYTEST) -n $(JOBS)
 	@printf '\nAll passed. See it run:\n  make demo\n'
 
 test-all: test  ## The slow ones too: the image built, each set of pins alone, the crash matrix, the fault ledger
-	$(PYTEST) -m slow tests
+	$(PYTEST) -n $(SLOW_JOBS) -m slow tests
 
 bench: setup  ## Measure the bake, local-test, the model, rollouts, data checks against one scan; BEFORE=COMMIT ROWS="1000000"
 	@$(PYTHON) benchmarks/bake.py
