@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagemaker_gitops import beside, data, newdata, results, sources
+from sagemaker_gitops import beside, data, fetching, results, sources
 from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused, MLOpsError
 from sagemaker_gitops.run import Run
-from sagemaker_gitops.story import Step
+from sagemaker_gitops.story import Step, counted
 
 WAYS_OUT = {
     "E201": "correct the source, then repeat",
@@ -86,10 +86,12 @@ def hold(run: Run, lock: Lock, root: Path, folder: Path, step: Step) -> None:
                 s3://{run.stack.bucket}/{lock.prefix}/{file.key}
                 new rows are judged together with all that data.lock names
                 put it here, or lock what the bucket has: python -m pipelines data propose""")
-        newdata.fetch(run.aws, run.stack.bucket, f"{lock.prefix}/{file.key}", target)
-    step.note = f"{len(lock.files)} files, all here"
+        fetching.fetch(run.aws, run.stack.bucket, f"{lock.prefix}/{file.key}", target)
+    step.note = f"{counted(len(lock.files), 'file')}, all here"
     if fetched:
-        step.note = f"{len(lock.files)} files, {fetched} fetched from the bucket for the check, not kept"
+        step.note = (
+            f"{counted(len(lock.files), 'file')}, {fetched} fetched from the bucket for the check, not kept"
+        )
 
 
 def judged(

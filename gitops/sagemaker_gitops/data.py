@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from sagemaker_gitops import errors, history
 from sagemaker_gitops.aws import Aws, found
 from sagemaker_gitops.errors import DataRefused, SettingsError
-from sagemaker_gitops.story import Step, Story, typed
+from sagemaker_gitops.story import Step, Story, counted, typed
 
 AT_ONCE = 5 << 30  # bytes: S3 takes no larger object in one request
 PART, PARTS = 64 << 20, 10_000  # bytes of a part, which is what is held in memory; S3 takes so many parts
@@ -55,12 +55,13 @@ def read_lock(path: Path) -> Lock:
             LockedFile(item["key"], item["size"], item["sha256"], item.get("version_id") or "")
             for item in facts["files"]
         )
-        outside = next((file.key for file in files if leads_out(file.key)), None)
+        prefix = facts["prefix"].strip("/")
+        outside = next(filter(leads_out, [prefix, *(file.key for file in files)]), None)
         if files and outside is None:
-            return Lock(facts["prefix"].strip("/"), facts["key"], facts["rows"], files, text)
+            return Lock(prefix, facts["key"], facts["rows"], files, text)
         what, why = f"{path} names no file", "a release needs data"
         if outside is not None:
-            what, why = f"{path} cannot be read", f"its key {outside!r} is no plain path below the prefix"
+            what, why = f"{path} cannot be read", f"{outside!r} is no plain path: it leads out of the folder"
     except FileNotFoundError:
         what, why = f"there is no {path}", "it names the data of a release"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -93,7 +94,7 @@ def check(lock: Lock, root: Path, story: Story) -> None:
         with story.step("data.lock") as step:
             step.verdict, told = "warned", others[0] + (", ..." if others[1:] else "")
             more = f"{len(others)} more below {lock.prefix} not in data.lock, so not in this release: {told}"
-            step.note = f"{len(lock.files)} files locked; {more}; to add: {typed(lock_it(lock))}"
+            step.note = f"{counted(len(lock.files), 'file')} locked; {more}; to add: {typed(lock_it(lock))}"
 
 
 def unlike(path: Path, file: LockedFile) -> str:
@@ -138,7 +139,7 @@ def push(aws: Aws, bucket: str, lock: Lock, root: Path, step: Step) -> dict[str,
         if not _same(there, file):
             there, sent = _upload(aws, bucket, lock, file, root), sent + 1
         versions[file.key] = there.get("VersionId")
-    step.note = f"{len(lock.files)} files, {f'{sent} uploaded' if sent else 'all there'}"
+    step.note = f"{counted(len(lock.files), 'file')}, {f'{sent} uploaded' if sent else 'all there'}"
     step.verdict = step.verdict if sent else "reused"
     return versions
 

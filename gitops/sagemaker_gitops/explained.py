@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sagemaker_gitops import card, names, watch
 from sagemaker_gitops.execution import SHOWN
+from sagemaker_gitops.story import counted
 
 PLAIN, WIDEST = 80, 120  # columns: elsewhere than on a terminal, and on the widest one
 FILES, MOMENTS = 6, 6  # of the data, and of one rollout, that are shown; --json has all
@@ -72,7 +73,7 @@ def without_package(told: Document) -> Iterator[Row]:
     yield from labelled("", (line.strip() for line in told["stopped"][1:]))
     yield from ids(known)
     if lock := told["lock"]:
-        yield "data", f"{lock['prefix']}: {lock['rows']:,} rows in {len(lock['files'])} files", ""
+        yield "data", f"{lock['prefix']}: {held(lock)}", ""
     if checked := told.get("data checks"):
         yield "data checks", checked, ""
     yield from labelled("execution", ran(told))
@@ -123,10 +124,15 @@ def ids(known: dict[str, str]) -> Iterator[Row]:
             yield label, known[key].removeprefix("sha256:"), ""
 
 
+def held(lock: Document) -> str:
+    """Return how much a lock names, in words."""
+    return f"{counted(lock['rows'], 'row')} in {counted(len(lock['files']), 'file')}"
+
+
 def data(story: Document) -> Iterator[str]:
     """Yield the files by key, sha256 and object version: no value of theirs."""
     lock, versions = story["data"]["lock"], story["data"]["versions"]
-    yield f"{lock['prefix']}: {lock['rows']:,} rows in {len(lock['files'])} files; sha256, object version:"
+    yield f"{lock['prefix']}: {held(lock)}; sha256, object version:"
     for file in lock["files"][:FILES]:
         yield f"{file['key']} {file['sha256'][:12]} {versions.get(file['key']) or 'not versioned'}"
     if left := len(lock["files"]) - FILES:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from sagemaker_gitops import endpoints, names, registry
+from sagemaker_gitops import endpoints, names, registry, story
 from sagemaker_gitops.accounts import BY_WORKFLOWS, PRODUCTION, REGISTRY
 from sagemaker_gitops.registry import Package
 
@@ -202,7 +202,7 @@ def settled(package: Package | None, commit: str, waits: bool) -> bool:
 
 def counted(found: Sequence[Finding]) -> str:
     """Return how many differences there are, in words."""
-    return f"{len(found)} difference{'s' if found[1:] else ''}" if found else "all is as main has it"
+    return story.counted(len(found), "difference") if found else "all is as main has it"
 
 
 def table(found: Sequence[Finding], healed: Sequence[Finding] = ()) -> Table:

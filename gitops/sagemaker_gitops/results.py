@@ -11,6 +11,7 @@ from typing import Any
 from sagemaker_gitops import names, report
 from sagemaker_gitops.aws import Aws
 from sagemaker_gitops.errors import DataRefused, DeployFailed, MLOpsError, ModelRefused
+from sagemaker_gitops.story import counted
 
 NAMED = 4  # warnings in a step's note
 
@@ -133,7 +134,7 @@ def data_refused(reasons: list[dict[str, Any]], uri: str) -> DataRefused:
 def rules_broken(first: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
     """Return the first reason's rule, how many rows and the first of them; the others by code and column."""
     count, keys = first["count"], ", ".join(str(key) for key in first.get("row_keys", []))
-    why = f"rule {first['rule']}" + (f", {count:,} row{'' if count == 1 else 's'}" if count else "")
+    why = f"rule {first['rule']}" + (f", {counted(count, 'row')}" if count else "")
     why += f", the first: {keys}" if keys else ""
     if others:
         named = ", ".join(f"{other['code']} {other['column'] or other['rule']}" for other in others[:8])

@@ -10,7 +10,7 @@ from sagemaker_gitops import data, errors, names
 from sagemaker_gitops.aws import named
 from sagemaker_gitops.errors import DataRefused
 from sagemaker_gitops.run import Run
-from sagemaker_gitops.story import Step
+from sagemaker_gitops.story import Step, counted
 
 S3 = "s3://"
 
@@ -36,7 +36,7 @@ def here(run: Run, text: str, folder: Path, step: Step) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         step.note = f"fetch {below}"
         named(run.aws.s3.download_file, Bucket=bucket, Key=key, Filename=str(target))
-    step.note = f"{text}: {len(keys)} files, {total:,} bytes"
+    step.note = f"{text}: {counted(len(keys), 'file')}, {total:,} bytes"
     return folder / PurePosixPath(prefix).name if keys == [prefix] else folder
 
 

@@ -25,6 +25,7 @@ from sagemaker_gitops.aws import Aws
 from sagemaker_gitops.errors import DeployFailed, SettingsError
 from sagemaker_gitops.registry import Package
 from sagemaker_gitops.run import Run
+from sagemaker_gitops.story import counted
 from sagemaker_gitops.tables import Environments
 from sagemaker_gitops.tree import Tree
 
@@ -113,7 +114,7 @@ def plan(run: Run, work: Tree) -> Table:
     table.add_row("images", f"{names.short(work.ids.code_id)}: {there} of 2 in ECR", todo)
     lacking = data.missing(aws, made.bucket, work.lock)
     todo = f"upload {len(lacking)}" if lacking else "use them"
-    table.add_row("data", f"{len(work.lock.files)} files, {work.lock.rows:,} rows", todo)
+    table.add_row("data", f"{counted(len(work.lock.files), 'file')}, {counted(work.lock.rows, 'row')}", todo)
     package = registry.find(aws, made.group, release_id)
     state = f"version {package.version}, {package.approval}" if package else "none"
     todo = _package(package) if package else _pipeline(aws, run.project, release_id)

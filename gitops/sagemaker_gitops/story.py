@@ -158,6 +158,11 @@ def inert(text: str) -> str:
     return COMMAND.sub(lambda found: f"{found[0][:-1]}\u200b{found[0][-1]}", text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of something in words: 1 file, 1,200 files."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def typed(text: str) -> str:
     """Return a message with commands as this shell can run them: not every user activates the environment."""
     known = shutil.which("python")

@@ -139,7 +139,7 @@ def test_rows_come_from_an_object_or_from_all_below_a_prefix(root, make_settings
     bucket = on_s3({"drop/rows.csv": csv(5000).encode(), "dropped.csv": b"of somebody else"})
     told, notes = add(root, make_settings, uri, bucket=bucket)
     assert told["rows"]["added"] == 40
-    assert notes["source"].startswith(f"{uri}: 1 files")
+    assert notes["source"].startswith(f"{uri}: 1 file,")
 
 
 @pytest.mark.parametrize("uri", ["s3://theirs/nothing", "no/such/file.csv"])

@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 
 from doubles.aws import Bucket, error, make_aws, make_run
 from doubles.project import ROOT as PROJECT
-from sagemaker_gitops import data, errors, newdata
+from sagemaker_gitops import arrivals, data, errors, fetching, newdata
+from sagemaker_gitops.arrivals import Difference
 from sagemaker_gitops.data import Lock, LockedFile
 from sagemaker_gitops.errors import DataRefused
-from sagemaker_gitops.newdata import Difference
 from sagemaker_gitops.story import Step
 
 LOCK = Lock("data/adult", "row_id", 3, (LockedFile("a.parquet", 9, "aa" * 32, "v1"),), b"")
@@ -47,7 +47,7 @@ def parquet(rows: list[int], column: str = "row_id") -> bytes:
     ],
 )
 def test_what_differs_from_the_lock_and_is_not_gits_own_is_new(there, mine, same, wanted):
-    assert newdata.compare(LOCK, there, mine, lambda _: same) == wanted
+    assert arrivals.compare(LOCK, there, mine, lambda _: same) == wanted
 
 
 def test_an_object_is_the_locked_file_by_its_version_too_where_somebody_else_uploaded_it():
@@ -84,11 +84,11 @@ def tree(tmp_path, monkeypatch):
 
 def bring(root: Path, bucket: Bucket):
     aws, lock = make_aws(s3=bucket), data.read_lock(root / "data.lock")
-    difference = newdata.look(aws, "bucket", lock, root)
+    difference = arrivals.look(aws, "bucket", lock, root)
     return (
         lock,
         difference,
-        newdata.bring(aws, "bucket", lock, root, root / "data.lock", difference, Step("data")),
+        fetching.bring(aws, "bucket", lock, root, root / "data.lock", difference, Step("data")),
     )
 
 
@@ -135,7 +135,7 @@ def test_what_the_bucket_has_no_more_goes_from_here_and_nothing_advises_to_lock_
 
 def test_where_nothing_is_new_there_is_nothing_to_propose(tree):
     root, bucket = tree
-    assert not newdata.look(make_aws(s3=bucket), "bucket", data.read_lock(root / "data.lock"), root)
+    assert not arrivals.look(make_aws(s3=bucket), "bucket", data.read_lock(root / "data.lock"), root)
 
 
 def test_files_that_make_no_table_are_refused_and_the_lock_stays(tree):
@@ -361,16 +361,16 @@ def test_wherever_it_is_killed_no_file_here_is_another_than_locked_and_repeating
 def test_a_lock_that_moves_meanwhile_is_not_written_over(tree, monkeypatch):
     root, bucket = tree
     bucket.objects["data/adult/b.parquet"] = parquet([3])
-    real, path = newdata.unlocked, root / "data.lock"
+    real, path = fetching.unlocked, root / "data.lock"
 
     def meanwhile(*words):
         path.write_text(path.read_text() + "\n")
         return real(*words)
 
-    monkeypatch.setattr(newdata, "unlocked", meanwhile)
+    monkeypatch.setattr(fetching, "unlocked", meanwhile)
     lock = data.read_lock(path)
     with pytest.raises(DataRefused, match="E201") as refused:
-        newdata.bring(
+        fetching.bring(
             make_aws(s3=bucket), "bucket", lock, root, path, Difference(added=("b.parquet",)), Step("data")
         )
     assert "data.lock has changed" in refused.value.what

@@ -77,7 +77,7 @@ def test_data_is_uploaded_once_with_its_sha256(root):
     assert bucket.objects[KEY] == BODY
     again = Step("data")
     assert data.push(make_aws(s3=bucket), "bucket", LOCK, root, again) == {"part-0.parquet": "v1"}
-    assert (step.note, again.note) == ("1 files, 1 uploaded", "1 files, all there")
+    assert (step.note, again.note) == ("1 file, 1 uploaded", "1 file, all there")
     assert bucket.operations().count("put_object") == 1
 
 
@@ -134,7 +134,7 @@ def test_parquet_files_that_nobody_locked_are_a_step_of_warning(root):
         (root / "data/adult" / name).write_bytes(b"new")
     [line] = told_of(root).splitlines()
     assert line.startswith("  ! data.lock")
-    assert "1 files locked; 2 more below data/adult not in data.lock" in line
+    assert "1 file locked; 2 more below data/adult not in data.lock" in line
     assert "part-1.parquet, ...; to add: " in line
     assert "-m data_checks.lock data/adult --key row_id" in line
 

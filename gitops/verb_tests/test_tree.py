@@ -112,6 +112,7 @@ def test_reverting_gives_the_earlier_release_again(root, make_settings):
         pytest.param("{", "cannot be read", id="no JSON"),
         pytest.param("[]", "cannot be read", id="another shape"),
         pytest.param(json.dumps(LOCK | {"files": []}), "names no file", id="no files"),
+        pytest.param(json.dumps(LOCK | {"prefix": "data/../.."}), "cannot be read", id="it leads out"),
     ],
 )
 def test_a_lock_that_is_none_is_refused(root, text, what):

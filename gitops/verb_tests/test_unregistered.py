@@ -111,7 +111,7 @@ def test_data_that_were_refused_are_told_by_rule_and_row(make_settings):
     assert (document["package"], document["ids"]["commit_sha"]) == (None, COMMIT)
     text = shown(document)
     for part in (
-        REFUSED, COMMIT, "never registered", "data/adult: 32,000 rows in 1 files",
+        REFUSED, COMMIT, "never registered", "data/adult: 32,000 rows in 1 file",
         "1 of 6 expectations, 32,000 rows; 4 not judged", "E204 data refused: age: 3 rows are outside",
         "the first: r7, r8, r9", "data refused E204", "validate/report/validation.json",
     ):  # fmt: skip

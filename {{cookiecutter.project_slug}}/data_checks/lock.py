@@ -191,7 +191,8 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"data.lock not written: {error}\n")
         return 1
     write(lock, args.lock)
-    sys.stdout.write(f"{args.lock}: {len(lock.files)} files, {lock.rows} rows, {len(lock.schema)} columns\n")
+    files = f"{len(lock.files)} file{'s' if lock.files[1:] else ''}"
+    sys.stdout.write(f"{args.lock}: {files}, {lock.rows} rows, {len(lock.schema)} columns\n")
     if known:
         before, after = ({column["name"] for column in each.schema} for each in (known, lock))
         sys.stdout.writelines(remarks.moved(before, after))

@@ -20,6 +20,7 @@ from sagemaker_gitops.account.gh import GitHub, Identity
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import MLOpsError, SettingsError
 from sagemaker_gitops.run import Run
+from sagemaker_gitops.story import counted
 
 PINS = ("requirements/jobs.txt", "requirements/serve.txt", "requirements/dev.txt")
 PIN = re.compile(r"(?m)^([a-z0-9._-]+)==([^\s\\;]+)(?: *;([^\\\n]+))?")
@@ -227,7 +228,7 @@ def _git(repository: str) -> Iterator[Finding]:
     if changed := gh.git("status", "--porcelain"):
         yield warn(
             "git",
-            f"{len(changed.splitlines())} files not committed",
+            f"{counted(len(changed.splitlines()), 'file')} not committed",
             "a release by hand would not be a commit's",
         )
     if remote and branch == "main" and not changed:

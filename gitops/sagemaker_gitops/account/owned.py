@@ -19,7 +19,7 @@ from sagemaker_gitops.account import roles
 from sagemaker_gitops.aws import found
 from sagemaker_gitops.errors import MLOpsError
 from sagemaker_gitops.run import Run
-from sagemaker_gitops.story import Step, pause
+from sagemaker_gitops.story import Step, counted, pause
 
 KEY_DAYS = 30  # in which the deletion of the key can still be cancelled
 BATCH = 1000  # objects that S3 deletes at once
@@ -110,7 +110,7 @@ def _data(run: Run) -> Iterator[Thing]:
     if bucket := left.get("bucket"):
         count, size = _measured(run, bucket)
         if count:
-            note = f"{count:,} versions, {size:,} bytes"
+            note = f"{counted(count, 'version')}, {size:,} bytes"
             yield Thing("objects", f"s3://{bucket}", note, lambda step: _empty(run, bucket, step), data=True)
 
 
@@ -151,7 +151,7 @@ def _empty(run: Run, bucket: str, step: Step) -> None:
                 {failed[0]["Code"]}: {failed[0].get("Message", "")}
                 allow it, then repeat: python -m pipelines destroy --data""")
         done += len(batch)
-        step.note = f"{done:,} versions deleted"
+        step.note = f"{counted(done, 'version')} deleted"
 
 
 def _kept(run: Run) -> Iterator[Thing]:

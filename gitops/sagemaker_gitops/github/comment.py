@@ -19,6 +19,7 @@ from sagemaker_gitops.github.plan_markup import Section, code, cut, fit
 from sagemaker_gitops.github.plan_sides import Side, Unreadable
 from sagemaker_gitops.github.plan_table import table
 from sagemaker_gitops.github.plan_verdict import Live, count, decide, verdict
+from sagemaker_gitops.story import counted
 
 if TYPE_CHECKING:
     from github.IssueComment import IssueComment
@@ -209,7 +210,7 @@ def _list(items: Sequence[str]) -> str:
 
 def _title(part: Compared) -> str:
     """Return a section's title, of our own words and numbers only."""
-    amount = f"{len(part.changes):,} change{'' if len(part.changes) == 1 else 's'}"
+    amount = counted(len(part.changes), "change")
     return f"{part.title}: {amount}" + (f", ⚠️ {_wider(part)} wider" if _wider(part) else "")
 
 

@@ -131,8 +131,10 @@ def data_reason(reason: Document) -> str:
     """Return why data is refused: the expectation, counts and row keys; never a value."""
     named = reason.get("rule", "") + (f"({reason['column']})" if reason.get("column") else "")
     keys = [code(key) for key in reason.get("row_keys", [])[:5]]
+    found = reason.get("count")
+    rows = "" if found == 0 else ": 1 row" if found == 1 else f": {count(found)} rows"
     first = f", first row keys: {', '.join(keys)}" if keys else ""
-    return f"{code(reason.get('code', ''))} {code(named)}: {count(reason.get('count'))} rows{first}"
+    return f"{code(reason.get('code', ''))} {code(named)}{rows}{first}"
 
 
 def count(value: Any) -> str:

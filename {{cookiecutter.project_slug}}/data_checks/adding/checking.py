@@ -50,11 +50,10 @@ def refuse_repeated(
     if not count:
         return
     of_all = sum(files.inspect(path).rows for path in new.values())
-    every = count == of_all
-    told = f"All {count:,} rows are in the data already, by {job.key}: nothing is new."
-    some = f"{count:,} of {of_all:,} rows have a {job.key} that is in the data already."
+    told = f"{count:,} of {of_all:,} rows have a {job.key} that is in the data already"
+    told += ": nothing is new." if count == of_all else "."
     shown = tuple(rules.harmless(key) for key in keys)
-    raise Refused([Reason("E206", job.key, UNIQUE, count, shown, told if every else some)])
+    raise Refused([Reason("E206", job.key, UNIQUE, count, shown, told)])
 
 
 def judge_whole(job: validate.Job, paths: Mapping[str, Path], after: lock.Lock) -> Report:

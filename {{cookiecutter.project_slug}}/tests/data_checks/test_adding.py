@@ -137,7 +137,7 @@ REFUSED = [
     (f"{HEADER}\n1001,,1,bern,true,no\n", "E203", "Column age has no value in 1 row"),
     (f"{HEADER}\n{GOOD}\n{GOOD}\n", "E206", "In the new rows: Column id is not unique"),
     (f"{HEADER}\n5,30,9.5,bern,true,no\n{GOOD}\n", "E206", "1 of 2 rows have a id that is in the"),
-    (f"{HEADER}\n5,30,9.5,bern,true,no\n", "E206", "All 1 rows are in the data already"),
+    (f"{HEADER}\n5,30,9.5,bern,true,no\n", "E206", "that is in the data already: nothing is new"),
     (f"{HEADER}\n1001,10,5,bern,true,no\n", "E208", "pay of a child"),
 ]  # fmt: skip
 
