@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -180,6 +181,26 @@ def test_a_table_names_commands_for_images_that_were_never_built(tmp_path):
 def test_parse_gives_the_line_of_each_step():
     (stage,) = parse("# one\n\nFROM a\n\nCOPY \\\n  x \\\n  y\n", {})
     assert (stage.line, stage.steps[0].line, stage.steps[0].sources) == (3, 5, ["x"])
+
+
+def test_what_ecr_has_jobs_can_pull_also_where_a_push_is_killed_at_its_end(aws, tmp_path, monkeypatch):
+    aws.ecr.create_repository(repositoryName="killed")
+    uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/killed:1"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nENV KILLED=1\n", encoding="utf-8")
+    assert docker.main(["build", "--tag", uri, str(tmp_path)]) == 0
+    put = docker._put
+
+    def killed(*words):
+        put(*words)
+        raise SystemExit(-9)
+
+    monkeypatch.setattr(docker, "_put", killed)
+    with pytest.raises(SystemExit):
+        docker.main(["push", uri])
+    (image,) = aws.ecr.describe_images(repositoryName="killed")["imageDetails"]
+    store = Store(Path(os.environ["SAGEMAKER_EMULATOR_HOME"]))
+    assert store.pushed(uri).env == {"KILLED": "1"}
+    assert store.pushed(f"{uri.rsplit(':', 1)[0]}@{image['imageDigest']}").env == {"KILLED": "1"}
 
 
 def test_push_gives_ecr_the_digest_of_the_content(aws, make_image):

@@ -239,7 +239,7 @@ FAULTS = (
         42,
         "an alarm rings before the release starts",
         "nobody looks whether one rings",
-        "rolled the release back",
+        "DID NOT RAISE NotStarted",
         (
             Change(
                 "sagemaker_gitops/guard.py",

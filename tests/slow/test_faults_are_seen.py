@@ -3,8 +3,8 @@
 Every test of the faults that are asked for runs once as things are. Then each fault in turn: a copy of the
 room, the change that breaks the feature, and the same tests of one room. One at least must fail by an
 assertion and say what the ledger expects. The line that is printed says how many of them did, and how many
-more are listed: those of other rooms do not run with the feature broken, and stories, which take a minute and
-more, only where no other test turned red. The last lines count both over all faults.
+more are listed: those of other rooms, and stories, which take a minute and more, only run with the feature
+broken where no other test turned red. The last lines count both over all faults.
 """
 
 from __future__ import annotations
@@ -112,6 +112,13 @@ def quick(tests):
     return tuple(test for test in tests if "stories/" not in test) or tests
 
 
+def attempts(fault):
+    """Return (room, tests) in the order in which they are tried: without an emulator first, stories last."""
+    there = [room for room in dict.fromkeys((fault.room, "gitops", "project")) if fault.tests[room]]
+    each = [(room, quick(fault.tests[room])) for room in there] + [(room, fault.tests[room]) for room in there]
+    return sorted(dict.fromkeys(each), key=lambda attempt: any("stories/" in test for test in attempt[1]))
+
+
 def turned(tests, ran):
     """Return which of the tests failed by an assertion; one that broke another way says nothing."""
     red = {name for name, said in ran.failed.items() if said.startswith(ASSERTED)}
@@ -155,8 +162,7 @@ def test_it_is_seen(fault, green, rooms, seen, work, tmp_path, told):
     where = rooms | {fault.room: folder}
     if fault.room == "template":
         where |= {name: folder / name for name in ("emulator", "gitops")}
-    room = next(room for room in (fault.room, "gitops", "project") if fault.tests[room])
-    for tests in dict.fromkeys((quick(fault.tests[room]), fault.tests[room])):
+    for room, tests in attempts(fault):
         ran = run(room, where, tests, work)
         red = turned(tests, ran)
         if red:

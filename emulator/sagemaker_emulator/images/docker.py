@@ -99,7 +99,6 @@ def _push(store: Store, uri: str) -> None:
         _put(ecr, where, manifest, digest)
     except (BotoCoreError, ClientError) as error:
         raise PushRefused(f"{uri}: {error}") from None
-    store.push(uri, aliases=(f"{uri.rsplit(':', 1)[0]}@{digest}",))
     print(f"pushed {uri} {digest}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from typing import Any
@@ -44,7 +45,10 @@ def _keys(call: seams.Call) -> dict[str, str]:
 
 @seams.operation("PutImage", service="ecr")
 def put_image(call: seams.Call) -> Any:
-    """Record an image. Raises AwsError as ECR words it when the repository does not exist."""
+    """Record an image; from that moment jobs can pull it, also where who pushed it is killed.
+
+    Raises AwsError as ECR words it when the repository does not exist, or its tag may not be moved.
+    """
     name = call.params["repositoryName"]
     if name not in _repositories(call):
         raise seams.AwsError(
@@ -52,7 +56,9 @@ def put_image(call: seams.Call) -> Any:
             f"The repository with name '{name}' does not exist in the registry with id '{call.account}'",
         )
     _refuse_to_move_a_frozen_tag(call, name)
-    return seams.original(call)
+    answer = seams.original(call)
+    _offer(call, name)
+    return answer
 
 
 @seams.operation("BatchDeleteImage", service="ecr")
@@ -86,6 +92,20 @@ def _refuse_to_move_a_frozen_tag(call: seams.Call, name: str) -> None:
             )
 
 
+def _offer(call: seams.Call, name: str) -> None:
+    """Let jobs pull what `docker build` made of the manifest's layers, by tag and by digest."""
+    manifest = call.params["imageManifest"]
+    ends = [f"@sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"]
+    if tag := call.params.get("imageTag"):
+        ends.append(f":{tag}")
+    for content in re.findall(r'"digest": "sha256:([0-9a-f]{64})"', manifest):
+        Store(itself.home()).push(content, *(f"{_registry(call)}/{name}{end}" for end in ends))
+
+
+def _registry(call: seams.Call) -> str:
+    return f"{call.account}.dkr.ecr.{call.region}.amazonaws.com"
+
+
 def _repositories(call: seams.Call) -> dict[str, Any]:
     return itself.backend("ecr", call.account, call.region).repositories
 
@@ -100,6 +120,5 @@ def _tags(call: seams.Call) -> set[str]:
 
 def _withdraw(call: seams.Call, ends: set[str]) -> None:
     store = Store(itself.home())
-    registry = f"{call.account}.dkr.ecr.{call.region}.amazonaws.com"
     for end in ends:
-        store.withdraw(f"{registry}/{call.params['repositoryName']}{end}")
+        store.withdraw(f"{_registry(call)}/{call.params['repositoryName']}{end}")

@@ -80,11 +80,11 @@ class Store:
         """Return a new empty folder on the store's file system."""
         return Path(tempfile.mkdtemp(dir=_made(self._root / "staging")))
 
-    def push(self, uri: str, aliases: tuple[str, ...] = ()) -> None:
-        """Make a local image visible to jobs. Raises ImageMissing."""
-        digest = self.local(uri).digest
-        for name in (uri, *aliases):
-            self._name("pushed", name, digest)
+    def push(self, digest: str, *uris: str) -> None:
+        """Make an image that was built here visible to jobs under each URI; any other has no files to run."""
+        if (self._root / "content" / digest).is_dir():
+            for uri in uris:
+                self._name("pushed", uri, digest)
 
     def withdraw(self, uri: str) -> None:
         """Take an image away from jobs; what runs keeps its copy."""
