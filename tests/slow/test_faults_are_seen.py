@@ -115,7 +115,9 @@ def quick(tests):
 def attempts(fault):
     """Return (room, tests) in the order in which they are tried: without an emulator first, stories last."""
     there = [room for room in dict.fromkeys((fault.room, "gitops", "project")) if fault.tests[room]]
-    each = [(room, quick(fault.tests[room])) for room in there] + [(room, fault.tests[room]) for room in there]
+    each = [(room, quick(fault.tests[room])) for room in there] + [
+        (room, fault.tests[room]) for room in there
+    ]
     return sorted(dict.fromkeys(each), key=lambda attempt: any("stories/" in test for test in attempt[1]))
 
 
